@@ -1,0 +1,54 @@
+// From rows of text to token ids.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/labels.h"
+#include "data/table.h"
+#include "data/template.h"
+#include "data/truncation.h"
+
+namespace preamble {
+
+/// One training or test example. What does not apply is empty or -1.
+struct Example {
+  std::vector<std::int32_t> source = {};
+  std::vector<std::int32_t> target = {};
+  std::int32_t label = -1;
+  std::int64_t row = 0;   ///< of the table it comes from
+  std::int32_t slot = 0;  ///< which prompt it is trained with
+};
+
+/// Ids put around the texts; they count in the length limits and are never cut.
+struct SpecialTokens {
+  std::vector<std::int32_t> source_begin = {};
+  std::vector<std::int32_t> source_end = {};
+  std::vector<std::int32_t> target_begin = {};
+  std::vector<std::int32_t> target_end = {};
+};
+
+/// How a row becomes an example.
+struct ExampleRules {
+  Template source;
+  /// The field that is cut when the source is too long; empty: the longest (see `encode_truncated`).
+  std::string cut_field = {};
+  /// Target text; absent for classification and for input without targets. Not together with `labels`.
+  std::optional<Template> target = std::nullopt;
+  /// Classes of `label_column`. The example gets the class number as label and the class's word as target.
+  std::optional<LabelMap> labels = std::nullopt;
+  std::string label_column = "label";
+  SpecialTokens special = {};
+  std::int64_t max_source_length = 512;
+  std::int64_t max_target_length = 128;
+  std::int32_t slot = 0;
+};
+
+/// An example per row of `table`, in its order. Throws ConfigError for rules that contradict each other or name unknown
+/// columns, FileError (file and line) for a row that cannot be encoded: see `encode_truncated` and `LabelMap::class_of`.
+[[nodiscard]] std::vector<Example> make_examples(const Table& table, const ExampleRules& rules, const Tokenize& tokenize,
+                                                 TruncationReport& report);
+
+}  // namespace preamble

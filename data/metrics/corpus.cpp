@@ -1,0 +1,130 @@
+#include "data/metrics/corpus.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "data/metrics/e2e_file.h"
+#include "data/metrics/text.h"
+#include "data/text_file.h"
+#include "engine/core/error.h"
+#include "engine/core/file.h"
+
+namespace preamble::metrics {
+namespace {
+
+using Path = std::filesystem::path;
+using References = std::vector<std::vector<std::string>>;
+
+std::string names(const std::vector<Path>& paths) {
+  std::string joined;
+  for (const Path& path : paths) joined += (joined.empty() ? "" : ", ") + path.string();
+  return joined;
+}
+
+void require_equal_counts(const Path& hypotheses, std::size_t count, const std::vector<Path>& references, std::size_t wanted) {
+  require<FileError>(count == wanted, "{}: {} hypotheses, but references for {} in {}; wanted as many", hypotheses.string(), count, wanted,
+                     names(references));
+}
+
+References aligned(const Path& hypotheses, std::size_t count, const std::vector<Path>& files) {
+  References references(count);
+  for (const Path& file : files) {
+    std::vector<std::string> lines = read_lines(file);
+    require<FileError>(lines.size() == count, "{}: {} lines; wanted one for each of the {} hypotheses of {}", file.string(), lines.size(),
+                       count, hypotheses.string());
+    for (std::size_t i = 0; i < count; ++i) references[i].push_back(std::move(lines[i]));
+  }
+  return references;
+}
+
+References groups(std::vector<std::string> lines) {
+  References references;
+  bool open = false;
+  for (std::string& line : lines) {
+    const bool blank = strip(line).empty();
+    if (!blank && !open) references.emplace_back();
+    if (!blank) references.back().push_back(std::move(line));
+    open = !blank;
+  }
+  return references;
+}
+
+References plain_references(const Path& hypotheses, std::size_t count, const std::vector<Path>& files, ReferenceLayout layout) {
+  if (layout == ReferenceLayout::lines || files.size() > 1) {
+    require<FileError>(layout != ReferenceLayout::groups, "{}: {} files; wanted one file of references in groups", names(files),
+                       files.size());
+    return aligned(hypotheses, count, files);
+  }
+  std::vector<std::string> lines = read_lines(files.front());
+  if (layout == ReferenceLayout::automatic && lines.size() == count) return aligned(hypotheses, count, files);
+  return groups(std::move(lines));
+}
+
+References consecutive(std::vector<E2eRow> rows) {
+  References references;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i == 0 || rows[i].source != rows[i - 1].source) references.emplace_back();
+    references.back().push_back(rows[i].text);
+  }
+  return references;
+}
+
+/// The references of each hypothesis's meaning representation, in the order of the file.
+References looked_up(const Path& path, const std::vector<E2eRow>& hypotheses, const std::vector<Path>& files, std::vector<E2eRow> rows) {
+  std::unordered_map<std::string, std::vector<std::string>> by_source;
+  for (E2eRow& row : rows) by_source[row.source].push_back(std::move(row.text));
+  require_equal_counts(path, hypotheses.size(), files, by_source.size());
+  References references;
+  for (const E2eRow& row : hypotheses) {
+    const auto found = by_source.find(row.source);
+    require<FileError>(found != by_source.end(), "{}: no reference in {} for '{}'", path.string(), names(files), row.source);
+    references.push_back(found->second);
+  }
+  return references;
+}
+
+}  // namespace
+
+void require_scorable(const Corpus& corpus, std::string_view metric) {
+  require<Error>(!corpus.empty(), "{}: nothing to score; wanted at least one hypothesis", metric);
+  for (std::size_t i = 0; i < corpus.size(); ++i) {
+    require<Error>(!corpus[i].references.empty(), "{}: hypothesis {} has no reference", metric, i + 1);
+  }
+}
+
+std::vector<std::string> read_lines(const std::filesystem::path& path) {
+  const std::string content = read_text(path);
+  LineReader reader(content);
+  std::vector<std::string> lines;
+  while (const auto line = reader.next()) lines.emplace_back(*line);
+  return lines;
+}
+
+Corpus read_corpus(const std::filesystem::path& hypotheses, const std::vector<std::filesystem::path>& references, ReferenceLayout layout) {
+  require<ConfigError>(!references.empty(), "{}: no file of references; wanted one or more", hypotheses.string());
+  const bool table = std::any_of(references.begin(), references.end(), is_delimited);
+  require<ConfigError>(!table || references.size() == 1, "{}: {} files; wanted a TSV or CSV file of references alone", names(references),
+                       references.size());
+  std::vector<E2eRow> rows;
+  if (is_delimited(hypotheses)) {
+    rows = read_e2e_file(hypotheses);
+  } else {
+    for (std::string& line : read_lines(hypotheses)) rows.push_back({{}, std::move(line)});
+  }
+  References found;
+  if (!table) {
+    found = plain_references(hypotheses, rows.size(), references, layout);
+  } else if (is_delimited(hypotheses)) {
+    found = looked_up(hypotheses, rows, references, read_e2e_file(references.front()));
+  } else {
+    found = consecutive(read_e2e_file(references.front()));
+  }
+  require_equal_counts(hypotheses, rows.size(), references, found.size());
+  Corpus corpus;
+  for (std::size_t i = 0; i < rows.size(); ++i) corpus.push_back({std::move(rows[i].text), std::move(found[i])});
+  return corpus;
+}
+
+}  // namespace preamble::metrics

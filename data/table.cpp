@@ -1,0 +1,113 @@
+#include "data/table.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <fmt/ranges.h>
+
+#include "data/delimited.h"
+#include "data/jsonl.h"
+#include "engine/core/error.h"
+#include "engine/core/file.h"
+#include "engine/core/random.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::uint64_t kSubsampleStream = 0x5AB5A3B1E0000000ULL;
+
+std::string format_of(const std::filesystem::path& path, const TableOptions& options) {
+  const std::string extension = path.extension().string();
+  const std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
+  const bool known = format == "jsonl" || format == "json" || format == "tsv" || format == "csv";
+  if (options.format.empty()) {
+    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name",
+                         path.string());
+  }
+  require<ConfigError>(known, "data format '{}': unknown; wanted jsonl, json, tsv or csv", format);
+  return format;
+}
+
+}  // namespace
+
+std::size_t Table::column(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  require<ConfigError>(found != index_.end(), "{}: no column '{}'; the columns are: {}", source_, name, fmt::join(columns_, ", "));
+  return found->second;
+}
+
+const Cell* Table::find(std::int64_t row, std::size_t column) const {
+  const auto& cells = rows_.at(static_cast<std::size_t>(row)).cells;
+  if (column < cells.size() && cells[column].column == column) return &cells[column];
+  const auto found = std::lower_bound(cells.begin(), cells.end(), column, [](const Cell& c, std::size_t i) { return c.column < i; });
+  return found != cells.end() && found->column == column ? &*found : nullptr;
+}
+
+const Cell& Table::cell(std::int64_t row, std::size_t column) const {
+  const Cell* found = find(row, column);
+  require<FileError>(found != nullptr, "{}: no field '{}'; wanted a value", where(row), columns_.at(column));
+  require<FileError>(found->kind != CellKind::null, "{}: field '{}' is null; wanted a value", where(row), columns_.at(column));
+  return *found;
+}
+
+const std::string& Table::text(std::int64_t row, std::size_t column) const {
+  const Cell& found = cell(row, column);
+  require<FileError>(found.kind != CellKind::list, "{}: field '{}' is a list; wanted text or a number (a template joins lists: {{{}|join(\", \")}})", where(row), columns_.at(column), columns_[column]);
+  return found.value;
+}
+
+std::string Table::where(std::int64_t row) const { return where(rows_.at(static_cast<std::size_t>(row))); }
+
+std::string Table::where(const Row& row) const {
+  return row.line > 0 ? fmt::format("{}:{}", source_, row.line) : fmt::format("{}: row {}", source_, row.number);
+}
+
+std::size_t Table::add_column(std::string_view name) {
+  const auto [entry, added] = index_.try_emplace(std::string(name), columns_.size());
+  if (added) columns_.emplace_back(name);
+  return entry->second;
+}
+
+void Table::add_row(std::int64_t line, std::vector<Cell> cells) {
+  std::sort(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) { return a.column < b.column; });
+  Row row{line, rows() + 1, std::move(cells)};
+  const auto twice = std::adjacent_find(row.cells.begin(), row.cells.end(),
+                                        [](const Cell& a, const Cell& b) { return a.column == b.column; });
+  if (twice != row.cells.end()) raise<FileError>("{}: field '{}' twice; wanted it once", where(row), columns_.at(twice->column));
+  rows_.push_back(std::move(row));
+}
+
+Table Table::select(std::span<const std::uint32_t> rows) const {
+  Table chosen(source_);
+  chosen.columns_ = columns_;
+  chosen.index_ = index_;
+  chosen.rows_.reserve(rows.size());
+  for (const std::uint32_t row : rows) chosen.rows_.push_back(rows_.at(row));
+  return chosen;
+}
+
+Table load_table(const std::filesystem::path& path, const TableOptions& options) {
+  const std::string format = format_of(path, options);
+  const bool delimited = format == "tsv" || format == "csv";
+  require<ConfigError>(delimited || options.columns.empty(), "{}: column names given; wanted them only for tsv and csv", path.string());
+  const std::string content = read_text(path);
+  Table table(path.string());
+  if (delimited) read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
+  if (format == "jsonl") read_jsonl(table, content);
+  if (format == "json") read_json_array(table, content);
+  require<FileError>(table.rows() > 0, "{}: no rows; wanted at least one", path.string());
+  require<FileError>(table.rows() < std::numeric_limits<std::uint32_t>::max(), "{}: {} rows; wanted fewer than 2^32", path.string(),
+                     table.rows());
+  return table;
+}
+
+Table subsample(const Table& table, std::int64_t count, std::uint64_t seed) {
+  require<ConfigError>(count >= 1 && count <= table.rows(), "{}: a subset of {} rows; wanted 1 to {}", table.source(), count, table.rows());
+  auto order = Random(seed, kSubsampleStream).permutation(static_cast<std::uint32_t>(table.rows()));
+  order.resize(static_cast<std::size_t>(count));
+  std::sort(order.begin(), order.end());
+  return table.select(order);
+}
+
+}  // namespace preamble

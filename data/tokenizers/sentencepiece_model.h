@@ -1,0 +1,27 @@
+// The part of SentencePiece's model file (`sentencepiece_model.proto`) that tokenizing needs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/tokenizers/unigram.h"
+
+namespace preamble {
+
+/// A unigram model as its file holds it.
+struct SentencePieceModel {
+  /// In the order of their ids.
+  std::vector<UnigramPiece> pieces;
+  /// Id of the piece of type UNKNOWN.
+  std::int32_t unknown = 0;
+  /// `normalizer_spec.precompiled_charsmap`; may be empty.
+  std::string charsmap;
+};
+
+/// Reads a file such as `spiece.model`. Throws FileError with the path and the place of what is wrong, UnsupportedError for a
+/// model of another type (BPE, word, character).
+[[nodiscard]] SentencePieceModel read_sentencepiece_model(const std::filesystem::path& path);
+
+}  // namespace preamble

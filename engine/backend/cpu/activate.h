@@ -1,0 +1,120 @@
+// Activations of rows, for the activation kernels and for epilogues of products.
+// Compiled once for each instruction set: included by kernels alone.
+#pragma once
+
+#include "engine/backend/cpu/math.h"
+#include "engine/ops/activation.h"
+
+namespace preamble::PREAMBLE_ISA {
+
+/// √(2/π) (x + 0.044715 x³) doubled: gelu_tanh(x) = x σ(2u), as (1 + tanh u) / 2 = σ(2u).
+template <class T>
+[[nodiscard, gnu::always_inline]] inline T gelu_argument(T x) noexcept {
+  return T(1.5957691216057308) * x * (T(1) + T(0.044715) * x * x);
+}
+
+/// f(x)
+template <ActivationKind kind, class T>
+[[nodiscard, gnu::always_inline]] inline T activate(T x) noexcept {
+  if constexpr (kind == ActivationKind::relu) return x < T(0) ? T(0) : x;  // NaN stays NaN
+  if constexpr (kind == ActivationKind::gelu) return T(0.5) * x * (T(1) + erf_of(x * T(0.70710678118654752)));
+  if constexpr (kind == ActivationKind::gelu_tanh) return x * sigmoid_of(gelu_argument(x));
+  if constexpr (kind == ActivationKind::silu) return x * sigmoid_of(x);
+  if constexpr (kind == ActivationKind::tanh) return tanh_of(x);
+  if constexpr (kind == ActivationKind::sigmoid) return sigmoid_of(x);
+}
+
+/// f'(x)
+template <ActivationKind kind, class T>
+[[nodiscard, gnu::always_inline]] inline T activate_slope(T x) noexcept {
+  if constexpr (kind == ActivationKind::relu) return x > T(0) ? T(1) : T(0);
+  if constexpr (kind == ActivationKind::gelu) {
+    const T density = T(0.39894228040143268) * exp_of(T(-0.5) * x * x);
+    return T(0.5) * (T(1) + erf_of(x * T(0.70710678118654752))) + x * density;
+  }
+  if constexpr (kind == ActivationKind::gelu_tanh) {
+    const T s = sigmoid_of(gelu_argument(x));
+    return s + x * s * (T(1) - s) * T(1.5957691216057308) * (T(1) + T(3 * 0.044715) * x * x);
+  }
+  if constexpr (kind == ActivationKind::silu) {
+    const T s = sigmoid_of(x);
+    return s * (T(1) + x * (T(1) - s));
+  }
+  if constexpr (kind == ActivationKind::tanh) {
+    const T y = tanh_of(x);
+    return T(1) - y * y;
+  }
+  if constexpr (kind == ActivationKind::sigmoid) {
+    const T y = sigmoid_of(x);
+    return y * (T(1) - y);
+  }
+}
+
+/// Calls `body.template operator()<kind>()`: the choice is made outside of the loops.
+template <class Body>
+inline void with_kind(ActivationKind kind, const Body& body) {
+  switch (kind) {
+    case ActivationKind::relu: return body.template operator()<ActivationKind::relu>();
+    case ActivationKind::gelu: return body.template operator()<ActivationKind::gelu>();
+    case ActivationKind::gelu_tanh: return body.template operator()<ActivationKind::gelu_tanh>();
+    case ActivationKind::silu: return body.template operator()<ActivationKind::silu>();
+    case ActivationKind::tanh: return body.template operator()<ActivationKind::tanh>();
+    case ActivationKind::sigmoid: return body.template operator()<ActivationKind::sigmoid>();
+  }
+}
+
+/// y[i] = f(x[i]); y may be x.
+template <class T>
+inline void activate_row(ActivationKind kind, const T* x, T* y, std::int64_t n) noexcept {
+  with_kind(kind, [&]<ActivationKind k>() {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = activate<k>(x[i]);
+  });
+}
+
+/// dx[i] = f'(x) dy[i], where kept[i] is f(x) for tanh and sigmoid, else x; dx may be kept or dy.
+template <class T>
+inline void activate_gradient_row(ActivationKind kind, const T* kept, const T* dy, T* dx, std::int64_t n) noexcept {
+  with_kind(kind, [&]<ActivationKind k>() {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) {
+      T slope;
+      if constexpr (k == ActivationKind::tanh) {
+        slope = T(1) - kept[i] * kept[i];
+      } else if constexpr (k == ActivationKind::sigmoid) {
+        slope = kept[i] * (T(1) - kept[i]);
+      } else {
+        slope = activate_slope<k>(kept[i]);
+      }
+      dx[i] = slope * dy[i];
+    }
+  });
+}
+
+/// Bit i % 8 of byte i / 8 says whether x[i] > 0; ceil(n / 8) bytes.
+template <class T>
+inline void pack_positive(const T* x, std::uint8_t* bits, std::int64_t n) noexcept {
+  for (std::int64_t first = 0; first < n; first += 8) {
+    const std::int64_t count = n - first < 8 ? n - first : 8;
+    std::uint32_t packed = 0;
+    if (count == 8) {
+      for (std::uint32_t i = 0; i < 8; ++i) packed |= (x[first + i] > T(0) ? 1U : 0U) << i;
+    } else {
+      for (std::uint32_t i = 0; i < count; ++i) packed |= (x[first + i] > T(0) ? 1U : 0U) << i;
+    }
+    bits[first / 8] = static_cast<std::uint8_t>(packed);
+  }
+}
+
+/// dx[i] = dy[i] where the bit is set, else 0; dx may be dy.
+template <class T>
+inline void select_positive(const std::uint8_t* bits, const T* dy, T* dx, std::int64_t n) noexcept {
+  for (std::int64_t first = 0; first + 8 <= n; first += 8) {
+    const std::uint32_t packed = bits[first / 8];
+#pragma omp simd
+    for (std::uint32_t i = 0; i < 8; ++i) dx[first + i] = (packed & 1U << i) != 0 ? dy[first + i] : T(0);
+  }
+  for (std::int64_t i = n / 8 * 8; i < n; ++i) dx[i] = (bits[i / 8] & 1U << (i % 8)) != 0 ? dy[i] : T(0);
+}
+
+}  // namespace preamble::PREAMBLE_ISA

@@ -1,0 +1,59 @@
+#include "engine/ops/attention.h"
+
+#include "engine/backend/cpu/attention_tile.h"
+
+namespace preamble::PREAMBLE_ISA {
+namespace {
+
+/// Turns scores into exp(score - maximum), zero where a row does not see a key. Gives each row's sum and log-sum-exp.
+template <class T>
+void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
+  for (std::int64_t i = 0; i < b.rows; ++i) {
+    T* row = s + i * b.width();
+    const std::int64_t seen = b.keys.prefixes + b.visible[i];
+    std::fill(row + seen, row + b.width(), T(0));
+    sum[i] = log_sum_exp[i] = 0;
+    if (seen == 0) continue;
+    const T largest = max_of(row, seen);
+    sum[i] = exp_row(row, seen, largest);
+    log_sum_exp[i] = largest + std::log(sum[i]);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void attention(const KernelArguments& args) {
+  const AttentionOptions& options = static_cast<const Attention&>(args.op).options;
+  AttentionProblem<T> problem(args, options);
+  const AttentionScratch scratch = AttentionScratch::forward(options, problem.sizes());
+  problem.relative = RelativeBias<T>::make(problem.table, options, scratch, args.workspace);
+  const View& o = args.out[Attention::kOutput];
+  const View kept = args.out.size() > Attention::kLogSumExp ? args.out[Attention::kLogSumExp] : View{};
+
+  run_lanes(lanes_of(scratch, args.workspace_bytes), problem.q.layout->segments * options.heads, [&](std::int64_t lane, std::int64_t task) {
+    const auto segment = static_cast<std::int32_t>(task / options.heads);
+    const std::int64_t head = task % options.heads;
+    T* s = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
+    problem.for_blocks(segment, [&](const QueryBlock& b) {
+      T sum[AttentionScratch::kBlockRows];
+      T log_sum_exp[AttentionScratch::kBlockRows];
+      problem.scores(b, head, s);
+      exponentials(b, s, sum, log_sum_exp);
+      if (o) problem.times_rows(b, head, T(1), s, problem.prefix_v, problem.v, o);
+      for (std::int64_t i = 0; i < b.rows; ++i) {
+        if (kept) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];
+        if (!o || sum[i] == T(0)) continue;
+        T* row = o.as<T>() + (b.first + i) * o.width + head * problem.dim;
+        const T normal = T(1) / sum[i];
+#pragma omp simd
+        for (std::int64_t c = 0; c < problem.dim; ++c) row[c] *= normal;
+      }
+    });
+  });
+}
+
+template void attention<float>(const KernelArguments&);
+template void attention<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

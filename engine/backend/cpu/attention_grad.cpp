@@ -1,0 +1,196 @@
+#include "engine/backend/cpu/attention_tile.h"
+#include "engine/ops/attention.h"
+
+namespace preamble::PREAMBLE_ISA {
+namespace {
+
+template <class T>
+class Gradient {
+ public:
+  Gradient(const KernelArguments& args, const AttentionOptions& options)
+      : problem_(args, options),
+        output_gradient_(args.in[AttentionGrad::kOutputGradient]),
+        log_sum_exp_(args.in[AttentionGrad::kLogSumExp].as<const T>()),
+        dq_(args.out[Attention::kQuery]),
+        dk_(args.out[Attention::kKey]),
+        dv_(args.out[Attention::kValue]),
+        dbias_(args.out[Attention::kBiasTable]),
+        dprefix_k_(args.out[Attention::kPrefixKey]),
+        dprefix_v_(args.out[Attention::kPrefixValue]),
+        needs_scores_(dq_ || dk_ || dbias_ || dprefix_k_),
+        sizes_(problem_.sizes()),
+        scratch_(AttentionScratch::backward(options, sizes_, dprefix_k_ || dprefix_v_, bool(dbias_))),
+        workspace_(args.workspace),
+        lanes_(lanes_of(scratch_, args.workspace_bytes)) {
+    problem_.relative = RelativeBias<T>::make(problem_.table, options, scratch_, workspace_);
+    std::byte* next = workspace_ + scratch_.bias + scratch_.buckets;
+    prefix_k_sums_ = reinterpret_cast<T*>(next);
+    prefix_v_sums_ = reinterpret_cast<T*>(next + scratch_.prefix);
+    bias_sums_ = reinterpret_cast<double*>(next + 2 * scratch_.prefix);
+    // K's segments, and one more for queries that read none of them
+    units_ = problem_.kv_segment != nullptr ? sizes_.k_segments + 1 : std::max(sizes_.q_segments, sizes_.k_segments);
+    chunks_ = std::min(scratch_.chunks, units_);
+  }
+
+  void run() {
+    const std::int64_t kv_heads = problem_.options.kv_heads;
+    run_lanes(lanes_, chunks_ * kv_heads, [&](std::int64_t lane, std::int64_t task) { chunk(lane, task / kv_heads, task % kv_heads); });
+    if (dprefix_k_) add_chunks(prefix_k_sums_, dprefix_k_);
+    if (dprefix_v_) add_chunks(prefix_v_sums_, dprefix_v_);
+    if (dbias_) add_chunks(bias_sums_, dbias_);
+  }
+
+ private:
+  /// Columns of one key/value head in rows [first, first + rows) of a matrix.
+  void clear(const View& matrix, T* data, std::int64_t first, std::int64_t rows, std::int64_t kv_head) const noexcept {
+    for (std::int64_t r = first; r < first + rows; ++r) std::fill_n(data + r * matrix.width + kv_head * problem_.dim, problem_.dim, T(0));
+  }
+
+  /// Everything that segments of one group contribute through one key/value head. A segment of K belongs to one group, so
+  /// nobody else writes its gradients.
+  void chunk(std::int64_t lane, std::int64_t index, std::int64_t kv_head) const {
+    const std::int64_t prefix_elements = index * sizes_.prefix_rows * sizes_.kv_width;
+    T* dprefix_k = prefix_k_sums_ + prefix_elements;
+    T* dprefix_v = prefix_v_sums_ + prefix_elements;
+    if (dprefix_k_) clear(dprefix_k_, dprefix_k, 0, sizes_.prefix_rows, kv_head);
+    if (dprefix_v_) clear(dprefix_v_, dprefix_v, 0, sizes_.prefix_rows, kv_head);
+    const Scratch s = scratch(lane, index);
+    for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
+      if (dbias_) {
+        for (std::int64_t b = 0; b < sizes_.buckets; ++b) s.bias[b * problem_.options.heads + head] = 0;
+      }
+    }
+    for (std::int64_t unit = index * units_ / chunks_; unit < (index + 1) * units_ / chunks_; ++unit) {
+      if (unit < sizes_.k_segments) {
+        const RowLayout& keys = *problem_.k.layout;
+        const auto u = static_cast<std::int32_t>(unit);
+        if (dk_) clear(dk_, dk_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
+        if (dv_) clear(dv_, dv_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
+      }
+      for_segments(unit, [&](std::int32_t segment) {
+        for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
+          if (dbias_) std::fill_n(s.distances, 2 * problem_.relative.reach + 1, 0.0);
+          problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, dprefix_k, dprefix_v); });
+          if (dbias_) fold_distances(head, s);
+        }
+      });
+    }
+  }
+
+  /// Calls body(segment) for the segments of Q that read a unit.
+  template <class Body>
+  void for_segments(std::int64_t unit, const Body& body) const {
+    if (problem_.kv_segment == nullptr) {
+      if (unit < sizes_.q_segments) body(static_cast<std::int32_t>(unit));
+      return;
+    }
+    for (std::int32_t segment = 0; segment < sizes_.q_segments; ++segment) {
+      if (problem_.key_segment(segment) == unit) body(segment);
+    }
+  }
+
+  struct Scratch {
+    T* probabilities;   ///< a block of scores
+    T* gradients;       ///< another: dP, then dS
+    double* distances;  ///< Σ dS by clamped distance
+    double* bias;       ///< [buckets, H] of the group
+  };
+
+  [[nodiscard]] Scratch scratch(std::int64_t lane, std::int64_t chunk_index) const noexcept {
+    std::byte* at = workspace_ + scratch_.fixed + lane * scratch_.lane;
+    const std::int64_t scores = AttentionScratch::rounded(AttentionScratch::block_elements(sizes_.q_rows, sizes_.keys) * sizes_.element);
+    return {reinterpret_cast<T*>(at), reinterpret_cast<T*>(at + scores), reinterpret_cast<double*>(at + 2 * scores),
+            bias_sums_ + chunk_index * sizes_.buckets * problem_.options.heads};
+  }
+
+  void fold_distances(std::int64_t head, const Scratch& s) const noexcept {
+    for (std::int64_t d = 0; d <= 2 * problem_.relative.reach; ++d) {
+      s.bias[problem_.relative.buckets[d] * problem_.options.heads + head] += s.distances[d];
+    }
+  }
+
+  void block(const QueryBlock& b, std::int64_t head, const Scratch& s, T* dprefix_k, T* dprefix_v) const {
+    problem_.scores(b, head, s.probabilities);
+    if (needs_scores_) problem_.times_keys(b, head, T(1), output_gradient_, problem_.prefix_v, problem_.v, s.gradients);
+    for (std::int64_t i = 0; i < b.rows; ++i) row(b, i, head, s);
+    const std::int64_t column = head / problem_.group * problem_.dim;
+    const auto add_keys = [&](T alpha, const T* w, const View& x, const View& own, const View& prefix, T* prefix_sums) {
+      const T* rows = x.as<const T>() + b.first * x.width + head * problem_.dim;
+      if (prefix) add_outer(b, alpha, w, b.keys.prefixes, rows, x.width, prefix_sums + b.keys.prefix_first * prefix.width + column);
+      if (own) add_outer(b, alpha, w + b.keys.prefixes, b.keys.count, rows, x.width, own.as<T>() + b.keys.first * own.width + column);
+    };
+    add_keys(T(1), s.probabilities, output_gradient_, dv_, dprefix_v_, dprefix_v);
+    add_keys(problem_.scale, s.gradients, problem_.q, dk_, dprefix_k_, dprefix_k);
+    if (dq_) problem_.times_rows(b, head, problem_.scale, s.gradients, problem_.prefix_k, problem_.k, dq_);
+  }
+
+  /// Scores and dP of one row become P and dS = P ∘ (dP - Σ P ∘ dP).
+  void row(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
+    const std::int64_t seen = b.keys.prefixes + b.visible[i];
+    T* p = s.probabilities + i * b.width();
+    T* d = s.gradients + i * b.width();
+    std::fill(p + seen, p + b.width(), T(0));
+    exp_row(p, seen, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
+    if (!needs_scores_) return;
+    const T mean = dot(p, d, seen);
+    std::fill(d + seen, d + b.width(), T(0));
+#pragma omp simd
+    for (std::int64_t j = 0; j < seen; ++j) d[j] = p[j] * (d[j] - mean);
+    if (!dbias_) return;
+    if (problem_.options.prefix_has_positions) {
+      problem_.relative.collect({nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, d, s.distances);
+    }
+    problem_.relative.collect(problem_.own_positions(b), b.position[i], b.visible[i], d + b.keys.prefixes, s.distances);
+  }
+
+  /// c [keys, dim] += alpha · wᵀ [keys, rows] · x [rows, dim], where w is a part of a block.
+  void add_outer(const QueryBlock& b, T alpha, const T* w, std::int64_t keys, const T* x, std::int64_t x_width, T* c) const {
+    if (keys == 0) return;
+    cpu::Gemm<T> p;
+    p.m = keys, p.n = problem_.dim, p.k = b.rows;
+    p.a = w, p.lda = b.width(), p.transpose_a = true;
+    p.b = x, p.ldb = x_width;
+    p.c = c, p.ldc = sizes_.kv_width;
+    p.alpha = alpha, p.beta = 1;
+    product(p);
+  }
+
+  /// to = Σ over chunks, in their order.
+  template <class S>
+  void add_chunks(const S* sums, const View& to) const {
+    const std::int64_t count = to.count();
+    parallel_for(count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        S sum = 0;
+        for (std::int64_t c = 0; c < chunks_; ++c) sum += sums[c * count + i];
+        to.as<T>()[i] = static_cast<T>(sum);
+      }
+    });
+  }
+
+  AttentionProblem<T> problem_;
+  View output_gradient_;
+  const T* log_sum_exp_;
+  View dq_, dk_, dv_, dbias_, dprefix_k_, dprefix_v_;
+  bool needs_scores_;  ///< dS is needed, not P alone
+  AttentionSizes sizes_;
+  AttentionScratch scratch_;
+  std::byte* workspace_;
+  std::int64_t lanes_;
+  std::int64_t units_ = 0, chunks_ = 0;
+  T* prefix_k_sums_ = nullptr;
+  T* prefix_v_sums_ = nullptr;
+  double* bias_sums_ = nullptr;
+};
+
+}  // namespace
+
+template <class T>
+void attention_grad(const KernelArguments& args) {
+  Gradient<T>(args, static_cast<const AttentionGrad&>(args.op).options).run();
+}
+
+template void attention_grad<float>(const KernelArguments&);
+template void attention_grad<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

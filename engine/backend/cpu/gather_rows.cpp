@@ -1,0 +1,35 @@
+#include "engine/ops/gather_rows.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/backend/cpu/math.h"
+#include "engine/core/parallel.h"
+#include "engine/graph/kernel.h"
+
+namespace preamble::PREAMBLE_ISA {
+
+template <class T>
+void gather_rows(const KernelArguments& args) {
+  const View& table = args.in[GatherRows::kTable];
+  const std::int32_t* index = args.in[GatherRows::kIndex].as<std::int32_t>();
+  const View& y = args.out[0];
+  const std::int64_t width = y.width;
+  const std::int64_t bytes = width * static_cast<std::int64_t>(size_of(y.dtype));
+  const bool widens = table.dtype == Dtype::bf16;
+  const std::int64_t grain = std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, width));
+  parallel_for(y.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      if (widens) {
+        widen_row(table.as<BFloat16>() + index[r] * width, y.as<T>() + r * width, width);
+      } else {
+        std::memcpy(y.as<std::byte>() + r * bytes, table.as<std::byte>() + index[r] * bytes, static_cast<std::size_t>(bytes));
+      }
+    }
+  });
+}
+
+template void gather_rows<float>(const KernelArguments&);
+template void gather_rows<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

@@ -1,0 +1,115 @@
+#include "engine/ops/linear.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/backend/cpu/activate.h"
+#include "engine/backend/cpu/gemm.h"
+#include "engine/core/parallel.h"
+#include "engine/graph/kernel.h"
+
+namespace preamble::PREAMBLE_ISA {
+namespace {
+
+struct Dims {
+  std::int64_t rows, k, n;
+  bool out_in;
+};
+
+/// Fills y with what the product is added to; returns whether there is anything.
+template <class T>
+bool prepare(const Dims& d, const View* bias, const View* residual, T* y, std::int64_t begin, std::int64_t end) {
+  const T* r = residual != nullptr && residual->data != y ? residual->as<T>() : nullptr;
+  if (r != nullptr) std::memcpy(y + begin * d.n, r + begin * d.n, static_cast<std::size_t>((end - begin) * d.n) * sizeof(T));
+  if (bias == nullptr) return residual != nullptr;
+  const T* b = bias->as<T>();
+  for (std::int64_t row = begin; row < end; ++row) {
+    T* out = y + row * d.n;
+    if (residual == nullptr) {
+      std::memcpy(out, b, static_cast<std::size_t>(d.n) * sizeof(T));
+    } else {
+#pragma omp simd
+      for (std::int64_t i = 0; i < d.n; ++i) out[i] += b[i];
+    }
+  }
+  return true;
+}
+
+/// y += or = x Wᵀ for columns [first, first + count) of y; w points at the first of these rows (out_in) or at row
+/// `first` of K rows (in_out, then `first` counts rows of W and the product is over them alone).
+template <class T>
+void multiply(const Dims& d, const T* x, const T* w, T* y, std::int64_t first, std::int64_t count, bool add) {
+  cpu::Gemm<T> p;
+  p.m = d.rows;
+  p.lda = d.k;
+  p.ldc = d.n;
+  p.b = w;
+  p.transpose_b = d.out_in;
+  p.beta = add ? T(1) : T(0);
+  if (d.out_in) {
+    p.n = count, p.k = d.k, p.a = x, p.ldb = d.k, p.c = y + first;
+  } else {
+    p.n = d.n, p.k = count, p.a = x + first, p.ldb = d.n, p.c = y;
+  }
+  cpu::parallel_gemm(p);
+}
+
+/// y = x Wᵀ (+ y)
+template <class T>
+void product(const KernelArguments& args, const Dims& d, T* y, bool add) {
+  const View& x = args.in[Linear::kInput];
+  const View& w = args.in[Linear::kWeight];
+  if (w.dtype == dtype_v<T>) {
+    multiply(d, x.as<T>(), w.as<T>(), y, 0, d.out_in ? d.n : d.k, add);
+    return;
+  }
+  // convert rows of the stored weight into the workspace, as many as fit at a time
+  const std::int64_t stored_rows = d.out_in ? d.n : d.k;
+  const std::int64_t stored_width = d.out_in ? d.k : d.n;
+  const std::int64_t block = std::max<std::int64_t>(1, args.workspace_bytes / static_cast<std::int64_t>(sizeof(T)) / stored_width);
+  T* converted = reinterpret_cast<T*>(args.workspace);
+  for (std::int64_t first = 0; first < stored_rows; first += block) {
+    const std::int64_t count = std::min(block, stored_rows - first);
+    parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
+      const auto* from = w.as<const BFloat16>() + (first + begin) * stored_width;
+      widen_row(from, converted + begin * stored_width, (end - begin) * stored_width);
+    });
+    multiply(d, x.as<T>(), converted, y, first, count, add || (!d.out_in && first > 0));
+  }
+}
+
+/// y = f(sum); the mask of relu besides.
+template <class T>
+void finish(ActivationKind kind, const T* sum, const View& y, std::uint8_t* mask, std::int64_t mask_width) {
+  parallel_for(y.rows, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      if (mask != nullptr) pack_positive(sum + r * y.width, mask + r * mask_width, y.width);
+      activate_row(kind, sum + r * y.width, y.as<T>() + r * y.width, y.width);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void linear(const KernelArguments& args) {
+  const auto& op = static_cast<const Linear&>(args.op);
+  const View& x = args.in[Linear::kInput];
+  const Dims d{x.rows, x.width, args.out[0].width, op.layout == WeightLayout::out_in};
+  const View* bias = args.in.size() > Linear::kBias && args.in[Linear::kBias] ? &args.in[Linear::kBias] : nullptr;
+  const View* residual = args.in.size() > Linear::kResidual && args.in[Linear::kResidual] ? &args.in[Linear::kResidual] : nullptr;
+  const bool add = bias != nullptr || residual != nullptr;
+  const View* kept = args.out.size() > 1 && args.out[1] ? &args.out[1] : nullptr;
+  const bool keeps_mask = kept != nullptr && kept->dtype == Dtype::u8;
+  T* sum = kept != nullptr && !keeps_mask ? kept->as<T>() : args.out[0].as<T>();
+  if (add) {
+    parallel_for(d.rows, 64, [&](std::int64_t begin, std::int64_t end) { prepare(d, bias, residual, sum, begin, end); });
+  }
+  product<T>(args, d, sum, add);
+  if (op.activation) finish(*op.activation, sum, args.out[0], keeps_mask ? kept->as<std::uint8_t>() : nullptr, keeps_mask ? kept->width : 0);
+}
+
+template void linear<float>(const KernelArguments&);
+template void linear<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

@@ -1,0 +1,58 @@
+#include "engine/ops/norm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/backend/cpu/norm_statistics.h"
+#include "engine/core/parallel.h"
+#include "engine/graph/kernel.h"
+
+namespace preamble::PREAMBLE_ISA {
+namespace {
+
+/// y = (x - mean) rstd scale + bias for one row; y may be x.
+template <class T>
+void normalise(const T* x, RowStatistics<T> s, const T* scale, const T* bias, T* y, std::int64_t n) {
+  if (scale == nullptr) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd;
+  } else {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd * scale[i];
+  }
+  if (bias == nullptr) return;
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) y[i] += bias[i];
+}
+
+}  // namespace
+
+template <class T>
+void norm(const KernelArguments& args) {
+  const auto& op = static_cast<const Norm&>(args.op);
+  const View& x = args.in[Norm::kInput];
+  const T* scale = args.in.size() > Norm::kScale ? args.in[Norm::kScale].as<T>() : nullptr;
+  const T* bias = args.in.size() > Norm::kBias ? args.in[Norm::kBias].as<T>() : nullptr;
+  const T* residual = op.adds ? args.in[Norm::kResidual].as<T>() : nullptr;
+  T* y = args.out[0].as<T>();
+  T* sum = op.adds ? args.out[1].as<T>() : nullptr;
+  const std::int64_t n = x.width;
+  parallel_for(x.rows, std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, n)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const T* row = x.as<T>() + r * n;
+      if (residual != nullptr) {
+        const T* other = residual + r * n;
+        T* both = (sum != nullptr ? sum : y) + r * n;
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) both[i] = row[i] + other[i];
+        row = both;
+      }
+      if (y != nullptr) normalise(row, statistics_of(op.kind, op.epsilon, row, n), scale, bias, y + r * n, n);
+    }
+  });
+}
+
+template void norm<float>(const KernelArguments&);
+template void norm<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

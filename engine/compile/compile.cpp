@@ -1,0 +1,63 @@
+#include "engine/compile/compile.h"
+
+#include <utility>
+
+#include "engine/compile/differentiate.h"
+#include "engine/compile/fuse.h"
+#include "engine/compile/liveness.h"
+#include "engine/compile/plan_memory.h"
+#include "engine/compile/prune_rows.h"
+#include "engine/compile/rewrite.h"
+#include "engine/compile/schedule.h"
+#include "engine/graph/op.h"
+
+namespace preamble {
+namespace {
+
+/// Runs passes and notes what each did.
+class Pipeline {
+ public:
+  explicit Pipeline(Graph graph) : graph_(std::move(graph)) { note("model"); }
+
+  template <class Pass>
+  void run(std::string_view name, const Pass& pass) {
+    graph_ = pass(graph_);
+    note(name);
+  }
+
+  [[nodiscard]] Graph take() { return std::move(graph_); }
+  [[nodiscard]] std::vector<PassReport> reports() { return std::move(reports_); }
+
+ private:
+  void note(std::string_view name) {
+    std::int64_t nodes = 0;
+    for (const auto& node : graph_.nodes()) nodes += node.op != nullptr ? 1 : 0;
+    reports_.push_back({std::string(name), nodes, flops_of(graph_), analyse_liveness(graph_).lower_bound});
+  }
+
+  Graph graph_;
+  std::vector<PassReport> reports_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& options) {
+  const Backend& backend = options.backend != nullptr ? *options.backend : cpu_backend();
+  Pipeline pipeline(std::move(graph));
+  pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+  if (options.fuse) pipeline.run("fuse_forward", [](const Graph& g) { return fuse_forward(g); });
+  if (!options.loss.empty()) {
+    pipeline.run("differentiate", [&](const Graph& g) {
+      Graph differentiated = eliminate_dead(g);
+      differentiate(differentiated, options.loss);
+      return eliminate_dead(differentiated);
+    });
+    pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+    pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory); });
+  }
+  if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });
+  pipeline.run("schedule", [](const Graph& g) { return schedule(g); });
+  return std::make_shared<const Program>(pipeline.take(), backend, pipeline.reports());
+}
+
+}  // namespace preamble

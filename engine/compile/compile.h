@@ -1,0 +1,30 @@
+// From a graph to a program.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/compile/rematerialise.h"
+#include "engine/runtime/program.h"
+
+namespace preamble {
+
+struct CompileOptions {
+  /// The scalar result to differentiate; empty: a program that only computes its results.
+  std::string loss;
+  Budget memory = Budget::none();
+  /// Merge neighbouring ops. Off for comparing with unfused results.
+  bool fuse = true;
+  const Backend* backend = nullptr;  ///< null: cpu_backend()
+};
+
+/// Runs the passes prune_rows, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums, schedule, plan_memory, in
+/// this order, and resolves the kernels. The results of the program are those of the graph and, with a loss, the gradient
+/// `grad.<leaf>` of every trainable leaf that the loss depends on.
+/// Throws what the passes throw, and UnsupportedError for an op without a kernel.
+[[nodiscard]] std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& options = {});
+
+}  // namespace preamble

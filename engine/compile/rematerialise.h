@@ -1,0 +1,40 @@
+// What to keep for the backward pass and what to compute again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "engine/graph/graph.h"
+
+namespace preamble {
+
+/// How much memory a program may take for its activations.
+struct Budget {
+  enum class Kind : std::uint8_t { none, smallest, bytes };
+
+  Kind kind = Kind::none;
+  std::int64_t limit = 0;
+
+  /// Recompute only what is nearly free.
+  [[nodiscard]] static Budget none() noexcept { return {}; }
+  /// The smallest peak that recomputation can reach.
+  [[nodiscard]] static Budget smallest() noexcept { return {Kind::smallest, 0}; }
+  /// At most this many bytes of arena, with as few extra operations as possible.
+  [[nodiscard]] static Budget bytes(std::int64_t limit) noexcept { return {Kind::bytes, limit}; }
+  /// `none`, `min`, or a number of bytes with an optional suffix K, M, G (powers of 1024). Throws ConfigError.
+  [[nodiscard]] static Budget parse(const std::string& text);
+};
+
+/// Copy of a differentiated graph in which the backward pass reads recomputed copies of forward values.
+///
+/// A forward value is either kept or computed again right before its first reader in the backward pass, from kept values
+/// and leaves. Candidates, from cheap to dear: (a) results of cheap ops whose operands are kept anyway; (b) besides,
+/// single values in ascending order of operations per byte; (c) everything but the values that cross chosen points of the
+/// forward pass, where least is alive: the layer boundaries (Chen et al. 2016, arXiv 1604.06174). Each candidate's peak is
+/// the one of the schedule that it gives. Without a budget (a); with one, the candidate with the fewest operations that
+/// fits.
+/// Throws ConfigError, with the smallest possible peak, if the limit cannot be met.
+[[nodiscard]] Graph rematerialise(const Graph& graph, Budget budget);
+
+}  // namespace preamble

@@ -1,0 +1,90 @@
+#include "engine/ops/activation.h"
+
+#include "engine/core/error.h"
+#include "engine/ops/common.h"
+
+namespace preamble {
+namespace {
+
+/// u8 [rows, ceil(D / 8)]
+Type mask_of(const Type& x) { return {Dtype::u8, x.rows, {(x.width() + 7) / 8}}; }
+
+}  // namespace
+
+std::string_view name_of(ActivationKind kind) noexcept {
+  switch (kind) {
+    case ActivationKind::relu: return "relu";
+    case ActivationKind::gelu: return "gelu";
+    case ActivationKind::gelu_tanh: return "gelu_tanh";
+    case ActivationKind::silu: return "silu";
+    case ActivationKind::tanh: return "tanh";
+    case ActivationKind::sigmoid: return "sigmoid";
+  }
+  return "";
+}
+
+std::vector<Type> kept_types(ActivationKind kind, const Type& x) {
+  if (kind == ActivationKind::relu) return {mask_of(x)};
+  if (kind == ActivationKind::tanh || kind == ActivationKind::sigmoid) return {};
+  return {x};
+}
+
+Value activation_grad(ActivationKind kind, Value kept, Value dy) {
+  return dy.graph->add(std::make_shared<ActivationGrad>(kind), {kept, dy});
+}
+
+double activation_flops(ActivationKind kind, const Graph& graph, const Type& type) {
+  const double count = elements(graph, type);
+  switch (kind) {
+    case ActivationKind::relu: return count;
+    case ActivationKind::gelu: return 44 * count;
+    case ActivationKind::gelu_tanh: return 26 * count;
+    case ActivationKind::silu: return 20 * count;
+    case ActivationKind::tanh: return 34 * count;
+    case ActivationKind::sigmoid: return 19 * count;
+  }
+  return 0;
+}
+
+std::vector<Type> Activation::infer(const OperandTypes& operands) const {
+  require_real(*this, operands, 0, "x");
+  const Type& x = operands[0];
+  if (kind == ActivationKind::relu) return {x, mask_of(x)};
+  return {x};
+}
+
+std::vector<Value> Activation::gradients(const GradientRequest& request) const {
+  const Value dy = request.output_gradients[0];
+  Value kept = request.input(0);
+  if (kind == ActivationKind::relu) kept = request.output(1);
+  if (kind == ActivationKind::tanh || kind == ActivationKind::sigmoid) kept = request.output(0);
+  return {activation_grad(kind, kept, dy)};
+}
+
+double Activation::flops(const NodeCost& cost) const {
+  return activation_flops(kind, cost.graph, cost.output(0));
+}
+
+std::vector<Type> ActivationGrad::infer(const OperandTypes& operands) const {
+  require_real(*this, operands, kGradient, "dy");
+  const Type& dy = operands[kGradient];
+  const Type wanted = kind == ActivationKind::relu ? mask_of(dy) : dy;
+  require<ShapeError>(operands.has(kKept) && operands[kKept] == wanted, "activation_grad: the kept value is {}; wanted {}",
+                      operands.has(kKept) ? operands.graph.describe(operands[kKept]) : "absent", operands.graph.describe(wanted));
+  return {dy};
+}
+
+std::vector<Alias> ActivationGrad::aliases() const {
+  if (kind == ActivationKind::relu) return {{0, kGradient}};
+  return {{0, kGradient}, {0, kKept}};
+}
+
+double ActivationGrad::flops(const NodeCost& cost) const {
+  const bool from_result = kind == ActivationKind::tanh || kind == ActivationKind::sigmoid;
+  const double count = elements(cost.graph, cost.output(0));
+  return from_result ? 3 * count : activation_flops(kind, cost.graph, cost.output(0)) + 4 * count;
+}
+
+Value activation(Value x, ActivationKind kind) { return x.graph->add(std::make_shared<Activation>(kind), {x}); }
+
+}  // namespace preamble

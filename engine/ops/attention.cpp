@@ -1,0 +1,180 @@
+#include "engine/ops/attention.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "engine/core/error.h"
+#include "engine/ops/attention_scratch.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::array<std::string_view, 8> kOperandNames = {"q", "k", "v", "bias_table", "prefix_k", "prefix_v", "slots", "kv_segment"};
+
+void require_segment_index(const Op& op, const OperandTypes& operands, std::size_t index) {
+  if (!operands.has(index)) return;
+  const Type& q = operands[Attention::kQuery];
+  const Type wanted{Dtype::i32, kNoRows, {operands.graph.rows(q.rows).segments}};
+  require<ShapeError>(operands[index] == wanted, "{}: {} is {}; wanted {} (segments of q)", op.name(), kOperandNames[index],
+                      operands.graph.describe(operands[index]), operands.graph.describe(wanted));
+}
+
+/// Operands 0 to 7, which both ops have.
+void require_operands(const Op& op, const OperandTypes& operands, const AttentionOptions& options) {
+  require_options(op, options);
+  require_rows(op, operands, Attention::kQuery, "q");
+  const Type& q = operands[Attention::kQuery];
+  require<ShapeError>(q.width() > 0 && q.width() % options.heads == 0, "{}: q is {}; wanted a width that {} heads divide", op.name(),
+                      operands.graph.describe(q), options.heads);
+  const std::int64_t kv_width = q.width() / options.heads * options.kv_heads;
+  require_rows(op, operands, Attention::kKey, "k", kv_width);
+  require_rows(op, operands, Attention::kValue, "v", kv_width);
+  require<ShapeError>(operands[Attention::kKey].rows == operands[Attention::kValue].rows, "{}: k is {} and v is {}; wanted one row space", op.name(),
+                      operands.graph.describe(operands[Attention::kKey]), operands.graph.describe(operands[Attention::kValue]));
+  require_bias_and_prefix(op, operands, options, Attention::kBiasTable, Attention::kPrefixKey, Attention::kSlots, kv_width);
+  require_segment_index(op, operands, Attention::kSlots);
+  require_segment_index(op, operands, Attention::kKeySegment);
+}
+
+bool has(const NodeCost& cost, std::size_t operand) {
+  return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined();
+}
+
+AttentionSizes capacities(const NodeCost& cost) {
+  AttentionSizes sizes;
+  const Type& q = cost.input(Attention::kQuery);
+  const Type& k = cost.input(Attention::kKey);
+  sizes.q_rows = cost.rows(q);
+  sizes.q_segments = cost.graph.rows(q.rows).segments;
+  sizes.k_segments = cost.graph.rows(k.rows).segments;
+  if (has(cost, Attention::kPrefixKey)) sizes.prefix_rows = cost.rows(cost.input(Attention::kPrefixKey));
+  sizes.keys = cost.rows(k) + sizes.prefix_rows;
+  sizes.kv_width = k.width();
+  if (has(cost, Attention::kBiasTable)) sizes.buckets = cost.input(Attention::kBiasTable).dims[0];
+  sizes.element = static_cast<std::int64_t>(size_of(q.dtype));
+  return sizes;
+}
+
+/// Rows of an average segment at capacity.
+double average_length(const NodeCost& cost, std::size_t operand) {
+  const RowSpace& space = cost.graph.rows(cost.input(operand).rows);
+  return static_cast<double>(space.rows) / static_cast<double>(space.segments);
+}
+
+/// Operations of one product of queries and own keys, and of one with prefix keys.
+struct Products {
+  double own = 0, prefix = 0;
+};
+
+Products products(const NodeCost& cost, const AttentionOptions& options) {
+  const Type& q = cost.input(Attention::kQuery);
+  const double queries = 2.0 * static_cast<double>(cost.rows(q) * q.width());
+  Products p;
+  p.own = queries * average_length(cost, Attention::kKey) * (options.causal ? 0.5 : 1.0);
+  if (has(cost, Attention::kPrefixKey)) p.prefix = queries * average_length(cost, Attention::kPrefixKey);
+  return p;
+}
+
+}  // namespace
+
+void require_options(const Op& op, const AttentionOptions& options) {
+  require<ConfigError>(options.heads > 0 && options.kv_heads > 0 && options.heads % options.kv_heads == 0,
+                       "{}: {} heads and {} kv_heads were given; wanted positive numbers of which the second divides the first", op.name(),
+                       options.heads, options.kv_heads);
+}
+
+void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const AttentionOptions& options, std::size_t bias_table,
+                             std::size_t prefix_key, std::size_t slots, std::int64_t kv_width) {
+  const Graph& graph = operands.graph;
+  if (operands.has(bias_table)) {
+    const Type& table = operands[bias_table];
+    require<ShapeError>(!table.has_rows() && table.dims.size() == 2 && table.dims[1] == options.heads, "{}: bias_table is {}; wanted [buckets, {}]",
+                        op.name(), graph.describe(table), options.heads);
+    require<DtypeError>(table.dtype == graph.real(), "{}: bias_table is {}; wanted {}", op.name(), graph.describe(table), name_of(graph.real()));
+    const std::int64_t direction = options.relative.bidirectional ? table.dims[0] / 2 : table.dims[0];
+    constexpr int kLongest = 1 << 20;
+    require<ConfigError>(direction >= 2 && options.relative.max_distance > direction / 2 && options.relative.max_distance <= kLongest,
+                         "{}: {} buckets a direction and a max_distance of {} were given; wanted at least 2 and a distance from {} to {}", op.name(),
+                         direction, options.relative.max_distance, direction / 2 + 1, kLongest);
+  }
+  const std::size_t prefix_value = prefix_key + 1;
+  require<ShapeError>(operands.has(prefix_key) == operands.has(prefix_value), "{}: one of prefix_k and prefix_v is absent; wanted both or neither",
+                      op.name());
+  require<ShapeError>(!operands.has(slots) || operands.has(prefix_key), "{}: slots were given without a prefix; wanted both or neither", op.name());
+  if (!operands.has(prefix_key)) return;
+  require_rows(op, operands, prefix_key, "prefix_k", kv_width);
+  require_rows(op, operands, prefix_value, "prefix_v", kv_width);
+  require<ShapeError>(operands[prefix_key].rows == operands[prefix_value].rows, "{}: prefix_k is {} and prefix_v is {}; wanted one row space", op.name(),
+                      graph.describe(operands[prefix_key]), graph.describe(operands[prefix_value]));
+}
+
+std::vector<Type> Attention::infer(const OperandTypes& operands) const {
+  require_operands(*this, operands, options);
+  const Type& q = operands[kQuery];
+  return {q, {q.dtype, q.rows, {options.heads}}};
+}
+
+std::vector<Value> Attention::gradients(const GradientRequest& request) const {
+  require<UnsupportedError>(request.output_gradients.size() <= kLogSumExp || !request.output_gradients[kLogSumExp],
+                            "attention: a gradient through log_sum_exp was asked for; there is none");
+  std::vector<Value> operands(kKeySegment + 1);
+  std::ranges::copy(request.node.inputs, operands.begin());
+  operands.push_back(request.output_gradients[kOutput]);
+  operands.push_back(request.output(kLogSumExp));
+  std::vector<Value> d(request.node.inputs.size());
+  const Value node = request.graph.add(std::make_shared<AttentionGrad>(options), std::move(operands));
+  for (std::size_t i = 0; i < d.size(); ++i) {
+    if (!request.wanted[i]) continue;
+    require<UnsupportedError>(i < kSlots, "attention: a gradient for operand '{}' was asked for; there is none", kOperandNames[i]);
+    d[i] = {node.graph, node.node, static_cast<std::int32_t>(i)};
+  }
+  return d;
+}
+
+double Attention::flops(const NodeCost& cost) const {
+  const Products p = products(cost, options);
+  return 2.0 * (p.own + p.prefix);
+}
+
+std::int64_t Attention::workspace(const NodeCost& cost) const {
+  return AttentionScratch::forward(options, capacities(cost)).bytes();
+}
+
+std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
+  require_operands(*this, operands, options);
+  const Type& q = operands[Attention::kQuery];
+  require_rows(*this, operands, kOutputGradient, "do", q.width());
+  require_rows(*this, operands, kLogSumExp, "log_sum_exp", options.heads);
+  for (const std::size_t i : {kOutputGradient, kLogSumExp}) {
+    require<ShapeError>(operands[i].rows == q.rows, "attention_grad: {} is {}; wanted the row space of q, {}",
+                        i == kLogSumExp ? "log_sum_exp" : "do", operands.graph.describe(operands[i]), operands.graph.describe(q));
+  }
+  std::vector<Type> gradients;
+  for (std::size_t i = 0; i <= Attention::kPrefixValue; ++i) {
+    gradients.push_back(operands.has(i) ? operands[i] : Type{q.dtype, kNoRows, {0}});
+  }
+  return gradients;
+}
+
+double AttentionGrad::flops(const NodeCost& cost) const {
+  const Products p = products(cost, options);
+  const auto used = [&](std::size_t i) { return cost.used[i] ? 1.0 : 0.0; };
+  const double own = 2.0 + used(Attention::kQuery) + used(Attention::kKey) + used(Attention::kValue);
+  const double prefix = 2.0 + used(Attention::kQuery) + used(Attention::kPrefixKey) + used(Attention::kPrefixValue);
+  return own * p.own + prefix * p.prefix;
+}
+
+std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
+  const bool prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue];
+  return AttentionScratch::backward(options, capacities(cost), prefix, cost.used[Attention::kBiasTable]).bytes();
+}
+
+Value attention(const AttentionOperands& operands, const AttentionOptions& options) {
+  const AttentionOperands& o = operands;
+  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.slots, o.kv_segment};
+  while (!inputs.back()) inputs.pop_back();
+  return o.q.graph->add(std::make_shared<Attention>(options), std::move(inputs));
+}
+
+}  // namespace preamble

@@ -1,0 +1,93 @@
+// Softmax attention over segments of rows, with shared prefixes and relative positions. Probabilities are never stored.
+#pragma once
+
+#include "engine/graph/op.h"
+#include "engine/ops/relative_position.h"
+
+namespace preamble {
+
+struct AttentionOptions {
+  int heads = 1;
+  int kv_heads = 1;    ///< query head h reads key/value head h / (heads / kv_heads)
+  double scale = 1;    ///< of the scores: 1/√d in most models, 1 in T5
+  bool causal = false; ///< a query sees keys that stand at its position or before; prefix keys are visible to all
+  RelativePositions relative = {};    ///< how a bias table is read, where there is one
+  bool prefix_has_positions = false;  ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
+
+  bool operator==(const AttentionOptions&) const = default;
+};
+
+/// Operands of `attention`. Undefined values are absent.
+struct AttentionOperands {
+  Value q, k, v;
+  Value bias_table = {};
+  Value prefix_k = {}, prefix_v = {};
+  Value slots = {};
+  Value kv_segment = {};
+};
+
+/// o[r, h] = Σ_j p_j v[j],  p = softmax_j(scale · q[r, h] · k[j] + bias[bucket(position j - position r), h])
+/// where j runs over the prefix of the segment's slot, then over the keys of its own segment.
+///
+///   q           [rows(Q), H·d]
+///   k, v        [rows(K), G·d]   K may be Q's row space, another one, or hold the rows that Q was gathered from;
+///                                G = kv_heads. Keys of a segment stand at ascending positions (`RowLayout::position`)
+///   bias_table  [buckets, H]     T5's relative position biases; absent: no bias
+///   prefix_k,   [rows(P), G·d]   one segment a slot; absent: no prefix
+///   prefix_v
+///   slots       i32 [segments of Q]   the slot of each segment, absent: 0. A slot that P does not have: no prefix
+///   kv_segment  i32 [segments of Q]   segment of K that each segment of Q attends to, absent: the same index. One that
+///                                     K does not have: no own keys
+///   o           [rows(Q), H·d]   zero where a query sees no key
+///   log_sum_exp [rows(Q), H]     output 1, of the scores; read by the gradient
+///
+/// Gradients, with S the scores, P = exp(S - log_sum_exp) computed again:
+///   dP = dO Vᵀ,  dS = P ∘ (dP - rowsum(P ∘ dP)),  dQ = scale dS K,  dK = scale dSᵀ Q,  dV = Pᵀ dO,
+///   dprefix_k, dprefix_v: the same, summed over the segments of a slot,  dbias_table[b, h] = Σ dS over pairs in bucket b.
+/// Keeps q, k, v and log_sum_exp. (Vaswani et al. 2017; the recomputation: Dao et al. 2022.) Row-wise in q.
+/// Throws ShapeError, DtypeError, ConfigError (options).
+Value attention(const AttentionOperands& operands, const AttentionOptions& options);
+
+class Attention final : public Op {
+ public:
+  static constexpr std::size_t kQuery = 0, kKey = 1, kValue = 2, kBiasTable = 3, kPrefixKey = 4, kPrefixValue = 5, kSlots = 6,
+                               kKeySegment = 7;
+  static constexpr std::size_t kOutput = 0, kLogSumExp = 1;
+
+  explicit Attention(const AttentionOptions& given) : options(given) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "attention"; }
+  [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
+  [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
+  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kQuery; }
+  /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
+  /// ones if causal.
+  [[nodiscard]] double flops(const NodeCost& cost) const override;
+  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
+
+  const AttentionOptions options;
+};
+
+/// Gradients of `attention`, those that are read. Operands 0-7 as there, 8 dO, 9 log_sum_exp.
+/// Outputs 0 dq, 1 dk, 2 dv, 3 dbias_table, 4 dprefix_k, 5 dprefix_v (empty for an absent operand).
+class AttentionGrad final : public Op {
+ public:
+  static constexpr std::size_t kOutputGradient = 8, kLogSumExp = 9;
+
+  explicit AttentionGrad(const AttentionOptions& given) : options(given) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "attention_grad"; }
+  [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
+  /// 2 H d a pair of query and key for each product: scores, dP, and one for each gradient that is read.
+  [[nodiscard]] double flops(const NodeCost& cost) const override;
+  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
+
+  const AttentionOptions options;
+};
+
+/// Throws ConfigError in the name of `op` for options that fit no operands.
+void require_options(const Op& op, const AttentionOptions& options);
+
+/// Checks a bias table [buckets, H] and prefix keys and values [rows(P), G·d], all of them optional. `slots` needs a prefix.
+void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const AttentionOptions& options, std::size_t bias_table,
+                             std::size_t prefix_key, std::size_t slots, std::int64_t kv_width);
+
+}  // namespace preamble

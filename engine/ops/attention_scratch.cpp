@@ -1,0 +1,53 @@
+#include "engine/ops/attention_scratch.h"
+
+#include "engine/core/parallel.h"
+
+namespace preamble {
+namespace {
+
+std::int64_t bias_bytes(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
+  return sizes.buckets == 0 ? 0 : AttentionScratch::rounded(options.heads * AttentionScratch::distances(options) * sizes.element);
+}
+
+std::int64_t bucket_bytes(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
+  return sizes.buckets == 0 ? 0 : AttentionScratch::rounded(AttentionScratch::distances(options) * std::int64_t{sizeof(std::int32_t)});
+}
+
+}  // namespace
+
+std::int64_t AttentionScratch::bytes() const noexcept { return fixed + threads() * lane; }
+
+AttentionScratch AttentionScratch::forward(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
+  AttentionScratch s;
+  s.bias = bias_bytes(options, sizes);
+  s.buckets = bucket_bytes(options, sizes);
+  s.fixed = s.bias + s.buckets;
+  s.lane = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  return s;
+}
+
+AttentionScratch AttentionScratch::backward(const AttentionOptions& options, const AttentionSizes& sizes, bool prefix_gradient,
+                                            bool bias_gradient) noexcept {
+  AttentionScratch s = forward(options, sizes);
+  const std::int64_t units = std::max(sizes.q_segments, sizes.k_segments) + 1;
+  const std::int64_t few = (kSharedTasks + options.kv_heads - 1) / options.kv_heads;
+  s.chunks = prefix_gradient || bias_gradient ? std::min(units, few) : units;
+  if (prefix_gradient) s.prefix = rounded(s.chunks * sizes.prefix_rows * sizes.kv_width * sizes.element);
+  constexpr std::int64_t kDouble = sizeof(double);
+  if (bias_gradient) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
+  s.fixed += 2 * s.prefix + s.bias_gradient;
+  s.lane = 2 * rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  if (bias_gradient) s.lane += rounded(distances(options) * kDouble);
+  return s;
+}
+
+AttentionScratch AttentionScratch::cached(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
+  AttentionScratch s;
+  s.bias = bias_bytes(options, sizes);
+  s.buckets = bucket_bytes(options, sizes);
+  s.fixed = s.bias + s.buckets;
+  s.lane = rounded(sizes.keys * sizes.element);
+  return s;
+}
+
+}  // namespace preamble

@@ -1,0 +1,62 @@
+// How the CPU kernels of attention lay out their scratch memory: planned from capacities, used with the sizes of a batch.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/ops/attention.h"
+
+namespace preamble {
+
+/// Rows and segments: capacities when planning, those of the batch when running. Zero where an operand is absent.
+struct AttentionSizes {
+  std::int64_t q_rows = 0;
+  std::int64_t keys = 0;  ///< most keys that a query could see
+  std::int64_t q_segments = 0, k_segments = 0;
+  std::int64_t prefix_rows = 0, kv_width = 0;
+  std::int64_t buckets = 0;
+  std::int64_t element = 4;  ///< bytes
+};
+
+/// Regions of the workspace in bytes, in their order. No region shrinks when a size grows, so a plan for the capacities
+/// holds every batch.
+struct AttentionScratch {
+  /// Highest block of queries, and elements of a block of scores that should stay in the second-level cache.
+  static constexpr std::int64_t kBlockRows = 96, kBlockElements = 1 << 16;
+  /// Tasks that gradients shared by segments (prefix, bias table) are split into, whatever the number of threads.
+  static constexpr std::int64_t kSharedTasks = 64;
+
+  std::int64_t bias = 0;           ///< biases of each head by clamped distance
+  std::int64_t buckets = 0;        ///< bucket of each clamped distance
+  std::int64_t prefix = 0;         ///< partial sums of one prefix gradient; there are two such regions
+  std::int64_t bias_gradient = 0;  ///< partial sums of the bias table's gradient
+  std::int64_t fixed = 0;          ///< all regions above
+  std::int64_t lane = 0;           ///< scratch of one thread, behind the others
+  std::int64_t chunks = 0;         ///< partial sums: groups of segments
+
+  /// With one lane for each thread.
+  [[nodiscard]] std::int64_t bytes() const noexcept;
+
+  [[nodiscard]] static constexpr std::int64_t rounded(std::int64_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
+
+  /// Queries of a block that sees `keys` keys.
+  [[nodiscard]] static constexpr std::int64_t block_rows(std::int64_t keys) noexcept {
+    return std::clamp<std::int64_t>(kBlockElements / std::max<std::int64_t>(keys, 1) / 16 * 16, 16, kBlockRows);
+  }
+  /// Upper bound of the elements of a block of scores with up to `keys` keys.
+  [[nodiscard]] static constexpr std::int64_t block_elements(std::int64_t rows, std::int64_t keys) noexcept {
+    return std::max(std::min(std::min(rows, kBlockRows) * keys, kBlockElements), std::min<std::int64_t>(rows, 16) * keys);
+  }
+  /// Distances from -max_distance to max_distance.
+  [[nodiscard]] static constexpr std::int64_t distances(const AttentionOptions& options) noexcept {
+    return 2 * std::int64_t{options.relative.max_distance} + 1;
+  }
+
+  [[nodiscard]] static AttentionScratch forward(const AttentionOptions& options, const AttentionSizes& sizes) noexcept;
+  [[nodiscard]] static AttentionScratch backward(const AttentionOptions& options, const AttentionSizes& sizes, bool prefix_gradient,
+                                                 bool bias_gradient) noexcept;
+  /// For one query row and one key/value head at a time.
+  [[nodiscard]] static AttentionScratch cached(const AttentionOptions& options, const AttentionSizes& sizes) noexcept;
+};
+
+}  // namespace preamble

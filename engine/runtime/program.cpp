@@ -1,0 +1,96 @@
+#include "engine/runtime/program.h"
+
+#include <set>
+#include <utility>
+
+#include "engine/compile/liveness.h"
+#include "engine/compile/rewrite.h"
+#include "engine/core/error.h"
+#include "engine/graph/op.h"
+
+namespace preamble {
+namespace {
+
+std::size_t at(std::int32_t i) noexcept { return static_cast<std::size_t>(i); }
+
+/// The leaf whose memory a value lies in, following updates of state.
+std::int32_t leaf_behind(const Graph& graph, Value value) {
+  for (;;) {
+    const Node& node = graph.node(value);
+    if (!node.op) return node.role == Role::input ? -1 : value.node;
+    std::int32_t operand = -1;
+    for (const auto& alias : node.op->aliases()) {
+      if (alias.must && alias.output == value.output) operand = alias.input;
+    }
+    if (operand < 0) return -1;
+    value = node.inputs.at(at(operand));
+  }
+}
+
+}  // namespace
+
+Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> passes)
+    : graph_(std::move(graph)),
+      liveness_(analyse_liveness(graph_)),
+      plan_(plan_memory(liveness_.buffers, liveness_.lower_bound)),
+      passes_(std::move(passes)),
+      backend_(backend.name()) {
+  const auto used = used_outputs(graph_);
+  for (std::int32_t n = 0; n < graph_.size(); ++n) {
+    const Node& node = graph_.node(n);
+    if (!node.op) continue;
+    Step step;
+    step.node = n;
+    step.kernel = require_kernel(backend, node.op->name(), graph_.real());
+    for (const auto& input : node.inputs) step.in.push_back(input ? slot(input) : Slot{});
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) step.out.push_back(slot({&graph_, n, i}));
+    if (const auto scratch = liveness_.workspace_of[at(n)]; scratch >= 0) {
+      step.workspace = plan_.offsets[at(scratch)];
+      step.workspace_bytes = liveness_.buffers[at(scratch)].bytes;
+    }
+    flops_ += flops_of(graph_, n, used[at(n)]);
+    steps_.push_back(std::move(step));
+  }
+}
+
+Program::Slot Program::slot(Value value) const {
+  const std::int32_t buffer = liveness_.buffer_of[at(value.node)][at(value.output)];
+  if (buffer >= 0) return {value.node, value.output, plan_.offsets[at(buffer)], -1};
+  return {value.node, value.output, -1, leaf_behind(graph_, value)};
+}
+
+Program::Slot Program::result(std::string_view name) const { return slot(graph_.output(name)); }
+
+Program::Slot Program::input(std::string_view name) const {
+  for (std::int32_t n = 0; n < graph_.size(); ++n) {
+    if (graph_.node(n).role == Role::input && graph_.node(n).name == name) return slot({const_cast<Graph*>(&graph_), n, 0});
+  }
+  raise<ConfigError>("input '{}': the program has none of that name", name);
+}
+
+bool Program::has_input(std::string_view name) const {
+  for (const auto& node : graph_.nodes()) {
+    if (node.role == Role::input && node.name == name) return true;
+  }
+  return false;
+}
+
+std::int64_t Program::leaf_bytes(Role role) const {
+  std::int64_t bytes = 0;
+  std::set<const void*> seen;  // tied leaves share memory
+  for (const auto& node : graph_.nodes()) {
+    if (!node.op && node.role == role && seen.insert(node.tensor.data()).second) bytes += static_cast<std::int64_t>(node.tensor.bytes());
+  }
+  return bytes;
+}
+
+double Program::flops(Phase phase) const {
+  const auto used = used_outputs(graph_);
+  double sum = 0;
+  for (const auto& step : steps_) {
+    if (graph_.node(step.node).phase == phase) sum += flops_of(graph_, step.node, used[at(step.node)]);
+  }
+  return sum;
+}
+
+}  // namespace preamble

@@ -1,0 +1,36 @@
+#include "models/encoder_decoder.h"
+
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/gather_rows.h"
+
+namespace preamble {
+namespace {
+
+void add_loss_of(EncoderDecoder& model, Graph& graph, Value hidden, const Seq2SeqCapacity& capacity, double z_loss) {
+  const Scope scope(graph, "head");
+  const RowSpaceId labelled = graph.rows(seq2seq::kLabelled, capacity.target_rows, capacity.target_segments());
+  const Value index = graph.input(seq2seq::kLabelledIndex, {Dtype::i32, labelled, {}});
+  const Value labels = graph.input(seq2seq::kLabels, {Dtype::i32, labelled, {}});
+  const Value weight = graph.input(seq2seq::kLossWeight, {graph.real(), kNoRows, {}});
+  const Value logits = model.head(graph, gather_rows(hidden, index));
+  const Value loss = cross_entropy(logits, labels, weight, z_loss);
+  graph.output(seq2seq::kLoss, loss);
+  graph.output(seq2seq::kNll, nll_of(loss));
+}
+
+}  // namespace
+
+void add_loss(EncoderDecoder& model, Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, double z_loss) {
+  const Value encoded = model.encode(graph, conditioning, capacity);
+  add_loss_of(model, graph, model.decode(graph, encoded, conditioning, capacity), capacity, z_loss);
+}
+
+void add_logits(EncoderDecoder& model, Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, bool loss) {
+  const Value encoded = model.encode(graph, conditioning, capacity);
+  const Value hidden = model.decode(graph, encoded, conditioning, capacity);
+  if (loss) add_loss_of(model, graph, hidden, capacity, 0);
+  const Scope scope(graph, "head");
+  graph.output(seq2seq::kLogits, model.head(graph, hidden));
+}
+
+}  // namespace preamble

@@ -1,0 +1,58 @@
+// T5 v1.0 and v1.1 (Raffel et al. 2020).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "models/encoder_decoder.h"
+#include "models/t5/config.h"
+
+namespace preamble {
+
+class T5 final : public EncoderDecoder {
+ public:
+  /// Checks nothing beyond the names until a graph is built. `strict`: every tensor of the source must be one of T5's.
+  T5(const T5Config& config, Parameters parameters);
+
+  /// A Hugging Face folder. Loads all parameters, and throws FileError for a missing, unexpected or misshaped tensor.
+  [[nodiscard]] static std::unique_ptr<T5> open(const std::filesystem::path& folder, Parameters::Options options = {});
+
+  [[nodiscard]] const T5Config& config() const noexcept { return config_; }
+  [[nodiscard]] bool tied() const noexcept { return tied_; }
+
+  [[nodiscard]] std::int64_t width() const noexcept override { return config_.d_model; }
+  [[nodiscard]] std::int64_t vocabulary() const noexcept override { return config_.vocab_size; }
+  [[nodiscard]] AttentionShape attention_shape(Site site) const override;
+  [[nodiscard]] std::int32_t pad_id() const noexcept override { return static_cast<std::int32_t>(config_.pad_token_id); }
+  [[nodiscard]] std::int32_t decoder_start_id() const noexcept override { return static_cast<std::int32_t>(config_.decoder_start_token_id); }
+  [[nodiscard]] Parameters& parameters() noexcept override { return parameters_; }
+  [[nodiscard]] Tensor embedding() override;
+  [[nodiscard]] std::string_view embedding_name() const noexcept override { return "shared.weight"; }
+
+  Value encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) override;
+  Value decode(Graph& graph, Value encoded, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) override;
+  Value head(Graph& graph, Value hidden) override;
+  void prefill(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, std::vector<LayerCache>& caches) override;
+  void step(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, std::int64_t longest,
+            std::vector<LayerCache>& caches) override;
+
+ private:
+  /// `encoder.block.3`
+  [[nodiscard]] static std::string block(std::string_view stack, std::int64_t layer);
+  [[nodiscard]] Value matrix(Graph& graph, const std::string& name, std::int64_t rows, std::int64_t columns);
+  [[nodiscard]] Value project(Graph& graph, Value x, const std::string& name, std::int64_t to);
+  [[nodiscard]] Value normed(Graph& graph, Value x, const std::string& name);
+  [[nodiscard]] Value bias_table(Graph& graph, std::string_view stack);
+  [[nodiscard]] Value embed(Graph& graph, Value ids);
+  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& sublayer);
+  [[nodiscard]] Value cross_attention(Graph& graph, Value x, Value key, Value value, const Conditioning& conditioning, std::int64_t layer,
+                                      Value slots, Value source);
+  void declare_all(Graph& graph);
+
+  T5Config config_;
+  Parameters parameters_;
+  bool tied_ = false;
+};
+
+}  // namespace preamble

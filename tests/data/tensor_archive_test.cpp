@@ -1,0 +1,91 @@
+#include "data/tensor_archive.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "data/safetensors_writer.h"
+#include "engine/core/error.h"
+#include "tests/data/torch_builder.h"
+#include "tests/support/golden.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace preamble;
+
+namespace {
+
+using Named = std::vector<std::pair<std::string, Tensor>>;
+
+Tensor number(float value) { return tensor_of({1}, std::vector<float>{value}); }
+
+void refuses(const testing::TemporaryFolder& folder, const std::string& text) {
+  CAPTURE(text);
+  CHECK_THROWS_WITH_AS(static_cast<void>(TensorArchive(folder.path())), doctest::Contains(text.c_str()), FileError);
+}
+
+}  // namespace
+
+TEST_CASE("tensor_archive: shards with an index act as one file") {
+  const auto folder = testing::golden("t5-v10/model");
+  const TensorArchive archive(folder);
+  CHECK(archive.names().size() == 47);
+  CHECK(archive.contains("shared.weight"));
+  CHECK(archive.dims("shared.weight") == Dims{101, 32});
+  CHECK(archive.dtype("shared.weight") == Dtype::f32);
+  CHECK(archive.get("shared.weight").bytes() == 101 * 32 * 4);
+  CHECK(archive.where("decoder.block.0.layer.0.SelfAttention.k.weight") ==
+        (folder / "model-00002-of-00003.safetensors").string() + ": 'decoder.block.0.layer.0.SelfAttention.k.weight'");
+  CHECK_THROWS_WITH_AS(static_cast<void>(archive.get("lm_head")), (folder.string() + ": has no tensor 'lm_head'; it holds 47").c_str(), FileError);
+}
+
+TEST_CASE("tensor_archive: safetensors come before torch files, whole files before shards") {
+  const testing::TemporaryFolder folder;
+  folder.write("pytorch_model.bin.index.json", R"({"weight_map": {"four": "s.bin"}})");
+  const auto pickle = testing::pickled::state_dict(
+      {{"four", testing::pickled::tensor(testing::pickled::storage("FloatStorage", "0", 1), 0, {1}, {1})}});
+  folder.write("s.bin", testing::torch_zip(pickle, {{"0", testing::floats({4})}}));
+  CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"four"});
+  folder.write("pytorch_model.bin", testing::torch_zip(testing::pickled::state_dict({}), {}));
+  CHECK(TensorArchive(folder.path()).names().empty());
+  folder.write("model.safetensors.index.json", R"({"weight_map": {"two": "s.safetensors"}})");
+  write_safetensors(folder.path() / "s.safetensors", Named{{"two", number(2)}, {"unnamed", number(3)}});
+  const TensorArchive shards(folder.path());
+  CHECK(shards.names() == std::vector<std::string>{"two"});
+  CHECK_FALSE(shards.contains("unnamed"));
+  write_safetensors(folder.path() / "model.safetensors", Named{{"one", number(1)}});
+  CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"one"});
+}
+
+TEST_CASE("tensor_archive: adapters have file names of their own") {
+  const testing::TemporaryFolder folder;
+  write_safetensors(folder.path() / "adapter_model.safetensors", Named{{"prompt_embeddings", number(1)}});
+  CHECK(TensorArchive(folder.path(), kAdapterFiles).contains("prompt_embeddings"));
+}
+
+TEST_CASE("tensor_archive: a folder without weights says what was looked for") {
+  const testing::TemporaryFolder folder;
+  refuses(folder, folder.path().string() +
+                      ": has no weights; wanted one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, "
+                      "pytorch_model.bin.index.json");
+  CHECK_THROWS_WITH_AS(static_cast<void>(TensorArchive(folder.path() / "nowhere")), doctest::Contains("not a folder"), FileError);
+}
+
+TEST_CASE("tensor_archive: an index that lies is refused") {
+  const testing::TemporaryFolder folder;
+  write_safetensors(folder.path() / "s.safetensors", Named{{"a", number(1)}});
+  const auto index = [&](const std::string& text) { folder.write("model.safetensors.index.json", text); };
+  index(R"({"weight_map": {"a": "s.safetensors", "b": "s.safetensors"}})");
+  refuses(folder, "model.safetensors.index.json: says that 'b' is in 's.safetensors'; it is not");
+  index(R"({"weight_map": {"a": "gone.safetensors"}})");
+  refuses(folder, "names the shard 'gone.safetensors'; it is not in the folder (is the download complete?)");
+  for (const auto* shard : {"../s.safetensors", "/etc/passwd", "..", ".", "", "a\\\\b", "s.safetensors\\u0000x"}) {
+    CAPTURE(shard);
+    index(std::string(R"({"weight_map": {"a": ")") + shard + "\"}}");
+    refuses(folder, "wanted the name of a file in the same folder");
+  }
+  index(R"({"weight_map": {"a": 1}})");
+  refuses(folder, "model.safetensors.index.json: field 'weight_map' is an object; wanted an object of strings");
+  index("{}");
+  refuses(folder, "field 'weight_map' is missing");
+}
