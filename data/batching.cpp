@@ -47,17 +47,18 @@ void Batcher::check() const {
   require<ConfigError>(!lengths_.empty(), "batches: no examples; wanted at least one");
   require<ConfigError>(lengths_.size() < std::numeric_limits<std::uint32_t>::max(), "batches: {} examples; wanted fewer than 2^32",
                        lengths_.size());
-  const std::int64_t smallest =
-      std::min({r.sequences, r.source_rows, r.target_rows, r.source_extra, r.target_extra, r.length_window});
+  const std::int64_t smallest = std::min({r.sequences, r.source_rows, r.target_rows, r.source_extra, r.target_extra, r.length_window});
   require<ConfigError>(smallest >= 0, "batches: a limit of {}; wanted no negative number", smallest);
   require<ConfigError>(r.sequences + r.source_rows + r.target_rows > 0, "batches: no limit; wanted one of sequences or rows");
   for (const ExampleLength& length : lengths_) {
     const std::int64_t source = length.source + r.source_extra;
     const std::int64_t target = length.target + r.target_extra;
-    require<ConfigError>(!passes(source, r.source_rows), "batches: the example of row {} takes {} source rows ({} of them prompt); wanted at most {}",
-                         length.row, source, r.source_extra, r.source_rows);
-    require<ConfigError>(!passes(target, r.target_rows), "batches: the example of row {} takes {} target rows ({} of them prompt); wanted at most {}",
-                         length.row, target, r.target_extra, r.target_rows);
+    require<ConfigError>(!passes(source, r.source_rows),
+                         "batches: the example of row {} takes {} source rows ({} of them prompt); wanted at most {}", length.row, source,
+                         r.source_extra, r.source_rows);
+    require<ConfigError>(!passes(target, r.target_rows),
+                         "batches: the example of row {} takes {} target rows ({} of them prompt); wanted at most {}", length.row, target,
+                         r.target_extra, r.target_rows);
   }
 }
 

@@ -11,8 +11,8 @@ ByteReader::ByteReader(std::span<const std::byte> bytes, std::string where, std:
     : bytes_(bytes), where_(std::move(where)), position_(position) {}
 
 std::span<const std::byte> ByteReader::take(std::size_t count) {
-  require<FileError>(position_ <= bytes_.size() && count <= bytes_.size() - position_, "{}: ends at byte {}; wanted {} bytes from byte {} on",
-                     where_, bytes_.size(), count, position_);
+  require<FileError>(position_ <= bytes_.size() && count <= bytes_.size() - position_,
+                     "{}: ends at byte {}; wanted {} bytes from byte {} on", where_, bytes_.size(), count, position_);
   const auto taken = bytes_.subspan(position_, count);
   position_ += count;
   return taken;

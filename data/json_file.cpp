@@ -1,5 +1,6 @@
 #include "data/json_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -41,7 +42,8 @@ struct Field<std::int64_t> {
   static bool fits(const json& value) {
     // unsigned is how the parser holds every number above zero
     return value.is_number_integer() &&
-           (!value.is_number_unsigned() || value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+           (!value.is_number_unsigned() ||
+            value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
   }
 };
 
@@ -65,10 +67,7 @@ struct Field<std::string> {
 
 template <class Item>
 bool all_fit(const json& values) {
-  for (const auto& value : values) {
-    if (!Field<Item>::fits(value)) return false;
-  }
-  return true;
+  return std::all_of(values.begin(), values.end(), Field<Item>::fits);
 }
 
 template <>
@@ -123,8 +122,8 @@ std::optional<T> JsonFile::read(std::string_view key, bool required) const {
   require<FileError>(value != nullptr || !required, "{}: field '{}' is missing; wanted {}", where_, key, Field<T>::kWanted);
   if (value == nullptr) return std::nullopt;
   require<FileError>(Field<T>::fits(*value), "{}: field '{}' is {}; wanted {}", where_, key, shown(*value), Field<T>::kWanted);
-  require<FileError>(in_range<T>(*value), "{}: field '{}' is {}; wanted {} that fits {} bits", where_, key, shown(*value), Field<T>::kWanted,
-                     8 * sizeof(T));
+  require<FileError>(in_range<T>(*value), "{}: field '{}' is {}; wanted {} that fits {} bits", where_, key, shown(*value),
+                     Field<T>::kWanted, 8 * sizeof(T));
   return value->get<T>();
 }
 

@@ -44,11 +44,11 @@ class RowEvents : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return scalar(CellKind::boolean, value ? "true" : "false"); }
   bool number_integer(std::int64_t value) override { return scalar(CellKind::number, std::to_string(value)); }
   bool number_unsigned(std::uint64_t value) override { return scalar(CellKind::number, std::to_string(value)); }
-  bool number_float(double, const std::string& spelling) override { return scalar(CellKind::number, spelling); }
+  bool number_float(double /*value*/, const std::string& spelling) override { return scalar(CellKind::number, spelling); }
   bool string(std::string& value) override { return scalar(CellKind::text, value); }
-  bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON text has no binary values
+  bool binary(nlohmann::json::binary_t& /*value*/) override { return false; }  // JSON text has no binary values
 
-  bool start_object(std::size_t) override {
+  bool start_object(std::size_t /*elements*/) override {
     if (list_depth_ != 0) {
       open('{');
       return true;
@@ -67,7 +67,7 @@ class RowEvents : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool start_array(std::size_t) override {
+  bool start_array(std::size_t /*elements*/) override {
     if (list_depth_ != 0 || !path_.empty()) {
       open('[');
       return true;
@@ -98,7 +98,7 @@ class RowEvents : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
+  bool parse_error(std::size_t /*position*/, const std::string& /*last_token*/, const nlohmann::json::exception& error) override {
     raise<FileError>("{}: not JSON: {}", line_ > 0 ? where() : table_.source(), reason_of(error, line_ > 0));
   }
 
@@ -113,9 +113,7 @@ class RowEvents : public nlohmann::json_sax<nlohmann::json> {
     raise<FileError>("{}: {}; wanted {}", where(), found, line_ > 0 || in_rows_ ? "an object" : "a list of objects");
   }
 
-  void check_depth() const {
-    require<FileError>(path_.size() + list_depth_ <= kMaxDepth, "{}: nested deeper than {}", where(), kMaxDepth);
-  }
+  void check_depth() const { require<FileError>(path_.size() + list_depth_ <= kMaxDepth, "{}: nested deeper than {}", where(), kMaxDepth); }
 
   bool scalar(CellKind kind, std::string value) {
     if (list_depth_ == 0) {

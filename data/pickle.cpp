@@ -119,7 +119,8 @@ class PickleMachine {
       if (static_cast<Opcode>(opcode) == Opcode::stop) break;
       step(opcode);
     }
-    require<FileError>(stack_.size() == 1 && marks_.empty(), "{}: ends with {} values on its stack; wanted one", reader_.where(), stack_.size());
+    require<FileError>(stack_.size() == 1 && marks_.empty(), "{}: ends with {} values on its stack; wanted one", reader_.where(),
+                       stack_.size());
     result_.root_ = stack_.back();
     result_.bytes_ = reader_.position();
     return std::move(result_);
@@ -208,8 +209,9 @@ class PickleMachine {
     const auto function = static_cast<Function>(expect(call[0], Kind::function).integer);
     const auto& arguments = expect(call[1], Kind::tuple).items;
     const auto wants = [&](std::size_t least, std::size_t most) {
-      require<FileError>(arguments.size() >= least && arguments.size() <= most, "{}: a call with {} arguments ends at byte {}; wanted {} to {}",
-                         reader_.where(), arguments.size(), reader_.position(), least, most);
+      require<FileError>(arguments.size() >= least && arguments.size() <= most,
+                         "{}: a call with {} arguments ends at byte {}; wanted {} to {}", reader_.where(), arguments.size(),
+                         reader_.position(), least, most);
     };
     switch (function) {
       case Function::ordered_dict:
@@ -241,14 +243,15 @@ class PickleMachine {
                        reader_.position());
     if (bytes.empty()) return 0;
     std::uint64_t value = (bytes.back() & std::byte{0x80}) != std::byte{0} ? ~std::uint64_t{0} : 0;
-    for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) value = value << 8U | std::to_integer<std::uint64_t>(*byte);
+    for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8U | std::to_integer<std::uint64_t>(bytes[i]);
     return static_cast<std::int64_t>(value);
   }
 
   void push_name(std::string_view module, std::string_view name) {
     const auto* found = std::ranges::find_if(kPermitted, [&](const Permitted& one) { return one.module == module && one.name == name; });
-    require<FileError>(found != kPermitted.end(), "{}: names {}.{} before byte {}; wanted nothing but the tensors of a state dict (nothing was run)",
-                       reader_.where(), printable(module), printable(name), reader_.position());
+    require<FileError>(found != kPermitted.end(),
+                       "{}: names {}.{} before byte {}; wanted nothing but the tensors of a state dict (nothing was run)", reader_.where(),
+                       printable(module), printable(name), reader_.position());
     if (found->dtype) {
       push_number(Kind::storage_type, static_cast<std::int64_t>(*found->dtype));
     } else {
@@ -258,14 +261,15 @@ class PickleMachine {
 
   [[nodiscard]] static std::string printable(std::string_view text) {
     std::string result(text.substr(0, kLongestName));
-    std::ranges::replace_if(result, [](char c) { return c < ' ' || c > '~'; }, '?');
+    std::ranges::replace_if(
+        result, [](char c) { return c < ' ' || c > '~'; }, '?');
     return result;
   }
 
   [[noreturn]] void refuse(std::uint8_t opcode) const {
     const auto* found = std::ranges::find(kRefused, opcode, &std::pair<std::uint8_t, std::string_view>::first);
-    raise<FileError>("{}: opcode {:#04x}{}{} at byte {}; wanted nothing but the tensors of a state dict (nothing was run)", reader_.where(), opcode,
-                     found == kRefused.end() ? "" : " ", found == kRefused.end() ? "" : found->second, reader_.position() - 1);
+    raise<FileError>("{}: opcode {:#04x}{}{} at byte {}; wanted nothing but the tensors of a state dict (nothing was run)", reader_.where(),
+                     opcode, found == kRefused.end() ? "" : " ", found == kRefused.end() ? "" : found->second, reader_.position() - 1);
   }
 
   void push(PickleValue value) {
@@ -282,12 +286,11 @@ class PickleMachine {
 
   void push_text(std::size_t bytes) { push({Kind::text, 0, reader_.text(bytes), {}}); }
 
-
   /// A persistent id of torch: ('storage', type, key, location, count) and in the old form a view.
   void push_storage(Ref id) {
     const auto& items = expect(id, Kind::tuple).items;
-    require<FileError>(items.size() == 5 || items.size() == 6, "{}: a persistent id of {} items before byte {}; wanted 5 or 6", reader_.where(),
-                       items.size(), reader_.position());
+    require<FileError>(items.size() == 5 || items.size() == 6, "{}: a persistent id of {} items before byte {}; wanted 5 or 6",
+                       reader_.where(), items.size(), reader_.position());
     push_items(Kind::storage, items);
   }
 
@@ -303,22 +306,24 @@ class PickleMachine {
 
   void push_memo(std::uint32_t index) {
     const auto found = memo_.find(index);
-    require<FileError>(found != memo_.end(), "{}: reads memo {} at byte {}; wanted one that was written", reader_.where(), index, reader_.position());
+    require<FileError>(found != memo_.end(), "{}: reads memo {} at byte {}; wanted one that was written", reader_.where(), index,
+                       reader_.position());
     push_ref(found->second);
   }
 
   [[nodiscard]] std::size_t above_mark() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
 
   [[nodiscard]] std::vector<Ref> pop(std::size_t count) {
-    require<FileError>(above_mark() >= count, "{}: takes {} values before byte {}; its stack has {}", reader_.where(), count, reader_.position(),
-                       above_mark());
+    require<FileError>(above_mark() >= count, "{}: takes {} values before byte {}; its stack has {}", reader_.where(), count,
+                       reader_.position(), above_mark());
     std::vector<Ref> taken(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
     return taken;
   }
 
   [[nodiscard]] std::vector<Ref> pop_to_mark() {
-    require<FileError>(!marks_.empty(), "{}: goes back to a mark before byte {}; wanted one that was set", reader_.where(), reader_.position());
+    require<FileError>(!marks_.empty(), "{}: goes back to a mark before byte {}; wanted one that was set", reader_.where(),
+                       reader_.position());
     auto taken = pop(above_mark());
     marks_.pop_back();
     return taken;
@@ -331,15 +336,15 @@ class PickleMachine {
 
   void extend(Kind kind, const std::vector<Ref>& items) {
     auto& target = expect(top(), kind).items;
-    require<FileError>(kind != Kind::dict || items.size() % 2 == 0, "{}: sets {} keys and values before byte {}; wanted pairs", reader_.where(),
-                       items.size(), reader_.position());
+    require<FileError>(kind != Kind::dict || items.size() % 2 == 0, "{}: sets {} keys and values before byte {}; wanted pairs",
+                       reader_.where(), items.size(), reader_.position());
     target.insert(target.end(), items.begin(), items.end());
   }
 
   PickleValue& expect(Ref ref, Kind kind) {
     auto& value = result_.values_[ref];
-    require<FileError>(value.kind == kind, "{}: uses {} before byte {}; wanted {}", reader_.where(), name_of(value.kind), reader_.position(),
-                       name_of(kind));
+    require<FileError>(value.kind == kind, "{}: uses {} before byte {}; wanted {}", reader_.where(), name_of(value.kind),
+                       reader_.position(), name_of(kind));
     return value;
   }
 

@@ -22,7 +22,8 @@ std::size_t bytes_of(const SafetensorsEntry& entry, const std::string& where) {
   for (const auto dim : entry.dims) fits = fits && !__builtin_mul_overflow(count, dim, &count);
   std::size_t bits = 0;
   fits = fits && !__builtin_mul_overflow(static_cast<std::size_t>(count), entry.dtype.bits, &bits);
-  require<FileError>(fits, "{}: tensor '{}' is {} {}; wanted a size below 2^63", where, entry.name, entry.dtype.name, to_string(entry.dims));
+  require<FileError>(fits, "{}: tensor '{}' is {} {}; wanted a size below 2^63", where, entry.name, entry.dtype.name,
+                     to_string(entry.dims));
   require<FileError>(bits % 8 == 0, "{}: tensor '{}' is {} {}; wanted a whole number of bytes", where, entry.name, entry.dtype.name,
                      to_string(entry.dims));
   return bits / 8;
@@ -36,14 +37,15 @@ void check_layout(std::vector<SafetensorsEntry>& entries, std::size_t buffer_byt
     require<FileError>(entry.begin == position, "{}: tensor '{}' begins at byte {} of the data; wanted {} (no holes, no overlaps)", where,
                        entry.name, entry.begin, position);
     require<FileError>(entry.end >= entry.begin && entry.end <= buffer_bytes,
-                       "{}: tensor '{}' takes bytes [{}, {}) of the data; wanted a range inside its {} bytes", where, entry.name, entry.begin,
-                       entry.end, buffer_bytes);
+                       "{}: tensor '{}' takes bytes [{}, {}) of the data; wanted a range inside its {} bytes", where, entry.name,
+                       entry.begin, entry.end, buffer_bytes);
     const std::size_t needed = bytes_of(entry, where);
     require<FileError>(entry.end - entry.begin == needed, "{}: tensor '{}' has {} bytes; {} {} wants {}", where, entry.name,
                        entry.end - entry.begin, entry.dtype.name, to_string(entry.dims), needed);
     position = entry.end;
   }
-  require<FileError>(position == buffer_bytes, "{}: the tensors end at byte {} of the data; the file holds {}", where, position, buffer_bytes);
+  require<FileError>(position == buffer_bytes, "{}: the tensors end at byte {} of the data; the file holds {}", where, position,
+                     buffer_bytes);
 }
 
 }  // namespace

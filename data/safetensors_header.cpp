@@ -13,28 +13,12 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<SafetensorsDtype, 22> kDtypes = {{{"BOOL", 8, Dtype::boolean},
-                                                       {"F4", 4, {}},
-                                                       {"F6_E2M3", 6, {}},
-                                                       {"F6_E3M2", 6, {}},
-                                                       {"U8", 8, Dtype::u8},
-                                                       {"I8", 8, Dtype::i8},
-                                                       {"F8_E5M2", 8, {}},
-                                                       {"F8_E4M3", 8, {}},
-                                                       {"F8_E8M0", 8, {}},
-                                                       {"F8_E4M3FNUZ", 8, {}},
-                                                       {"F8_E5M2FNUZ", 8, {}},
-                                                       {"I16", 16, Dtype::i16},
-                                                       {"U16", 16, Dtype::u16},
-                                                       {"F16", 16, Dtype::f16},
-                                                       {"BF16", 16, Dtype::bf16},
-                                                       {"I32", 32, Dtype::i32},
-                                                       {"U32", 32, Dtype::u32},
-                                                       {"F32", 32, Dtype::f32},
-                                                       {"C64", 64, {}},
-                                                       {"F64", 64, Dtype::f64},
-                                                       {"I64", 64, Dtype::i64},
-                                                       {"U64", 64, Dtype::u64}}};
+constexpr std::array<SafetensorsDtype, 22> kDtypes = {
+    {{"BOOL", 8, Dtype::boolean}, {"F4", 4, {}},           {"F6_E2M3", 6, {}},      {"F6_E3M2", 6, {}},      {"U8", 8, Dtype::u8},
+     {"I8", 8, Dtype::i8},        {"F8_E5M2", 8, {}},      {"F8_E4M3", 8, {}},      {"F8_E8M0", 8, {}},      {"F8_E4M3FNUZ", 8, {}},
+     {"F8_E5M2FNUZ", 8, {}},      {"I16", 16, Dtype::i16}, {"U16", 16, Dtype::u16}, {"F16", 16, Dtype::f16}, {"BF16", 16, Dtype::bf16},
+     {"I32", 32, Dtype::i32},     {"U32", 32, Dtype::u32}, {"F32", 32, Dtype::f32}, {"C64", 64, {}},         {"F64", 64, Dtype::f64},
+     {"I64", 64, Dtype::i64},     {"U64", 64, Dtype::u64}}};
 
 /// Builds the header from the parser's events, so that a hostile header costs no more than its own size: nothing is
 /// kept of what is not wanted, and the first wrong value ends the parse.
@@ -47,12 +31,13 @@ class HeaderEvents final : public nlohmann::json_sax<nlohmann::json> {
   bool null() override { return other("null"); }
   bool boolean(bool value) override { return other(value ? "true" : "false"); }
   bool number_integer(number_integer_t value) override { return other(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return other(text); }
-  bool binary(binary_t&) override { return other("binary data"); }
+  bool number_float(number_float_t /*value*/, const string_t& text) override { return other(text); }
+  bool binary(binary_t& /*value*/) override { return other("binary data"); }
 
   bool number_unsigned(number_unsigned_t value) override {
     if (place_ == Place::shape) {
-      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) fail(std::to_string(value), "a dimension below 2^63");
+      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        fail(std::to_string(value), "a dimension below 2^63");
       entry_.dims.push_back(static_cast<std::int64_t>(value));
       return true;
     }
@@ -77,7 +62,7 @@ class HeaderEvents final : public nlohmann::json_sax<nlohmann::json> {
     return other("'" + value + "'");
   }
 
-  bool start_object(std::size_t) override {
+  bool start_object(std::size_t /*size*/) override {
     switch (place_) {
       case Place::outside: place_ = Place::header; return true;
       case Place::header: place_ = in_metadata_ ? Place::metadata : Place::tensor; return true;
@@ -97,9 +82,9 @@ class HeaderEvents final : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     field_ = name;
-    if (place_ == Place::tensor && ((field_ == "dtype" && std::exchange(seen_dtype_, true)) ||
-                                    (field_ == "shape" && std::exchange(seen_shape_, true)) ||
-                                    (field_ == "data_offsets" && std::exchange(seen_offsets_, true)))) {
+    if (place_ == Place::tensor &&
+        ((field_ == "dtype" && std::exchange(seen_dtype_, true)) || (field_ == "shape" && std::exchange(seen_shape_, true)) ||
+         (field_ == "data_offsets" && std::exchange(seen_offsets_, true)))) {
       fail("a second value", "each field once");
     }
     return true;
@@ -117,7 +102,7 @@ class HeaderEvents final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool start_array(std::size_t) override {
+  bool start_array(std::size_t /*size*/) override {
     if (depth_ == 0 && place_ == Place::tensor && (field_ == "shape" || field_ == "data_offsets")) {
       place_ = field_ == "shape" ? Place::shape : Place::offsets;
       offsets_ = 0;
@@ -136,7 +121,7 @@ class HeaderEvents final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t position, const std::string& /*token*/, const nlohmann::detail::exception& /*error*/) override {
     raise<FileError>("{}: header is not valid JSON at byte {}; wanted an object of tensors", where_, position);
   }
 

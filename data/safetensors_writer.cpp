@@ -54,13 +54,14 @@ std::string header_of(std::span<const Named* const> order, const std::map<std::s
   fields.reserve(order.size() + 1);
   if (!metadata.empty()) {
     std::vector<std::string> pairs;
+    pairs.reserve(metadata.size());
     for (const auto& [key, value] : metadata) pairs.push_back(quoted(key, where) + ":" + quoted(value, where));
-    fields.push_back(fmt::format("\"__metadata__\":{{{}}}", fmt::join(pairs, ",")));
+    fields.push_back(fmt::format(R"("__metadata__":{{{}}})", fmt::join(pairs, ",")));
   }
   std::size_t position = 0;
   for (const auto* named : order) {
     const auto& [name, tensor] = *named;
-    fields.push_back(fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(name, where), name_of(tensor.dtype()),
+    fields.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", quoted(name, where), name_of(tensor.dtype()),
                                  fmt::join(tensor.dims(), ","), position, position + tensor.bytes()));
     position += tensor.bytes();
   }
@@ -71,7 +72,8 @@ std::string header_of(std::span<const Named* const> order, const std::map<std::s
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, std::span<const Named> tensors, const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::filesystem::path& path, std::span<const Named> tensors,
+                       const std::map<std::string, std::string>& metadata) {
   const std::string where = path.string();
   const auto order = in_file_order(tensors, where);
   const std::string header = header_of(order, metadata, where);

@@ -48,7 +48,8 @@ class Place {
   }
 
   [[nodiscard]] std::size_t count() const {
-    require<FileError>(value_.is_number_unsigned(), "{}: {}; wanted a whole number from 0", name_, value_.is_number() ? value_.dump() : value_.type_name());
+    require<FileError>(value_.is_number_unsigned(), "{}: {}; wanted a whole number from 0", name_,
+                       value_.is_number() ? value_.dump() : value_.type_name());
     return value_.get<std::size_t>();
   }
 

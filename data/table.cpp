@@ -53,7 +53,9 @@ const Cell& Table::cell(std::int64_t row, std::size_t column) const {
 
 const std::string& Table::text(std::int64_t row, std::size_t column) const {
   const Cell& found = cell(row, column);
-  require<FileError>(found.kind != CellKind::list, "{}: field '{}' is a list; wanted text or a number (a template joins lists: {{{}|join(\", \")}})", where(row), columns_.at(column), columns_[column]);
+  require<FileError>(found.kind != CellKind::list,
+                     "{}: field '{}' is a list; wanted text or a number (a template joins lists: {{{}|join(\", \")}})", where(row),
+                     columns_.at(column), columns_[column]);
   return found.value;
 }
 
@@ -72,8 +74,8 @@ std::size_t Table::add_column(std::string_view name) {
 void Table::add_row(std::int64_t line, std::vector<Cell> cells) {
   std::sort(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) { return a.column < b.column; });
   Row row{line, rows() + 1, std::move(cells)};
-  const auto twice = std::adjacent_find(row.cells.begin(), row.cells.end(),
-                                        [](const Cell& a, const Cell& b) { return a.column == b.column; });
+  const auto twice =
+      std::adjacent_find(row.cells.begin(), row.cells.end(), [](const Cell& a, const Cell& b) { return a.column == b.column; });
   if (twice != row.cells.end()) raise<FileError>("{}: field '{}' twice; wanted it once", where(row), columns_.at(twice->column));
   rows_.push_back(std::move(row));
 }

@@ -46,10 +46,10 @@ void TensorArchive::open_index(const std::filesystem::path& index) {
   for (const auto& [name, shard] : shard_of) {
     const auto [place, fresh] = opened.try_emplace(shard, files_.size());
     if (fresh) {
-      require<FileError>(is_plain_name(shard), "{}: the shard of '{}' is {:?}; wanted the name of a file in the same folder", index.string(), name,
-                         shard);
-      require<FileError>(std::filesystem::exists(folder_ / shard), "{}: names the shard '{}'; it is not in the folder (is the download complete?)",
-                         index.string(), shard);
+      require<FileError>(is_plain_name(shard), "{}: the shard of '{}' is {:?}; wanted the name of a file in the same folder",
+                         index.string(), name, shard);
+      require<FileError>(std::filesystem::exists(folder_ / shard),
+                         "{}: names the shard '{}'; it is not in the folder (is the download complete?)", index.string(), shard);
       files_.push_back(open_file(folder_ / shard));
     }
     require<FileError>(files_[place->second].contains(name), "{}: says that '{}' is in '{}'; it is not", index.string(), name, shard);

@@ -30,7 +30,8 @@ void copy_strided(const TensorRecord& record, std::size_t element_bytes, std::by
 
 }  // namespace
 
-TensorFile::TensorFile(std::shared_ptr<const MappedFile> file, std::vector<TensorRecord> records, std::map<std::string, std::string> metadata)
+TensorFile::TensorFile(std::shared_ptr<const MappedFile> file, std::vector<TensorRecord> records,
+                       std::map<std::string, std::string> metadata)
     : file_(std::move(file)), records_(std::move(records)), metadata_(std::move(metadata)) {
   std::ranges::sort(records_, {}, &TensorRecord::name);
   const auto twin = std::ranges::adjacent_find(records_, {}, &TensorRecord::name);

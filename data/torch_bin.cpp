@@ -44,7 +44,8 @@ std::vector<TensorRecord> records_of(std::vector<TorchTensor> tensors, const Sto
     require<FileError>(found != storages.end(), "{}: '{}' lies in storage '{}'; the file has none of that name", where, tensor.name, key);
     const std::size_t held = found->second.size();
     require<FileError>(held % size_of(dtype) == 0 && held / size_of(dtype) == static_cast<std::size_t>(count),
-                       "{}: '{}' wants {} elements of {} in storage '{}'; it has {} bytes", where, tensor.name, count, name_of(dtype), key, held);
+                       "{}: '{}' wants {} elements of {} in storage '{}'; it has {} bytes", where, tensor.name, count, name_of(dtype), key,
+                       held);
     records.push_back({.name = std::move(tensor.name),
                        .dtype_name = name_of(dtype),
                        .dtype = dtype,
@@ -61,8 +62,9 @@ std::vector<TensorRecord> read_zip_form(Bytes bytes, const std::string& where) {
   const auto entries = zip_entries(bytes, where);
   const auto is_pickle = [&](const ZipEntry& entry) { return entry.name.ends_with(kPickle); };
   const auto pickle = std::ranges::find_if(entries, is_pickle);
-  require<FileError>(std::ranges::count_if(entries, is_pickle) == 1, "{}: a zip archive with {} entries '.../data.pkl'; wanted one, as torch.save writes",
-                     where, std::ranges::count_if(entries, is_pickle));
+  require<FileError>(std::ranges::count_if(entries, is_pickle) == 1,
+                     "{}: a zip archive with {} entries '.../data.pkl'; wanted one, as torch.save writes", where,
+                     std::ranges::count_if(entries, is_pickle));
   const std::string prefix(pickle->name.substr(0, pickle->name.size() - kPickle.size()));
   const std::string data = prefix + "/data/";
   Storages storages;
@@ -81,17 +83,19 @@ std::vector<TensorRecord> read_zip_form(Bytes bytes, const std::string& where) {
 Storages read_old_storages(ByteReader reader, std::size_t file_bytes, const Pickle& keys, const std::vector<TorchTensor>& tensors) {
   std::map<std::string_view, Dtype> dtypes;
   for (const auto& [name, storage, offset, dims, strides] : tensors) dtypes.emplace(storage.key, storage.dtype);
-  require<FileError>(keys.root().kind == Kind::list, "{}: its storage keys are {}; wanted a list", reader.where(), name_of(keys.root().kind));
+  require<FileError>(keys.root().kind == Kind::list, "{}: its storage keys are {}; wanted a list", reader.where(),
+                     name_of(keys.root().kind));
   Storages storages;
   for (std::size_t i = 0; i < keys.root().items.size(); ++i) {
     const auto& key = keys.item(keys.root(), i);
     const auto dtype = dtypes.find(key.text);
-    require<FileError>(key.kind == Kind::text && dtype != dtypes.end(), "{}: storage '{}' belongs to no tensor; wanted only storages of tensors",
-                       reader.where(), key.text);
+    require<FileError>(key.kind == Kind::text && dtype != dtypes.end(),
+                       "{}: storage '{}' belongs to no tensor; wanted only storages of tensors", reader.where(), key.text);
     const auto count = reader.read<std::uint64_t>();
     const std::size_t element_bytes = size_of(dtype->second);
-    require<FileError>(count <= (file_bytes - reader.position()) / element_bytes, "{}: storage '{}' claims {} elements of {}; {} bytes are left",
-                       reader.where(), key.text, count, name_of(dtype->second), file_bytes - reader.position());
+    require<FileError>(count <= (file_bytes - reader.position()) / element_bytes,
+                       "{}: storage '{}' claims {} elements of {}; {} bytes are left", reader.where(), key.text, count,
+                       name_of(dtype->second), file_bytes - reader.position());
     const bool fresh = storages.emplace(key.text, reader.take(count * element_bytes)).second;
     require<FileError>(fresh, "{}: storage '{}' is there twice; wanted each key once", reader.where(), key.text);
   }
@@ -111,8 +115,8 @@ std::vector<TensorRecord> read_old_form(Bytes bytes, const std::string& where) {
     return pickle;
   };
   const Pickle protocol = next();
-  require<FileError>(protocol.root().kind == Kind::integer && protocol.root().integer == kProtocol, "{}: another protocol than torch's {}; wanted that",
-                     where, kProtocol);
+  require<FileError>(protocol.root().kind == Kind::integer && protocol.root().integer == kProtocol,
+                     "{}: another protocol than torch's {}; wanted that", where, kProtocol);
   const Pickle machine = next();
   for (std::size_t i = 0; i + 1 < machine.root().items.size(); i += 2) {
     const auto& value = machine.item(machine.root(), i + 1);

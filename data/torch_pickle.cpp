@@ -40,7 +40,7 @@ class StateDict {
   }
 
  private:
-  const PickleValue& expect(const PickleValue& value, Kind kind, std::string_view what) const {
+  [[nodiscard]] const PickleValue& expect(const PickleValue& value, Kind kind, std::string_view what) const {
     require<FileError>(value.kind == kind, "{}: '{}': {} is {}; wanted {}", where_, name_, what, name_of(value.kind), name_of(kind));
     return value;
   }
@@ -53,8 +53,8 @@ class StateDict {
   }
 
   [[nodiscard]] Dims wholes(const PickleValue& tuple, std::string_view what) const {
-    require<FileError>(tuple.items.size() <= kMostAxes, "{}: '{}': {} has {} axes; wanted at most {}", where_, name_, what, tuple.items.size(),
-                       kMostAxes);
+    require<FileError>(tuple.items.size() <= kMostAxes, "{}: '{}': {} has {} axes; wanted at most {}", where_, name_, what,
+                       tuple.items.size(), kMostAxes);
     Dims result;
     for (std::size_t i = 0; i < tuple.items.size(); ++i) result.push_back(whole(pickle_.item(tuple, i), what));
     return result;
@@ -75,13 +75,13 @@ class StateDict {
     result.first = whole(pickle_.item(part, 1), "its storage view");
     result.count = whole(pickle_.item(part, 2), "its storage view");
     require<FileError>(result.first <= result.storage.count && result.count <= result.storage.count - result.first,
-                       "{}: '{}': its storage view is [{}, {} more); the storage has {} elements", where_, name_, result.first, result.count,
-                       result.storage.count);
+                       "{}: '{}': its storage view is [{}, {} more); the storage has {} elements", where_, name_, result.first,
+                       result.count, result.storage.count);
     return result;
   }
 
-  [[nodiscard]] TorchTensor tensor(const PickleValue& value) const {
-    expect(value, Kind::tensor, "it");
+  [[nodiscard]] TorchTensor tensor(const PickleValue& given) const {
+    const auto& value = expect(given, Kind::tensor, "it");
     const View part = view(pickle_.item(value, 0));
     TorchTensor result;
     result.name = name_;
@@ -102,17 +102,17 @@ class StateDict {
     std::int64_t last = offset;
     bool fits = true;
     bool empty = false;
-    for (std::size_t axis = 0; axis < tensor.dims.size(); ++axis) {
-      fits = fits && !__builtin_mul_overflow(count, tensor.dims[axis], &count);
-      empty = empty || tensor.dims[axis] == 0;
+    for (const auto dim : tensor.dims) {
+      fits = fits && !__builtin_mul_overflow(count, dim, &count);
+      empty = empty || dim == 0;
     }
     for (std::size_t axis = 0; axis < tensor.dims.size() && fits && !empty; ++axis) {
       std::int64_t reach = 0;
       fits = !__builtin_mul_overflow(tensor.dims[axis] - 1, tensor.strides[axis], &reach) && !__builtin_add_overflow(last, reach, &last);
     }
     fits = fits && (empty ? offset <= available : last < available);
-    require<FileError>(fits, "{}: '{}': size {} with strides {} from element {} on; its storage has {}", where_, name_, to_string(tensor.dims),
-                       to_string(tensor.strides), offset, available);
+    require<FileError>(fits, "{}: '{}': size {} with strides {} from element {} on; its storage has {}", where_, name_,
+                       to_string(tensor.dims), to_string(tensor.strides), offset, available);
     require<FileError>(count <= available, "{}: '{}': size {} out of a storage of {} elements; wanted each element once", where_, name_,
                        to_string(tensor.dims), available);
   }

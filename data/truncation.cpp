@@ -76,16 +76,16 @@ std::vector<std::size_t> cuttable(const Template& pattern, const Shortener& row,
     const auto& piece = pattern.pieces()[i];
     if (piece.is_field && (cut_field.empty() || piece.text == cut_field)) order.push_back(i);
   }
-  require<ConfigError>(cut_field.empty() || !order.empty(), "template '{}': no field '{}' to cut; wanted one of its fields",
-                       pattern.text(), cut_field);
+  require<ConfigError>(cut_field.empty() || !order.empty(), "template '{}': no field '{}' to cut; wanted one of its fields", pattern.text(),
+                       cut_field);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return row.length_of(a) > row.length_of(b); });
   return order;
 }
 
 }  // namespace
 
-std::vector<std::int32_t> encode_truncated(const Tokenize& tokenize, const BoundTemplate& source, std::int64_t row,
-                                           std::int64_t max_length, const std::string& cut_field, TruncationReport& report) {
+std::vector<std::int32_t> encode_truncated(const Tokenize& tokenize, const BoundTemplate& source, std::int64_t row, std::int64_t max_length,
+                                           const std::string& cut_field, TruncationReport& report) {
   require<ConfigError>(max_length > 0, "length limit of {} tokens; wanted at least 1", max_length);
   Shortener text(tokenize, source.texts(row), static_cast<std::size_t>(max_length));
   if (text.fits()) return text.ids();

@@ -88,7 +88,8 @@ class Archive {
 
   [[nodiscard]] Directory find_directory() const {
     const std::size_t end = find_end();
-    if (end >= kLocatorBytes && at(end - kLocatorBytes).read<std::uint32_t>() == kEnd64Locator) return find_directory64(end - kLocatorBytes);
+    if (end >= kLocatorBytes && at(end - kLocatorBytes).read<std::uint32_t>() == kEnd64Locator)
+      return find_directory64(end - kLocatorBytes);
     auto reader = at(end + 4);
     const auto disk = reader.read<std::uint16_t>();
     const auto directory_disk = reader.read<std::uint16_t>();
@@ -96,7 +97,8 @@ class Archive {
     const auto count = reader.read<std::uint16_t>();
     const auto size = reader.read<std::uint32_t>();
     const auto begin = reader.read<std::uint32_t>();
-    require<FileError>(disk == 0 && directory_disk == 0 && count_here == count, "{}: one volume of several; wanted a whole zip archive", where_);
+    require<FileError>(disk == 0 && directory_disk == 0 && count_here == count, "{}: one volume of several; wanted a whole zip archive",
+                       where_);
     return checked(count, begin, size, end);
   }
 
@@ -119,21 +121,22 @@ class Archive {
     const auto count = reader.read<std::uint64_t>();
     const auto size = reader.read<std::uint64_t>();
     const auto begin = reader.read<std::uint64_t>();
-    require<FileError>(this_disk == 0 && directory_disk == 0 && count_here == count, "{}: one volume of several; wanted a whole zip archive",
-                       where_);
+    require<FileError>(this_disk == 0 && directory_disk == 0 && count_here == count,
+                       "{}: one volume of several; wanted a whole zip archive", where_);
     return checked(count, begin, size, record);
   }
 
   /// The directory must end where the end records begin.
   [[nodiscard]] Directory checked(std::uint64_t count, std::uint64_t begin, std::uint64_t size, std::uint64_t end) const {
-    require<FileError>(begin <= end && size == end - begin, "{}: the zip directory claims {} bytes from byte {} on; wanted it to end at byte {}",
-                       where_, size, begin, end);
+    require<FileError>(begin <= end && size == end - begin,
+                       "{}: the zip directory claims {} bytes from byte {} on; wanted it to end at byte {}", where_, size, begin, end);
     return {count, begin, end};
   }
 
   [[nodiscard]] Central read_central(ByteReader& reader) const {
     const std::size_t begin = reader.position();
-    require<FileError>(reader.read<std::uint32_t>() == kCentralHeader, "{}: byte {} begins no zip directory entry; wanted one", where_, begin);
+    require<FileError>(reader.read<std::uint32_t>() == kCentralHeader, "{}: byte {} begins no zip directory entry; wanted one", where_,
+                       begin);
     Central central;
     reader.skip(4);  // versions
     central.flags = reader.read<std::uint16_t>();
@@ -150,7 +153,8 @@ class Archive {
     central.name = reader.text(name_bytes);
     resolve64(central, reader.take(extra_bytes));
     reader.skip(comment_bytes);
-    require<FileError>(disk == 0 || disk == 0xFFFF, "{}: zip entry '{}' lies on another volume; wanted a whole archive", where_, central.name);
+    require<FileError>(disk == 0 || disk == 0xFFFF, "{}: zip entry '{}' lies on another volume; wanted a whole archive", where_,
+                       central.name);
     return central;
   }
 
@@ -172,8 +176,9 @@ class Archive {
   /// The contents of an entry. All of it must lie in front of the directory.
   [[nodiscard]] std::span<const std::byte> locate(const Central& central, std::uint64_t directory) const {
     require<FileError>((central.flags & kEncrypted) == 0, "{}: zip entry '{}' is encrypted; wanted it plain", where_, central.name);
-    require<FileError>(central.method == 0, "{}: zip entry '{}' is compressed (method {}); wanted stored entries, as torch.save writes them",
-                       where_, central.name, central.method);
+    require<FileError>(central.method == 0,
+                       "{}: zip entry '{}' is compressed (method {}); wanted stored entries, as torch.save writes them", where_,
+                       central.name, central.method);
     require<FileError>(central.bytes == central.packed_bytes, "{}: zip entry '{}' has {} bytes, stored as {}; wanted the same", where_,
                        central.name, central.bytes, central.packed_bytes);
     ByteReader reader(bytes_.first(directory), where_, central.local_offset);
@@ -204,6 +209,7 @@ class Archive {
 
   void check_names(const std::vector<ZipEntry>& entries) const {
     std::vector<std::string_view> names;
+    names.reserve(entries.size());
     for (const auto& entry : entries) names.push_back(entry.name);
     std::ranges::sort(names);
     const auto twin = std::ranges::adjacent_find(names);
@@ -221,6 +227,8 @@ bool is_zip(std::span<const std::byte> archive) noexcept {
   return archive.size() >= kStart.size() && std::memcmp(archive.data(), kStart.data(), kStart.size()) == 0;
 }
 
-std::vector<ZipEntry> zip_entries(std::span<const std::byte> archive, const std::string& where) { return Archive(archive, where).entries(); }
+std::vector<ZipEntry> zip_entries(std::span<const std::byte> archive, const std::string& where) {
+  return Archive(archive, where).entries();
+}
 
 }  // namespace preamble

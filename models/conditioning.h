@@ -1,11 +1,13 @@
 // The only thing a model knows of prompt methods: rows in front of its sequences, and keys and values in front of its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <vector>
+#include <string>
 
+#include "engine/core/rows.h"
 #include "engine/graph/graph.h"
 
 namespace preamble {
@@ -13,13 +15,26 @@ namespace preamble {
 /// Where a stack of layers attends.
 enum class Site : std::uint8_t { encoder_self, decoder_self, cross };
 
-/// Rows in front of each sequence. `rows` is [rows(space), D]; the space's segments are the slots.
-struct PromptRows {
-  Value rows;
-  std::int64_t longest = 0;  ///< rows of the longest slot
+/// A row space whose segments are slots: which rows of a table belong to which prompt or prefix.
+struct SlotSpace {
+  std::string name;
+  Segments slots;
+
+  /// Rows of the longest slot.
+  [[nodiscard]] std::int64_t longest() const {
+    std::int32_t rows = 0;
+    for (std::int32_t slot = 0; slot < slots.count(); ++slot) rows = std::max(rows, slots.length(slot));
+    return rows;
+  }
 };
 
-/// Keys and values in front of a layer's own. Both are [rows(space), H·d]; the space's segments are the slots.
+/// Rows in front of each sequence: [rows(space), D].
+struct PromptRows {
+  Value rows;
+  SlotSpace space;
+};
+
+/// Keys and values in front of a layer's own. Both are [rows(space), H·d] of the site's space.
 struct PrefixRows {
   Value key;
   Value value;
@@ -28,10 +43,11 @@ struct PrefixRows {
 /// All prefixes of one site. Layers that are absent have none.
 struct SitePrefix {
   std::map<std::int64_t, PrefixRows> layers;
-  std::int64_t longest = 0;  ///< rows of the longest slot
+  SlotSpace space;
 };
 
-/// How a frozen model is conditioned. Everything absent: the plain model.
+/// How a frozen model is conditioned. Everything absent: the plain model. The values belong to one graph; the slot spaces
+/// describe every graph made by the same method.
 struct Conditioning {
   std::optional<PromptRows> prompt;  ///< in front of the encoder's input (encoder-decoder), or of the only input
   std::map<Site, SitePrefix> prefixes;

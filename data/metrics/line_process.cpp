@@ -114,7 +114,7 @@ std::string LineProcess::read_line(int timeout_ms) {
     pollfd waiting{socket_, POLLIN, 0};
     const int ready = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) fail(fmt::format("no answer within {} s", timeout_ms / 1000));
+    if (ready <= 0) fail(fmt::format("no answer within {} ms", timeout_ms));
     std::array<char, 4096> bytes{};
     const ssize_t got = ::read(socket_, bytes.data(), bytes.size());
     if (got < 0 && errno == EINTR) continue;

@@ -39,7 +39,7 @@ struct SquadScores {
 [[nodiscard]] SquadScores best_over_answers(std::string_view prediction, std::span<const std::string> gold, SquadRules rules);
 
 /// Means over the questions. Throws ConfigError if no question is left for the mean.
-[[nodiscard]] SquadScores squad_scores(const std::vector<SquadQuestion>& questions,
-                                       const std::map<std::string, std::string>& predictions, SquadRules rules);
+[[nodiscard]] SquadScores squad_scores(const std::vector<SquadQuestion>& questions, const std::map<std::string, std::string>& predictions,
+                                       SquadRules rules);
 
 }  // namespace preamble::metrics

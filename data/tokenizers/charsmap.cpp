@@ -21,16 +21,16 @@ constexpr std::size_t kWholeClusterBytes = 6;
 [[nodiscard]] constexpr std::uint32_t label_of(std::uint32_t unit) noexcept { return unit & 0x800000FF; }
 [[nodiscard]] constexpr std::uint32_t offset_of(std::uint32_t unit) noexcept { return unit >> 10 << ((unit & 0x200) >> 6); }
 
-/// End of the grapheme cluster at `begin`, as far as the charsmaps can tell clusters apart: CR LF, and a character with
-/// what attaches to it.
+/// End of the grapheme cluster at `begin`, as far as charsmaps can tell clusters apart: CR LF, or a character with what is
+/// prepended and attached to it.
 [[nodiscard]] std::size_t cluster_end(std::u32string_view text, std::size_t begin) noexcept {
-  std::size_t end = begin + 1;
-  if (end == text.size()) return end;
-  if (text[begin] == U'\r' && text[end] == U'\n') return end + 1;
-  // nothing below U+0300 attaches
-  if (text[end] < 0x300 || is(CharClass::grapheme_control, text[begin])) return end;
-  while (end < text.size() && is(CharClass::t5_attaches, text[end])) ++end;
-  return end;
+  const auto next_is = [&](std::size_t i, CharClass char_class) { return i + 1 < text.size() && is(char_class, text[i + 1]); };
+  std::size_t last = begin;
+  if (text[last] == U'\r' && last + 1 < text.size() && text[last + 1] == U'\n') return last + 2;
+  while (is(CharClass::grapheme_prepends, text[last]) && last + 1 < text.size() && !next_is(last, CharClass::grapheme_control)) ++last;
+  if (is(CharClass::grapheme_control, text[last])) return last + 1;
+  while (next_is(last, CharClass::grapheme_attaches)) ++last;
+  return last + 1;
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class TextInput {
   std::variant<std::string_view, std::span<const std::string>> input_;
 };
 
-/// Which text gives way when a pair is too long: see `truncated_lengths`.
+/// Which text gives way when a pair is too long: see `truncated_lengths` in length_limits.h.
 enum class Truncation : std::uint8_t { longest_first, only_first, only_second };
 
 /// The names and meanings of transformers, whose `truncation=False` is `max_length` absent here.
@@ -68,7 +68,7 @@ struct Encoding {
   std::vector<std::int32_t> sequence_ids;
   /// Index of the word that the token comes from if the input is words; else, and for an added special token, -1.
   std::vector<std::int32_t> word_ids;
-  /// Tokens of the texts that `max_length` cut off.
+  /// Tokens of the texts that are not here because of `max_length`.
   std::size_t overflow = 0;
 
   [[nodiscard]] std::size_t size() const noexcept { return ids.size(); }

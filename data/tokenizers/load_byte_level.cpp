@@ -36,7 +36,7 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::filesystem::path& vocab, c
                                            const TokenizerConfig& config) {
   const std::string origin = vocab.string();
   TokenizerParts parts{.vocabulary = Vocabulary(origin), .added = {}, .special = {}, .layout = {}};
-  read_json(vocab, [&](const nlohmann::json& file) {
+  read_json(JsonFile::open(vocab), [&](const nlohmann::json& file) {
     for (const auto& [token, id] : file.items()) parts.vocabulary.add(token, id.get<std::int64_t>());
   });
   Bpe model(parts.vocabulary, read_merges(merges));

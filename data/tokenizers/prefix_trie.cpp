@@ -1,6 +1,7 @@
 #include "data/tokenizers/prefix_trie.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "engine/core/error.h"
 
@@ -14,10 +15,11 @@ PrefixTrie::PrefixTrie(std::span<const std::pair<std::string_view, std::int32_t>
   struct Group {
     std::size_t begin, end, depth;
   };
-  std::vector<Group> groups = {{0, sorted.size(), 0}};
+  std::deque<Group> groups = {{0, sorted.size(), 0}};
   nodes_.emplace_back();
-  for (std::size_t node = 0; node < groups.size(); ++node) {
-    auto [begin, end, depth] = groups[node];
+  for (std::size_t node = 0; !groups.empty(); ++node) {
+    auto [begin, end, depth] = groups.front();
+    groups.pop_front();
     for (; begin < end && sorted[begin].first.size() == depth; ++begin) {
       if (depth > 0) nodes_[node].value = sorted[begin].second;
     }

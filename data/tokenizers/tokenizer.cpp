@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "data/tokenizers/length_limits.h"
 #include "data/tokenizers/unicode.h"
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"

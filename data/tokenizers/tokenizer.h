@@ -13,7 +13,6 @@
 
 #include "data/tokenizers/added_tokens.h"
 #include "data/tokenizers/encoding.h"
-#include "data/tokenizers/length_limits.h"
 #include "data/tokenizers/vocabulary.h"
 
 namespace preamble {

@@ -29,7 +29,8 @@ constexpr std::array<Role, 7> kRoles = {{{"bos", &SpecialIds::bos},
                                          {"unk", &SpecialIds::unk}}};
 
 [[nodiscard]] std::int32_t checked_id(std::int64_t id, const std::string& content, const std::string& origin) {
-  require<FileError>(id >= 0 && id < 1 << 24, "{}: id {} of the added token '{}'; wanted 0 to 2^24 - 1", origin, id, content);
+  require<FileError>(id >= 0 && id < kTokenIdLimit, "{}: id {} of the added token '{}'; wanted 0 to {}", origin, id, content,
+                     kTokenIdLimit - 1);
   return static_cast<std::int32_t>(id);
 }
 
@@ -42,15 +43,15 @@ void read_special(const json& object, SpecialNames& names) {
   }
 }
 
-void read_added_decoder(const json& config, const std::filesystem::path& path, std::vector<AddedToken>& added) {
+void read_added_decoder(const json& config, const std::string& origin, std::vector<AddedToken>& added) {
   const auto found = config.find("added_tokens_decoder");
   if (found == config.end()) return;
   for (const auto& [key, entry] : found->items()) {
     std::int64_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     require<FileError>(error == std::errc() && end == key.data() + key.size(), "{}: added_tokens_decoder has the key '{}'; wanted an id",
-                       path.string(), key);
-    added.push_back(added_token_of(entry, id, path.string()));
+                       origin, key);
+    added.push_back(added_token_of(entry, id, origin));
   }
 }
 
@@ -66,32 +67,34 @@ AddedToken& put(std::vector<AddedToken>& added, const AddedToken& token) {
 
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
   TokenizerConfig config;
-  const auto exists = [&](const char* name) { return std::filesystem::exists(folder / name); };
-  if (exists("config.json")) config.model_type = JsonFile::open(folder / "config.json").get<std::string>("model_type", "");
-  if (exists("special_tokens_map.json")) {
-    read_json(folder / "special_tokens_map.json", [&](const json& file) { read_special(file, config.special); });
+  const auto open = [&](const char* name) -> std::optional<JsonFile> {
+    if (!std::filesystem::exists(folder / name)) return std::nullopt;
+    return JsonFile::open(folder / name);
+  };
+  if (const auto file = open("config.json")) config.model_type = file->get<std::string>("model_type", "");
+  if (const auto file = open("special_tokens_map.json")) {
+    read_json(*file, [&](const json& object) { read_special(object, config.special); });
   }
-  if (const auto path = folder / "added_tokens.json"; exists("added_tokens.json")) {
-    read_json(path, [&](const json& file) {
-      for (const auto& [content, id] : file.items()) {
-        config.added.push_back({content, checked_id(id.get<std::int64_t>(), content, path.string())});
+  if (const auto file = open("added_tokens.json")) {
+    read_json(*file, [&](const json& object) {
+      for (const auto& [content, id] : object.items()) {
+        config.added.push_back({content, checked_id(id.get<std::int64_t>(), content, file->where())});
       }
     });
   }
-  if (const auto path = folder / "tokenizer_config.json"; exists("tokenizer_config.json")) {
-    read_json(path, [&](const json& file) {
-      read_special(file, config.special);
-      read_added_decoder(file, path, config.added);
+  if (const auto file = open("tokenizer_config.json")) {
+    read_json(*file, [&](const json& object) {
+      read_special(object, config.special);
+      read_added_decoder(object, file->where(), config.added);
     });
-    const JsonFile file = JsonFile::open(path);
-    config.tokenizer_class = file.get<std::string>("tokenizer_class", "");
-    config.extra_ids = file.find<std::int64_t>("extra_ids");
-    config.add_prefix_space = file.find<bool>("add_prefix_space");
-    config.do_lower_case = file.find<bool>("do_lower_case");
-    config.split_by_punct = file.find<bool>("split_by_punct");
-    config.strip_accents = file.find<bool>("strip_accents");
-    config.tokenize_chinese_chars = file.find<bool>("tokenize_chinese_chars");
-    config.trim_offsets = file.find<bool>("trim_offsets");
+    config.tokenizer_class = file->get<std::string>("tokenizer_class", "");
+    config.extra_ids = file->find<std::int64_t>("extra_ids");
+    config.add_prefix_space = file->find<bool>("add_prefix_space");
+    config.do_lower_case = file->find<bool>("do_lower_case");
+    config.split_by_punct = file->find<bool>("split_by_punct");
+    config.strip_accents = file->find<bool>("strip_accents");
+    config.tokenize_chinese_chars = file->find<bool>("tokenize_chinese_chars");
+    config.trim_offsets = file->find<bool>("trim_offsets");
   }
   return config;
 }

@@ -33,7 +33,7 @@ struct TokenizerConfig {
 [[nodiscard]] TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder);
 
 /// An entry of `added_tokens` (tokenizer.json) or `added_tokens_decoder` (tokenizer_config.json) of the file `origin`.
-/// Throws nlohmann::json::exception for missing keys, FileError for an id beyond 2^24, UnsupportedError for `single_word`.
+/// Throws nlohmann::json::exception for missing keys, FileError for an id beyond the limit, UnsupportedError for `single_word`.
 [[nodiscard]] AddedToken added_token_of(const nlohmann::json& entry, std::int64_t id, const std::string& origin);
 
 /// Gives the added tokens that the vocabulary lacks their ids, and sets the special ids and marks their tokens as special: those

@@ -183,7 +183,7 @@ void finish_parts(const json& file, const TokenizerConfig& config, const Special
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& path, const TokenizerConfig& config) {
-  return read_json(path, [&](const json& file) {
+  return read_json(JsonFile::open(path), [&](const json& file) {
     TokenizerParts parts{.vocabulary = Vocabulary(path.string()), .added = {}, .special = {}, .layout = {}};
     const std::string type = model_type(file.at("model"));
     if (type == "Unigram") return unigram(file, config, std::move(parts));

@@ -17,8 +17,9 @@ enum class CharClass : std::uint8_t {
   bert_cjk,
   bert_punctuation,
   bert_stripped_mark,
-  t5_attaches,
+  grapheme_attaches,
   grapheme_control,
+  grapheme_prepends,
 };
 
 /// True if `c` belongs to `char_class`.

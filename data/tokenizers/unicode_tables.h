@@ -9,7 +9,7 @@
 namespace preamble::unicode_tables {
 
 /// Number of classes, in the order of `CharClass`.
-inline constexpr std::size_t kClasses = 11;
+inline constexpr std::size_t kClasses = 12;
 
 struct Range {
   char32_t first, last;

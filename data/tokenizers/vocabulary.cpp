@@ -3,15 +3,8 @@
 #include "engine/core/error.h"
 
 namespace preamble {
-namespace {
-
-/// Bounds what a file with one huge id can make us allocate (128 MiB); the largest vocabularies in use are below 2^19.
-constexpr std::int64_t kIdLimit = 1 << 24;
-
-}  // namespace
-
 void Vocabulary::add(std::string_view token, std::int64_t id) {
-  require<FileError>(id >= 0 && id < kIdLimit, "{}: id {} of '{}'; wanted 0 to {}", origin_, id, token, kIdLimit - 1);
+  require<FileError>(id >= 0 && id < kTokenIdLimit, "{}: id {} of '{}'; wanted 0 to {}", origin_, id, token, kTokenIdLimit - 1);
   const auto index = static_cast<std::size_t>(id);
   if (index >= tokens_.size()) tokens_.resize(index + 1, nullptr);
   const std::string* known = tokens_[index];

@@ -13,7 +13,10 @@
 
 namespace preamble {
 
-/// A vocabulary. Ids may have holes, but not many: memory is in proportion to the largest id.
+/// Ids are below this. It bounds what a file with one huge id can make us allocate; the largest vocabularies are below 2^19.
+inline constexpr std::int64_t kTokenIdLimit = 1 << 22;
+
+/// A vocabulary. Ids may have holes; memory is in proportion to the largest id.
 class Vocabulary {
  public:
   /// `origin` begins the messages of errors: the file that the tokens come from.
@@ -24,7 +27,7 @@ class Vocabulary {
   Vocabulary& operator=(const Vocabulary&) = delete;
 
   /// Gives `token` the id. A token that comes twice is found under its last id, and both ids read as the token.
-  /// Throws FileError if the id is negative, is 2^24 or more, or belongs to another token.
+  /// Throws FileError if the id is negative, is not below kTokenIdLimit, or belongs to another token.
   void add(std::string_view token, std::int64_t id);
 
   [[nodiscard]] std::optional<std::int32_t> find(std::string_view token) const;

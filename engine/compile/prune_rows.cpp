@@ -1,7 +1,9 @@
 #include "engine/compile/prune_rows.h"
 
 #include <map>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "engine/compile/rewrite.h"
 #include "engine/graph/op.h"
@@ -81,7 +83,7 @@ class Pruner {
 
   /// Rows `index` of `value` in the new graph.
   Value gathered(Value value, Value index) {
-    const auto key = std::pair(value.node, index.node);
+    const auto key = std::tuple(value.node, value.output, index.node);
     if (const auto found = made_.find(key); found != made_.end()) return found->second;
     const Node& node = graph_.node(value);
     Value result;
@@ -111,7 +113,7 @@ class Pruner {
   Rewriter rewriter_;
   std::vector<bool> done_;
   std::map<std::int32_t, Value> index_;
-  std::map<std::pair<std::int32_t, std::int32_t>, Value> made_;
+  std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, Value> made_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "engine/ops/activation.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 namespace {
@@ -61,9 +61,7 @@ std::vector<Value> Activation::gradients(const GradientRequest& request) const {
   return {activation_grad(kind, kept, dy)};
 }
 
-double Activation::flops(const NodeCost& cost) const {
-  return activation_flops(kind, cost.graph, cost.output(0));
-}
+double Activation::flops(const NodeCost& cost) const { return activation_flops(kind, cost.graph, cost.output(0)); }
 
 std::vector<Type> ActivationGrad::infer(const OperandTypes& operands) const {
   require_real(*this, operands, kGradient, "dy");

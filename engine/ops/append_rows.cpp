@@ -15,7 +15,8 @@ std::vector<Type> AppendRows::infer(const OperandTypes& operands) const {
   require<DtypeError>(cache.dtype == x.dtype, "append_rows: cache is {}; wanted {}", graph.describe(cache), name_of(x.dtype));
   const Type index{Dtype::i32, x.rows, {}};
   require<ShapeError>(operands.has(kIndex), "append_rows: operand 'index' is absent");
-  require<ShapeError>(operands[kIndex] == index, "append_rows: index is {}; wanted {}", graph.describe(operands[kIndex]), graph.describe(index));
+  require<ShapeError>(operands[kIndex] == index, "append_rows: index is {}; wanted {}", graph.describe(operands[kIndex]),
+                      graph.describe(index));
   return {cache};
 }
 

@@ -30,16 +30,14 @@ void require_operands(const Op& op, const OperandTypes& operands, const Attentio
   const std::int64_t kv_width = q.width() / options.heads * options.kv_heads;
   require_rows(op, operands, Attention::kKey, "k", kv_width);
   require_rows(op, operands, Attention::kValue, "v", kv_width);
-  require<ShapeError>(operands[Attention::kKey].rows == operands[Attention::kValue].rows, "{}: k is {} and v is {}; wanted one row space", op.name(),
-                      operands.graph.describe(operands[Attention::kKey]), operands.graph.describe(operands[Attention::kValue]));
+  require<ShapeError>(operands[Attention::kKey].rows == operands[Attention::kValue].rows, "{}: k is {} and v is {}; wanted one row space",
+                      op.name(), operands.graph.describe(operands[Attention::kKey]), operands.graph.describe(operands[Attention::kValue]));
   require_bias_and_prefix(op, operands, options, Attention::kBiasTable, Attention::kPrefixKey, Attention::kSlots, kv_width);
   require_segment_index(op, operands, Attention::kSlots);
   require_segment_index(op, operands, Attention::kKeySegment);
 }
 
-bool has(const NodeCost& cost, std::size_t operand) {
-  return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined();
-}
+bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
 
 AttentionSizes capacities(const NodeCost& cost) {
   AttentionSizes sizes;
@@ -89,24 +87,27 @@ void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const A
   const Graph& graph = operands.graph;
   if (operands.has(bias_table)) {
     const Type& table = operands[bias_table];
-    require<ShapeError>(!table.has_rows() && table.dims.size() == 2 && table.dims[1] == options.heads, "{}: bias_table is {}; wanted [buckets, {}]",
-                        op.name(), graph.describe(table), options.heads);
-    require<DtypeError>(table.dtype == graph.real(), "{}: bias_table is {}; wanted {}", op.name(), graph.describe(table), name_of(graph.real()));
+    require<ShapeError>(!table.has_rows() && table.dims.size() == 2 && table.dims[1] == options.heads,
+                        "{}: bias_table is {}; wanted [buckets, {}]", op.name(), graph.describe(table), options.heads);
+    require<DtypeError>(table.dtype == graph.real(), "{}: bias_table is {}; wanted {}", op.name(), graph.describe(table),
+                        name_of(graph.real()));
     const std::int64_t direction = options.relative.bidirectional ? table.dims[0] / 2 : table.dims[0];
     constexpr int kLongest = 1 << 20;
     require<ConfigError>(direction >= 2 && options.relative.max_distance > direction / 2 && options.relative.max_distance <= kLongest,
-                         "{}: {} buckets a direction and a max_distance of {} were given; wanted at least 2 and a distance from {} to {}", op.name(),
-                         direction, options.relative.max_distance, direction / 2 + 1, kLongest);
+                         "{}: {} buckets a direction and a max_distance of {} were given; wanted at least 2 and a distance from {} to {}",
+                         op.name(), direction, options.relative.max_distance, direction / 2 + 1, kLongest);
   }
   const std::size_t prefix_value = prefix_key + 1;
-  require<ShapeError>(operands.has(prefix_key) == operands.has(prefix_value), "{}: one of prefix_k and prefix_v is absent; wanted both or neither",
+  require<ShapeError>(operands.has(prefix_key) == operands.has(prefix_value),
+                      "{}: one of prefix_k and prefix_v is absent; wanted both or neither", op.name());
+  require<ShapeError>(!operands.has(slots) || operands.has(prefix_key), "{}: slots were given without a prefix; wanted both or neither",
                       op.name());
-  require<ShapeError>(!operands.has(slots) || operands.has(prefix_key), "{}: slots were given without a prefix; wanted both or neither", op.name());
   if (!operands.has(prefix_key)) return;
   require_rows(op, operands, prefix_key, "prefix_k", kv_width);
   require_rows(op, operands, prefix_value, "prefix_v", kv_width);
-  require<ShapeError>(operands[prefix_key].rows == operands[prefix_value].rows, "{}: prefix_k is {} and prefix_v is {}; wanted one row space", op.name(),
-                      graph.describe(operands[prefix_key]), graph.describe(operands[prefix_value]));
+  require<ShapeError>(operands[prefix_key].rows == operands[prefix_value].rows,
+                      "{}: prefix_k is {} and prefix_v is {}; wanted one row space", op.name(), graph.describe(operands[prefix_key]),
+                      graph.describe(operands[prefix_value]));
 }
 
 std::vector<Type> Attention::infer(const OperandTypes& operands) const {
@@ -137,9 +138,7 @@ double Attention::flops(const NodeCost& cost) const {
   return 2.0 * (p.own + p.prefix);
 }
 
-std::int64_t Attention::workspace(const NodeCost& cost) const {
-  return AttentionScratch::forward(options, capacities(cost)).bytes();
-}
+std::int64_t Attention::workspace(const NodeCost& cost) const { return AttentionScratch::forward(options, capacities(cost)).bytes(); }
 
 std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
   require_operands(*this, operands, options);

@@ -8,9 +8,9 @@ namespace preamble {
 
 struct AttentionOptions {
   int heads = 1;
-  int kv_heads = 1;    ///< query head h reads key/value head h / (heads / kv_heads)
-  double scale = 1;    ///< of the scores: 1/√d in most models, 1 in T5
-  bool causal = false; ///< a query sees keys that stand at its position or before; prefix keys are visible to all
+  int kv_heads = 1;                   ///< query head h reads key/value head h / (heads / kv_heads)
+  double scale = 1;                   ///< of the scores: 1/√d in most models, 1 in T5
+  bool causal = false;                ///< a query sees keys that stand at its position or before; prefix keys are visible to all
   RelativePositions relative = {};    ///< how a bias table is read, where there is one
   bool prefix_has_positions = false;  ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
 

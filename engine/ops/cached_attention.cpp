@@ -10,8 +10,9 @@ void require_indices(const Op& op, const OperandTypes& operands, std::size_t ind
   require<ShapeError>(operands.has(index), "{}: operand '{}' is absent", op.name(), operand);
   const Type& q = operands[CachedAttention::kQuery];
   const Type& type = operands[index];
-  require<ShapeError>(type.dtype == Dtype::i32 && type.rows == q.rows && type.dims.size() == axes, "{}: {} is {}; wanted I32 in the rows of q, {}{}",
-                      op.name(), operand, operands.graph.describe(type), operands.graph.describe(q), axes == 1 ? ", L of them a row" : ", one a row");
+  require<ShapeError>(type.dtype == Dtype::i32 && type.rows == q.rows && type.dims.size() == axes,
+                      "{}: {} is {}; wanted I32 in the rows of q, {}{}", op.name(), operand, operands.graph.describe(type),
+                      operands.graph.describe(q), axes == 1 ? ", L of them a row" : ", one a row");
 }
 
 bool has_prefix(const NodeCost& cost) {

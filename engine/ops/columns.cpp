@@ -1,7 +1,7 @@
 #include "engine/ops/columns.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 namespace {
@@ -49,8 +49,8 @@ std::vector<Value> ConcatColumns::gradients(const GradientRequest& request) cons
 std::vector<Type> SliceColumns::infer(const OperandTypes& operands) const {
   require_matrix(*this, operands, 0, "x");
   const Type& x = operands[0];
-  require<ShapeError>(first >= 0 && count > 0 && first <= x.dims.back() - count, "slice_columns: x is {}; columns [{}, {} + {}) do not lie in it",
-                      operands.graph.describe(x), first, first, count);
+  require<ShapeError>(first >= 0 && count > 0 && first <= x.dims.back() - count,
+                      "slice_columns: x is {}; columns [{}, {} + {}) do not lie in it", operands.graph.describe(x), first, first, count);
   return {with_columns(x, count)};
 }
 
@@ -62,8 +62,8 @@ std::vector<Value> SliceColumns::gradients(const GradientRequest& request) const
 std::vector<Type> PadColumns::infer(const OperandTypes& operands) const {
   require_matrix(*this, operands, 0, "x");
   const Type& x = operands[0];
-  require<ShapeError>(first >= 0 && first <= width - x.dims.back(), "pad_columns: x is {}; it does not fit into {} columns from column {} on",
-                      operands.graph.describe(x), width, first);
+  require<ShapeError>(first >= 0 && first <= width - x.dims.back(),
+                      "pad_columns: x is {}; it does not fit into {} columns from column {} on", operands.graph.describe(x), width, first);
   return {with_columns(x, width)};
 }
 

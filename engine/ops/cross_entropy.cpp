@@ -1,7 +1,7 @@
 #include "engine/ops/cross_entropy.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 namespace {

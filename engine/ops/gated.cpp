@@ -1,6 +1,6 @@
 #include "engine/ops/gated.h"
 
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 
@@ -15,7 +15,9 @@ std::vector<Value> Gated::gradients(const GradientRequest& request) const {
   return {request.wanted[0] ? da : Value{}, request.wanted[1] ? Value{da.graph, da.node, 1} : Value{}};
 }
 
-double Gated::flops(const NodeCost& cost) const { return activation_flops(kind, cost.graph, cost.output(0)) + elements(cost.graph, cost.output(0)); }
+double Gated::flops(const NodeCost& cost) const {
+  return activation_flops(kind, cost.graph, cost.output(0)) + elements(cost.graph, cost.output(0));
+}
 
 std::vector<Type> GatedGrad::infer(const OperandTypes& operands) const {
   require_real(*this, operands, 0, "a");

@@ -1,7 +1,7 @@
 #include "engine/ops/gather_rows.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 
@@ -10,9 +10,11 @@ std::vector<Type> GatherRows::infer(const OperandTypes& operands) const {
   require_indices(*this, operands, kIndex, "index");
   const Type& table = operands[kTable];
   const Dtype real = operands.graph.real();
-  require<ShapeError>(table.has_rows() || table.dims.size() == 2, "gather_rows: table is {}; wanted rows or [N, D]", operands.graph.describe(table));
+  require<ShapeError>(table.has_rows() || table.dims.size() == 2, "gather_rows: table is {}; wanted rows or [N, D]",
+                      operands.graph.describe(table));
   require<DtypeError>(table.dtype == real || table.dtype == Dtype::i32 || (table.dtype == Dtype::bf16 && !table.has_rows()),
-                      "gather_rows: table is {}; wanted {}, {}I32", operands.graph.describe(table), name_of(real), table.has_rows() ? "" : "BF16, ");
+                      "gather_rows: table is {}; wanted {}, {}I32", operands.graph.describe(table), name_of(real),
+                      table.has_rows() ? "" : "BF16, ");
   return {{table.dtype == Dtype::i32 ? Dtype::i32 : real, operands[kIndex].rows, table.has_rows() ? table.dims : Dims{table.dims[1]}}};
 }
 
@@ -34,14 +36,14 @@ std::vector<Type> ScatterAddRows::infer(const OperandTypes& operands) const {
   require<ShapeError>(operands[kIndex].rows == dy.rows, "scatter_add_rows: dy is {} and index is {}; wanted one row space",
                       operands.graph.describe(dy), operands.graph.describe(operands[kIndex]));
   require<ShapeError>(like.has_rows() ? like.dims == dy.dims : like.dims.size() == 2 && like.dims[1] == dy.width(),
-                      "scatter_add_rows: dy is {}; wanted rows like those of {}", operands.graph.describe(dy), operands.graph.describe(like));
-  require<DtypeError>(like.dtype == dy.dtype, "scatter_add_rows: the result is {}; wanted {}", operands.graph.describe(like), name_of(dy.dtype));
+                      "scatter_add_rows: dy is {}; wanted rows like those of {}", operands.graph.describe(dy),
+                      operands.graph.describe(like));
+  require<DtypeError>(like.dtype == dy.dtype, "scatter_add_rows: the result is {}; wanted {}", operands.graph.describe(like),
+                      name_of(dy.dtype));
   return {like};
 }
 
-double ScatterAddRows::flops(const NodeCost& cost) const {
-  return elements(cost.graph, cost.input(kGradient));
-}
+double ScatterAddRows::flops(const NodeCost& cost) const { return elements(cost.graph, cost.input(kGradient)); }
 
 Value gather_rows(Value table, Value index, std::int64_t skip) {
   return table.graph->add(std::make_shared<GatherRows>(skip), {table, index});

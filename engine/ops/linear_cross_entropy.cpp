@@ -4,7 +4,7 @@
 #include <array>
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 #include "engine/ops/elementwise.h"
 
 namespace preamble {
@@ -16,10 +16,10 @@ std::vector<Type> LinearCrossEntropy::infer(const OperandTypes& operands) const 
   require<ShapeError>(operands.has(kWeights), "linear_cross_entropy: operand 'w' is absent");
   const Type& w = operands[kWeights];
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && w.dims[0] > 0 && w.dims[1] == x.width(),
-                      "linear_cross_entropy: x is {} and w is {}; wanted [V, {}] for w", operands.graph.describe(x), operands.graph.describe(w),
-                      x.width());
-  require<DtypeError>(w.dtype == real || w.dtype == Dtype::bf16, "linear_cross_entropy: w is {}; wanted {} or BF16", operands.graph.describe(w),
-                      name_of(real));
+                      "linear_cross_entropy: x is {} and w is {}; wanted [V, {}] for w", operands.graph.describe(x),
+                      operands.graph.describe(w), x.width());
+  require<DtypeError>(w.dtype == real || w.dtype == Dtype::bf16, "linear_cross_entropy: w is {}; wanted {} or BF16",
+                      operands.graph.describe(w), name_of(real));
   const std::int64_t vocabulary = w.dims[0];
   if (operands.has(kBias)) require_parameter(*this, operands, kBias, "bias", {vocabulary});
   require_indices(*this, operands, kLabels, "labels");
@@ -60,7 +60,8 @@ std::int64_t LinearCrossEntropy::workspace(const NodeCost& cost) const {
   return c.rows * static_cast<std::int64_t>(sizeof(double)) + numbers * static_cast<std::int64_t>(size_of(cost.graph.real()));
 }
 
-LinearCrossEntropy::Chunks LinearCrossEntropy::chunks(std::int64_t rows, std::int64_t width, std::int64_t vocabulary, bool converted) noexcept {
+LinearCrossEntropy::Chunks LinearCrossEntropy::chunks(std::int64_t rows, std::int64_t width, std::int64_t vocabulary,
+                                                      bool converted) noexcept {
   constexpr std::int64_t kMostLogits = 1 << 22, kFewestRows = 16, kMostConverted = 1 << 20;
   const std::int64_t chunk = std::min(rows, std::max(kFewestRows, kMostLogits / vocabulary));
   const std::int64_t block = std::max<std::int64_t>(1, kMostConverted / std::max<std::int64_t>(1, width));

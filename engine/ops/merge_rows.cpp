@@ -1,7 +1,7 @@
 #include "engine/ops/merge_rows.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 #include "engine/ops/gather_rows.h"
 
 namespace preamble {
@@ -50,7 +50,8 @@ std::vector<Value> MergeRows::gradients(const GradientRequest& request) const {
 }
 
 Value merge_rows(Value a, Value b, Value index, Value where_b) {
-  return a.graph->add(std::make_shared<MergeRows>(where_b.defined()), where_b ? std::vector{a, b, index, where_b} : std::vector{a, b, index});
+  return a.graph->add(std::make_shared<MergeRows>(where_b.defined()),
+                      where_b ? std::vector{a, b, index, where_b} : std::vector{a, b, index});
 }
 
 }  // namespace preamble

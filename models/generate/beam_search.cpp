@@ -112,11 +112,11 @@ class BeamSearch {
   std::size_t vocabulary_;
   ScoreProcessors processors_;
   std::vector<Sequence> sequences_;
-  std::vector<std::size_t> active_;                  // sequences that go on
+  std::vector<std::size_t> active_;  // sequences that go on
   std::vector<StepRow> steps_;
-  std::vector<float> scores_;                        // [active, beams, V]
-  std::vector<std::vector<Candidate>> candidates_;   // of each active sequence
-  std::vector<std::vector<float>> weights_;          // scratch of sampling
+  std::vector<float> scores_;                       // [active, beams, V]
+  std::vector<std::vector<Candidate>> candidates_;  // of each active sequence
+  std::vector<std::vector<float>> weights_;         // scratch of sampling
 };
 
 }  // namespace

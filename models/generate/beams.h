@@ -64,10 +64,10 @@ class Beams {
 
   std::vector<std::int32_t> prompt_;
   std::vector<Running> running_;
-  std::vector<Running> next_;         // scratch, swapped with running_
-  std::vector<Finished> finished_;    // best first, at most beams_
-  std::vector<float> open_scores_;    // scratch: the candidates' scores, those that end pushed down
-  std::vector<Candidate> open_;       // scratch: the candidates that go on
+  std::vector<Running> next_;       // scratch, swapped with running_
+  std::vector<Finished> finished_;  // best first, at most beams_
+  std::vector<float> open_scores_;  // scratch: the candidates' scores, those that end pushed down
+  std::vector<Candidate> open_;     // scratch: the candidates that go on
   bool done_ = false;
 };
 

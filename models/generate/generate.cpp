@@ -29,8 +29,8 @@ Random SearchInput::random(std::size_t prompt, std::size_t sample) const {
 
 LogitRows::LogitRows(std::span<const float> logits, std::size_t rows, std::int64_t vocabulary)
     : logits_(logits), vocabulary_(static_cast<std::size_t>(vocabulary)) {
-  require<ShapeError>(logits.size() == rows * vocabulary_, "generate: the decoder returned {} logits; wanted {} rows of {}",
-                      logits.size(), rows, vocabulary);
+  require<ShapeError>(logits.size() == rows * vocabulary_, "generate: the decoder returned {} logits; wanted {} rows of {}", logits.size(),
+                      rows, vocabulary);
 }
 
 std::vector<std::vector<std::int32_t>> generate(Decoder& decoder, const GenerationConfig& config,

@@ -17,6 +17,7 @@ namespace preamble {
 ///
 /// Greedy search and sampling choose by the processed logits, beam search by sums of processed log-probabilities. Of equal scores the
 /// smaller token id (of the earlier beam) wins.
+/// (transformers leaves that order to torch, which shows only where scores are exactly equal.)
 ///
 /// `streams` names the random stream of each prompt (an example's number in its data set), so that a sample depends on seed, stream
 /// and its index among the returned ones alone; empty: the prompt's index in the batch.

@@ -53,8 +53,7 @@ void check_search(const GenerationConfig& config, std::int64_t vocabulary) {
   require<ConfigError>(beams >= 1, "num_beams: {}; wanted at least 1", beams);
   require<ConfigError>(returned >= 1, "num_return_sequences: {}; wanted at least 1", returned);
   require<ConfigError>(beams == 1 || returned <= beams, "num_return_sequences: {}; wanted at most num_beams, {}", returned, beams);
-  require<ConfigError>(beams > 1 || returned == 1 || config.do_sample,
-                       "num_return_sequences: {}; wanted 1 for a greedy search", returned);
+  require<ConfigError>(beams > 1 || returned == 1 || config.do_sample, "num_return_sequences: {}; wanted 1 for a greedy search", returned);
   require<ConfigError>(beams == 1 || candidate_count(config) <= beams * vocabulary,
                        "num_beams: {} with {} end tokens and {} tokens; wanted more tokens than end tokens", beams,
                        config.eos_token_ids.size(), vocabulary);

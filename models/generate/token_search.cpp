@@ -93,10 +93,10 @@ class TokenSearch {
   const GenerationConfig& config_;
   ScoreProcessors processors_;
   std::vector<Row> rows_;
-  std::vector<std::size_t> active_;       // rows that go on
-  std::vector<std::int32_t> source_;      // the logits row of each active row
+  std::vector<std::size_t> active_;   // rows that go on
+  std::vector<std::int32_t> source_;  // the logits row of each active row
   std::vector<StepRow> steps_;
-  std::vector<float> scratch_;            // processed scores
+  std::vector<float> scratch_;  // processed scores
 };
 
 }  // namespace

@@ -110,7 +110,7 @@ Value T5::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCa
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, input(graph, seq2seq::kSourceIds, {Dtype::i32, source, {}}));
   if (conditioning.prompt) {
-    const std::int64_t prompt_rows = capacity.sequences * conditioning.prompt->longest;
+    const std::int64_t prompt_rows = capacity.sequences * conditioning.prompt->space.longest();
     const RowSpaceId encoder = graph.rows(seq2seq::kEncoder, capacity.source_rows + prompt_rows, capacity.sequences);
     const RowSpaceId prompts = graph.rows(seq2seq::kPromptRows, prompt_rows, capacity.sequences);
     x = merge_rows(x, conditioning.prompt->rows, input(graph, seq2seq::kMergeIndex, {Dtype::i32, encoder, {}}),

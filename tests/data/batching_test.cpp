@@ -167,7 +167,8 @@ TEST_CASE("batching: length windows put equal lengths together and still differ 
   const std::set<Batch> known(first.begin(), first.end());
   CHECK(std::none_of(second.begin(), second.end(), [&](const Batch& batch) { return known.contains(batch); }));
   // the batches come shuffled, not from long to short
-  CHECK_FALSE(std::is_sorted(first.begin(), first.end(), [&](const Batch& a, const Batch& b) { return lengths[a[0]].source > lengths[b[0]].source; }));
+  CHECK_FALSE(std::is_sorted(first.begin(), first.end(),
+                             [&](const Batch& a, const Batch& b) { return lengths[a[0]].source > lengths[b[0]].source; }));
 }
 
 TEST_CASE("batching: lengths of examples, apart and joint") {

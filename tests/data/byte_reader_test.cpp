@@ -16,7 +16,11 @@ std::span<const std::byte> bytes_of(std::string_view text) { return std::as_byte
 
 TEST_CASE("byte_reader: reads little-endian integers, texts and lines in order") {
   using namespace std::string_view_literals;
-  ByteReader reader(bytes_of("\x01\x02\xFF\xFF" "abc" "line\n" "z"sv), "f");
+  ByteReader reader(bytes_of("\x01\x02\xFF\xFF"
+                             "abc"
+                             "line\n"
+                             "z"sv),
+                    "f");
   CHECK(reader.read<std::uint16_t>() == 0x0201);
   CHECK(reader.read<std::int16_t>() == -1);
   CHECK(reader.text(3) == "abc");

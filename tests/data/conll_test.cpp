@@ -44,7 +44,9 @@ TEST_CASE("conll: columns apart from tabs may hold spaces, be empty, and begin w
 }
 
 TEST_CASE("conll: lines of white space or with only a byte-order mark are no tokens") {
-  const ConllFile file = read("\xEF\xBB\xBF" "a\tO\r\n\t\r\nb\tO\n  \n\xEF\xBB\xBF\nc\tO");
+  const ConllFile file = read(
+      "\xEF\xBB\xBF"
+      "a\tO\r\n\t\r\nb\tO\n  \n\xEF\xBB\xBF\nc\tO");
   REQUIRE(file.sentences().size() == 3);
   CHECK(file.column(0, 0) == Strings{"a"});
   CHECK(file.column(0, 1) == Strings{"O"});

@@ -32,7 +32,8 @@ Table table(std::string_view content) {
 TEST_CASE("examples: labels become classes and their words targets") {
   const Table rows = table("{\"s\": \"x\", \"label\": 1}\n{\"s\": \"yz\", \"label\": 0}\n");
   TruncationReport report;
-  const ExampleRules rules{.source = Template("S{s}"), .labels = LabelMap::parse("0=n,1=p"), .special = {.source_end = {1}, .target_end = {1}}, .slot = 3};
+  const ExampleRules rules{
+      .source = Template("S{s}"), .labels = LabelMap::parse("0=n,1=p"), .special = {.source_end = {1}, .target_end = {1}}, .slot = 3};
   const auto examples = make_examples(rows, rules, bytes, report);
   REQUIRE(examples.size() == 2);
   CHECK(examples[0].source == Ids{'S', 'x', 1});
@@ -83,7 +84,8 @@ TEST_CASE("examples: rejects rules that contradict each other or leave no room")
   const Table rows = table("{\"s\": \"x\"}\n");
   TruncationReport report;
   ExampleRules rules{.source = Template("{s}"), .target = Template("{s}"), .labels = LabelMap::parse("0=n")};
-  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "examples: both a target template and labels; wanted one of them", ConfigError);
+  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "examples: both a target template and labels; wanted one of them",
+                       ConfigError);
   rules.target.reset();
   CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "t.jsonl: no column 'label'; the columns are: s", ConfigError);
   rules.labels.reset();
@@ -96,6 +98,6 @@ TEST_CASE("examples: rejects rules that contradict each other or leave no room")
 TEST_CASE("examples: rejects a source without tokens") {
   const Table rows = table("{\"s\": \"x\"}\n{\"s\": \"\"}\n");
   TruncationReport report;
-  CHECK_THROWS_WITH_AS(make_examples(rows, {.source = Template("{s}")}, bytes, report), "t.jsonl:2: a source without tokens; wanted at least one",
-                       FileError);
+  CHECK_THROWS_WITH_AS(make_examples(rows, {.source = Template("{s}")}, bytes, report),
+                       "t.jsonl:2: a source without tokens; wanted at least one", FileError);
 }

@@ -51,16 +51,18 @@ TEST_CASE("json_file: a wrong type is named with the value and what was wanted")
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<int>("name", 1)), "config.json: field 'name' is \"abc\"; wanted an integer", FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<int>("rate")), "config.json: field 'rate' is 0.5; wanted an integer", FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<int>("none")), "config.json: field 'none' is missing; wanted an integer", FileError);
-  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<bool>("d_model")), "config.json: field 'd_model' is 512; wanted true or false", FileError);
-  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<float>("list")), "config.json: field 'list' is an array of 2; wanted a number", FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<bool>("d_model")), "config.json: field 'd_model' is 512; wanted true or false",
+                       FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<float>("list")), "config.json: field 'list' is an array of 2; wanted a number",
+                       FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<std::vector<std::string>>("mixed")),
                        "config.json: field 'mixed' is an array of 2; wanted an array of strings", FileError);
 }
 
 TEST_CASE("json_file: a number that does not fit is refused, not wrapped") {
   const JsonFile file = sample();
-  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<int>("big")), "config.json: field 'big' is 5000000000; wanted an integer that fits 32 bits",
-                       FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(file.get<int>("big")),
+                       "config.json: field 'big' is 5000000000; wanted an integer that fits 32 bits", FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<std::int64_t>("huge")), doctest::Contains("wanted an integer"), FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get<float>("vast")), doctest::Contains("wanted a number that fits 32 bits"), FileError);
   CHECK(file.get<double>("vast") == 1e300);
@@ -68,15 +70,16 @@ TEST_CASE("json_file: a number that does not fit is refused, not wrapped") {
 
 TEST_CASE("json_file: a section knows where it comes from and outlives the file") {
   const JsonFile inner = sample().section("inner");
-  CHECK_THROWS_WITH_AS(static_cast<void>(inner.get<int>("depth")), "config.json: inner: field 'depth' is \"deep\"; wanted an integer", FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(inner.get<int>("depth")), "config.json: inner: field 'depth' is \"deep\"; wanted an integer",
+                       FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(sample().section("name")), "config.json: field 'name' is \"abc\"; wanted an object", FileError);
 }
 
 TEST_CASE("json_file: broken files give one error with the path and the place") {
   const testing::TemporaryFolder folder;
   const auto path = folder.write("config.json", "{\"a\": 1,\n \"b\": }");
-  CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::open(path)), doctest::Contains((path.string() + ": parse error at line 2, column 7").c_str()),
-                       FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::open(path)),
+                       doctest::Contains((path.string() + ": parse error at line 2, column 7").c_str()), FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::parse("[1]", "x.json")), "x.json: holds an array of 1; wanted an object", FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse("", "x.json")), FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse("{\"a\": \"\xFF\"}", "x.json")), FileError);

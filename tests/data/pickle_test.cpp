@@ -58,7 +58,8 @@ TEST_CASE("pickle: containers and the memo build what was written") {
 }
 
 TEST_CASE("pickle: protocol 4 with frames, short texts and stacked names is read") {
-  const std::string bytes = "\x80\x04\x95"s + testing::little(std::uint64_t{5}) + "\x8C\x05torch\x94\x8C\x0CHalfStorage"s.replace(9, 1, "\x0B") + "\x94\x93\x94.";
+  const std::string bytes =
+      "\x80\x04\x95"s + testing::little(std::uint64_t{5}) + "\x8C\x05torch\x94\x8C\x0CHalfStorage"s.replace(9, 1, "\x0B") + "\x94\x93\x94.";
   const Pickle pickle = read(bytes);
   CHECK(pickle.root().kind == Kind::storage_type);
   CHECK(static_cast<Dtype>(pickle.root().integer) == Dtype::f16);
@@ -77,7 +78,8 @@ TEST_CASE("pickle: an ordered dict takes items, and its state is dropped") {
 }
 
 TEST_CASE("pickle: names that could do something are refused and named") {
-  refuses(whole(name("posix", "system") + text("true") + "\x85R"), "f: pickle: names posix.system before byte 16; wanted nothing but the tensors");
+  refuses(whole(name("posix", "system") + text("true") + "\x85R"),
+          "f: pickle: names posix.system before byte 16; wanted nothing but the tensors");
   refuses(whole(name("builtins", "eval")), "names builtins.eval");
   refuses(whole(name("torch", "load")), "names torch.load");
   refuses(whole(name("torch._utils.os", "system")), "names torch._utils.os.system");
@@ -88,7 +90,8 @@ TEST_CASE("pickle: names that could do something are refused and named") {
 }
 
 TEST_CASE("pickle: opcodes that a state dict does not need are refused and named") {
-  refuses(whole("(ios\nsystem\n"), "f: pickle: opcode 0x69 INST at byte 3; wanted nothing but the tensors of a state dict (nothing was run)");
+  refuses(whole("(ios\nsystem\n"),
+          "f: pickle: opcode 0x69 INST at byte 3; wanted nothing but the tensors of a state dict (nothing was run)");
   refuses(whole("N)\x81"), "opcode 0x81 NEWOBJ at byte 4");
   refuses(whole("\x82\x01"), "opcode 0x82 EXT1 at byte 2");
   refuses(whole("N2"), "opcode 0x32 DUP at byte 3");
@@ -113,7 +116,9 @@ TEST_CASE("pickle: a broken stack, memo or end is refused") {
   refuses(whole("(q\x01"), "reads its empty stack before byte 5");
   refuses(whole("h\x01"), "reads memo 1 at byte 4; wanted one that was written");
   refuses(whole("}(NuN"), "sets 1 keys and values before byte 6; wanted pairs");
-  refuses(whole("]N\x86" "a"), "reads its empty stack before byte 6; wanted a value");
+  refuses(whole("]N\x86"
+                "a"),
+          "reads its empty stack before byte 6; wanted a value");
   refuses(whole("NN"), "ends with 2 values on its stack; wanted one");
   refuses(whole("N("), "ends with 1 values on its stack; wanted one");
   refuses(whole(""), "ends with 0 values on its stack; wanted one");
@@ -128,7 +133,10 @@ TEST_CASE("pickle: neither nesting nor repetition nor cycles cost more than the 
   std::string doubled = "Nq\x01";
   for (int i = 0; i < 100; ++i) doubled += "h\x01\x86q\x01";
   CHECK(read(whole(doubled)).root().kind == Kind::tuple);
-  CHECK(read(whole("]q\x01h\x01" "a")).root().kind == Kind::list);
+  CHECK(read(whole("]q\x01h\x01"
+                   "a"))
+            .root()
+            .kind == Kind::list);
   refuses(whole(std::string(1001, '(')), "more than 1000 open marks");
   refuses(whole(std::string((std::size_t{1} << 21U) + 1, 'N')), "more than 2097152 values");
 }

@@ -16,7 +16,8 @@ void refuses(std::string_view json, const char* text) {
 }  // namespace
 
 TEST_CASE("safetensors_header: entries keep the order of the file, in whatever order their fields come") {
-  const auto header = parse_safetensors_header(R"({"b":{"data_offsets":[4,6],"shape":[1],"dtype":"BF16"},"a":{"dtype":"F8_E5M2","shape":[2,2],"data_offsets":[0,4]}})", "f");
+  const auto header = parse_safetensors_header(
+      R"({"b":{"data_offsets":[4,6],"shape":[1],"dtype":"BF16"},"a":{"dtype":"F8_E5M2","shape":[2,2],"data_offsets":[0,4]}})", "f");
   REQUIRE(header.entries.size() == 2);
   CHECK(header.entries[0].name == "b");
   CHECK(header.entries[0].dtype.dtype == Dtype::bf16);
@@ -29,8 +30,9 @@ TEST_CASE("safetensors_header: entries keep the order of the file, in whatever o
 
 TEST_CASE("safetensors_header: unknown fields are ignored, however deep") {
   const std::string deep = std::string(5000, '[') + std::string(5000, ']');
-  const auto header = parse_safetensors_header(
-      R"({"a":{"x":{"dtype":"no","shape":-1,"y":)" + deep + R"(},"dtype":"U8","z":null,"shape":[3],"w":-1.5,"data_offsets":[0,3],"v":"s"}})", "f");
+  const auto header = parse_safetensors_header(R"({"a":{"x":{"dtype":"no","shape":-1,"y":)" + deep +
+                                                   R"(},"dtype":"U8","z":null,"shape":[3],"w":-1.5,"data_offsets":[0,3],"v":"s"}})",
+                                               "f");
   REQUIRE(header.entries.size() == 1);
   CHECK(header.entries[0].dims == Dims{3});
 }
@@ -52,7 +54,8 @@ TEST_CASE("safetensors_header: what is not the format is refused by name") {
   refuses(R"({"a":{"shape":3}})", "f: header, 'a', field 'shape': 3 was given; wanted an array");
   refuses(R"({"a":{"shape":[-1]}})", "f: header, 'a', field 'shape': -1 was given; wanted whole numbers, none below zero");
   refuses(R"({"a":{"shape":[1.0]}})", "f: header, 'a', field 'shape': 1.0 was given; wanted whole numbers, none below zero");
-  refuses(R"({"a":{"shape":[18446744073709551615]}})", "f: header, 'a', field 'shape': 18446744073709551615 was given; wanted a dimension below 2^63");
+  refuses(R"({"a":{"shape":[18446744073709551615]}})",
+          "f: header, 'a', field 'shape': 18446744073709551615 was given; wanted a dimension below 2^63");
   refuses(R"({"a":{"shape":[18446744073709551616]}})",
           "f: header, 'a', field 'shape': 18446744073709551616 was given; wanted whole numbers, none below zero");
   refuses(R"({"a":{"shape":[[1]]}})", "f: header, 'a', field 'shape': an array was given; wanted whole numbers, none below zero");

@@ -56,8 +56,8 @@ TEST_CASE("safetensors: aligned tensors are views of the map, others are copies"
 
 TEST_CASE("safetensors: types without a Dtype may be in the file and are refused by get alone") {
   const Fixture fixture;
-  const auto file = fixture.open(R"({"q":{"dtype":"F4","shape":[2,3],"data_offsets":[0,3]},"r":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[3,5]}})",
-                                 "abcde");
+  const auto file = fixture.open(
+      R"({"q":{"dtype":"F4","shape":[2,3],"data_offsets":[0,3]},"r":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[3,5]}})", "abcde");
   CHECK(file.dims("q") == Dims{2, 3});
   CHECK(file.dtype_name("r") == "F8_E4M3");
   CHECK_THROWS_WITH_AS(static_cast<void>(file.get("r")), doctest::Contains("tensor 'r' is F8_E4M3; wanted one of F32"), DtypeError);
@@ -65,7 +65,8 @@ TEST_CASE("safetensors: types without a Dtype may be in the file and are refused
 
 TEST_CASE("safetensors: empty tensors and empty files are legal") {
   const Fixture fixture;
-  const auto file = fixture.open(R"({"a":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
+  const auto file =
+      fixture.open(R"({"a":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
   CHECK(file.get("a").count() == 0);
   CHECK(file.get("a").defined());
   CHECK(fixture.open("{}", "").names().empty());
@@ -81,8 +82,10 @@ TEST_CASE("safetensors: a layout with holes, overlaps or leftovers is refused") 
   refuses(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "xyz",
           "tensor 'b' begins at byte 1 of the data; wanted 2 (no holes, no overlaps)");
   refuses(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "xy", "the tensors end at byte 1 of the data; the file holds 2");
-  refuses(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "x", "takes bytes [0, 2) of the data; wanted a range inside its 1 bytes");
-  refuses(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x", "has 0 bytes");
+  refuses(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "x",
+          "takes bytes [0, 2) of the data; wanted a range inside its 1 bytes");
+  refuses(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x",
+          "has 0 bytes");
   refuses(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "wxyz", "tensor 'a' has 4 bytes; F32 [2] wants 8");
   refuses(R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}})", "w", "wanted a whole number of bytes");
   refuses(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", "", "wanted a size below 2^63");
@@ -93,13 +96,15 @@ TEST_CASE("safetensors: a layout with holes, overlaps or leftovers is refused") 
 TEST_CASE("safetensors: the same name twice is refused") {
   const Fixture fixture;
   CHECK_THROWS_WITH_AS(
-      static_cast<void>(fixture.open(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy")),
+      static_cast<void>(fixture.open(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy")),
       doctest::Contains("tensor 'a' is there twice; wanted each name once"), FileError);
 }
 
 TEST_CASE("safetensors: a header length that lies is refused before anything is read") {
   const Fixture fixture;
-  CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open("1234567")), doctest::Contains("ends at byte 7; wanted 8 bytes from byte 0 on"), FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open("1234567")), doctest::Contains("ends at byte 7; wanted 8 bytes from byte 0 on"),
+                       FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open("")), doctest::Contains("ends at byte 0"), FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open(little(~std::uint64_t{0}) + "{}")),
                        doctest::Contains("the header claims 18446744073709551615 bytes; wanted at most 100000000"), FileError);

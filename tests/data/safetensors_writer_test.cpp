@@ -33,9 +33,10 @@ TEST_CASE("safetensors_writer: the header is compact, padded, wide types first")
                                 {"c", tensor_of({2}, std::vector<float>{1, 2})},
                                 {"b", Tensor(Dtype::f32, {0, 3})},
                                 {"d", Tensor(Dtype::i64, {})}});
-  const std::string header = R"({"__metadata__":{"format":"pt"},"d":{"dtype":"I64","shape":[],"data_offsets":[0,8]},)"
-                             R"("b":{"dtype":"F32","shape":[0,3],"data_offsets":[8,8]},"c":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},)"
-                             R"("a":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}})";
+  const std::string header =
+      R"({"__metadata__":{"format":"pt"},"d":{"dtype":"I64","shape":[],"data_offsets":[0,8]},)"
+      R"("b":{"dtype":"F32","shape":[0,3],"data_offsets":[8,8]},"c":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},)"
+      R"("a":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}})";
   const std::string padding((8 - header.size() % 8) % 8, ' ');
   CHECK(read_text(path) == testing::little(std::uint64_t{header.size() + padding.size()}) + header + padding + std::string(8, '\0') +
                                testing::floats({1, 2}) + std::string(1, '\0'));
@@ -76,7 +77,8 @@ TEST_CASE("safetensors_writer: what no file can hold is refused and leaves nothi
   const testing::TemporaryFolder folder;
   const auto path = folder.path() / "f.safetensors";
   const Tensor tensor(Dtype::f32, {1});
-  CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"a", tensor}, {"a", tensor}}), doctest::Contains("tensor 'a' was given twice"), FileError);
+  CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"a", tensor}, {"a", tensor}}), doctest::Contains("tensor 'a' was given twice"),
+                       FileError);
   CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"__metadata__", tensor}}), doctest::Contains("the name is reserved"), FileError);
   CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"a", Tensor()}}), doctest::Contains("tensor 'a' is undefined"), FileError);
   CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"\xFF", tensor}}), doctest::Contains("not valid UTF-8"), FileError);

@@ -14,7 +14,9 @@ using testing::TemporaryFile;
 namespace {
 
 SquadData read(std::string_view paragraphs) {
-  return read_squad(TemporaryFile("q.json", "{\"version\": \"x\", \"data\": [{\"title\": \"T\", \"paragraphs\": [" + std::string(paragraphs) + "]}]}").path());
+  return read_squad(
+      TemporaryFile("q.json", "{\"version\": \"x\", \"data\": [{\"title\": \"T\", \"paragraphs\": [" + std::string(paragraphs) + "]}]}")
+          .path());
 }
 
 void check_rejected(std::string_view paragraphs, std::string_view message) {
@@ -30,11 +32,12 @@ void check_rejected(std::string_view paragraphs, std::string_view message) {
 }  // namespace
 
 TEST_CASE("squad_json: reads questions, and answers with byte offsets") {
-  const SquadData data = read("{\"context\": \"caf\xC3\xA9 \xE2\x82\xAC 5 today\", \"qas\": ["
-                              "{\"id\": \"1\", \"question\": \"How much?\", \"answers\": [{\"text\": \"5\", \"answer_start\": 7},"
-                              "{\"text\": \"\xE2\x82\xAC 5\", \"answer_start\": 5}]},"
-                              "{\"id\": \"2\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]},"
-                              "{\"context\": \"other\", \"qas\": [{\"id\": \"3\", \"question\": \"?\"}]}");
+  const SquadData data = read(
+      "{\"context\": \"caf\xC3\xA9 \xE2\x82\xAC 5 today\", \"qas\": ["
+      "{\"id\": \"1\", \"question\": \"How much?\", \"answers\": [{\"text\": \"5\", \"answer_start\": 7},"
+      "{\"text\": \"\xE2\x82\xAC 5\", \"answer_start\": 5}]},"
+      "{\"id\": \"2\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]},"
+      "{\"context\": \"other\", \"qas\": [{\"id\": \"3\", \"question\": \"?\"}]}");
   REQUIRE(data.paragraphs.size() == 2);
   REQUIRE(data.questions.size() == 3);
   CHECK(data.paragraphs[0].title == "T");
@@ -66,7 +69,8 @@ TEST_CASE("squad_json: rejects missing, mistyped and repeated values with their 
   check_rejected(R"({"context": "abc", "qas": [7]})", "qas[0]: number; wanted an object");
   check_rejected(R"({"context": "abc", "qas": [{"id": "1", "question": "?"}, {"id": "1", "question": "?"}]})",
                  "qas[1]: id '1' twice; wanted different ids");
-  check_rejected(R"({"context": "abc", "qas": [{"id": "1", "question": "?", "is_impossible": 1}]})", "is_impossible: number; wanted true or false");
+  check_rejected(R"({"context": "abc", "qas": [{"id": "1", "question": "?", "is_impossible": 1}]})",
+                 "is_impossible: number; wanted true or false");
   check_rejected(R"({"context": "abc", "qas": []})", "no questions; wanted at least one");
 }
 
@@ -83,5 +87,6 @@ TEST_CASE("squad_json: reads predictions by id") {
   const auto predictions = read_squad_predictions(TemporaryFile("p.json", R"({"b": "two", "a": ""})").path());
   CHECK(predictions == std::map<std::string, std::string>{{"a", ""}, {"b", "two"}});
   const TemporaryFile bad("p.json", R"({"b": 2})");
-  CHECK_THROWS_WITH_AS((void)read_squad_predictions(bad.path()), (bad.name() + ": prediction 'b' is number; wanted a string").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)read_squad_predictions(bad.path()), (bad.name() + ": prediction 'b' is number; wanted a string").c_str(),
+                       FileError);
 }

@@ -46,10 +46,12 @@ TEST_CASE("table: a format given by name beats the extension") {
 
 TEST_CASE("table: rejects unknown formats and column names for JSON") {
   const TemporaryFile bare("train", "1\t2\n");
-  CHECK_THROWS_WITH_AS(load_table(bare.path()),
-                       (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name").c_str(),
+  CHECK_THROWS_WITH_AS(
+      load_table(bare.path()),
+      (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name").c_str(),
+      ConfigError);
+  CHECK_THROWS_WITH_AS(load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv or csv",
                        ConfigError);
-  CHECK_THROWS_WITH_AS(load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv or csv", ConfigError);
   const TemporaryFile jsonl("a.jsonl", "{}");
   CHECK_THROWS_WITH_AS(load_table(jsonl.path(), {.columns = {"x"}}),
                        (jsonl.name() + ": column names given; wanted them only for tsv and csv").c_str(), ConfigError);

@@ -14,8 +14,9 @@ namespace {
 
 Table table() {
   Table rows("t.jsonl");
-  read_jsonl(rows, "{\"hypothesis\": \"rain\", \"premise\": \"wet {street}\", \"n\": 3, \"names\": [\"a\", \"\", 2, true]}\n"
-                   "{\"hypothesis\": \"sun\", \"names\": [[1]]}\n{\"premise\": null, \"names\": []}\n");
+  read_jsonl(rows,
+             "{\"hypothesis\": \"rain\", \"premise\": \"wet {street}\", \"n\": 3, \"names\": [\"a\", \"\", 2, true]}\n"
+             "{\"hypothesis\": \"sun\", \"names\": [[1]]}\n{\"premise\": null, \"names\": []}\n");
   return rows;
 }
 
@@ -68,8 +69,8 @@ TEST_CASE("template: a row without the field is an error with file and line") {
 TEST_CASE("template: lists are joined only if asked, and only lists of scalars are") {
   const Table rows = table();
   CHECK_THROWS_AS((void)BoundTemplate(Template("{names}"), rows).render(0), FileError);
-  CHECK_THROWS_WITH_AS((void)BoundTemplate(Template("{n|join(\",\")}"), rows).render(0), "t.jsonl:1: field 'n' is no list; wanted one to join",
-                       FileError);
+  CHECK_THROWS_WITH_AS((void)BoundTemplate(Template("{n|join(\",\")}"), rows).render(0),
+                       "t.jsonl:1: field 'n' is no list; wanted one to join", FileError);
   CHECK_THROWS_WITH_AS((void)BoundTemplate(Template("{names|join(\",\")}"), rows).render(1),
                        "t.jsonl:2: list 'names' holds array; wanted texts, numbers or booleans to join", FileError);
 }

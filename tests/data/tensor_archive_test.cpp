@@ -36,14 +36,15 @@ TEST_CASE("tensor_archive: shards with an index act as one file") {
   CHECK(archive.get("shared.weight").bytes() == 101 * 32 * 4);
   CHECK(archive.where("decoder.block.0.layer.0.SelfAttention.k.weight") ==
         (folder / "model-00002-of-00003.safetensors").string() + ": 'decoder.block.0.layer.0.SelfAttention.k.weight'");
-  CHECK_THROWS_WITH_AS(static_cast<void>(archive.get("lm_head")), (folder.string() + ": has no tensor 'lm_head'; it holds 47").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(archive.get("lm_head")), (folder.string() + ": has no tensor 'lm_head'; it holds 47").c_str(),
+                       FileError);
 }
 
 TEST_CASE("tensor_archive: safetensors come before torch files, whole files before shards") {
   const testing::TemporaryFolder folder;
   folder.write("pytorch_model.bin.index.json", R"({"weight_map": {"four": "s.bin"}})");
-  const auto pickle = testing::pickled::state_dict(
-      {{"four", testing::pickled::tensor(testing::pickled::storage("FloatStorage", "0", 1), 0, {1}, {1})}});
+  const auto pickle =
+      testing::pickled::state_dict({{"four", testing::pickled::tensor(testing::pickled::storage("FloatStorage", "0", 1), 0, {1}, {1})}});
   folder.write("s.bin", testing::torch_zip(pickle, {{"0", testing::floats({4})}}));
   CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"four"});
   folder.write("pytorch_model.bin", testing::torch_zip(testing::pickled::state_dict({}), {}));

@@ -13,7 +13,12 @@ using namespace preamble;
 namespace {
 
 TensorRecord record(std::string name, const std::byte* data, Dims dims, Dims strides = {}) {
-  return {.name = std::move(name), .dtype_name = "U8", .dtype = Dtype::u8, .dims = std::move(dims), .strides = std::move(strides), .data = data};
+  return {.name = std::move(name),
+          .dtype_name = "U8",
+          .dtype = Dtype::u8,
+          .dims = std::move(dims),
+          .strides = std::move(strides),
+          .data = data};
 }
 
 }  // namespace

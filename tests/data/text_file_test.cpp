@@ -38,7 +38,9 @@ TEST_CASE("text_file: accepts UTF-8 and names the first byte that is none") {
 }
 
 TEST_CASE("text_file: finds the beginning of a character") {
-  const std::string text = "a\xE2\x82\xAC" "b";
+  const std::string text =
+      "a\xE2\x82\xAC"
+      "b";
   CHECK(char_start(text, 0) == 0);
   CHECK(char_start(text, 1) == 1);
   CHECK(char_start(text, 2) == 1);
@@ -49,7 +51,9 @@ TEST_CASE("text_file: finds the beginning of a character") {
 }
 
 TEST_CASE("text_file: counts characters to find a byte") {
-  const std::string text = "a\xE2\x82\xAC" "b";
+  const std::string text =
+      "a\xE2\x82\xAC"
+      "b";
   CHECK(byte_offset(text, 0) == 0);
   CHECK(byte_offset(text, 1) == 1);
   CHECK(byte_offset(text, 2) == 4);

@@ -97,7 +97,8 @@ TEST_CASE("torch_bin: files that would run something, or are something else, are
     const auto path = golden(std::string("refused-bin/") + name);
     CHECK_THROWS_WITH_AS(static_cast<void>(TorchBin::open(path)), (path.string() + ": " + text).c_str(), FileError);
   };
-  refuses("runs-a-command.bin", "pickle: names posix.system before byte 199; wanted nothing but the tensors of a state dict (nothing was run)");
+  refuses("runs-a-command.bin",
+          "pickle: names posix.system before byte 199; wanted nothing but the tensors of a state dict (nothing was run)");
   refuses("old-form-runs-a-command.bin",
           "pickle: names posix.system before byte 213; wanted nothing but the tensors of a state dict (nothing was run)");
   refuses("plain-pickle.bin", "neither a zip archive nor the older form of torch.save; wanted a file of torch.save");
@@ -123,7 +124,8 @@ TEST_CASE("torch_bin: archives of another kind or byte order are refused") {
   const auto pickle = shared_views();
   fixture.refuses(zip_of({{"m/data.pkl", pickle}, {"m/byteorder", "big"}, {"m/data/0", kSix}}), "its byte order is 'big'; wanted 'little'");
   fixture.refuses(torch_old(pickle, {{"0", 6, kSix}}, false), "its byte order is big-endian; wanted little-endian");
-  fixture.refuses(zip_of({{"m/data.pkl", pickle}, {"m/constants.pkl", ""}, {"m/data/0", kSix}}), "a TorchScript archive; wanted a state dict");
+  fixture.refuses(zip_of({{"m/data.pkl", pickle}, {"m/constants.pkl", ""}, {"m/data/0", kSix}}),
+                  "a TorchScript archive; wanted a state dict");
   fixture.refuses(zip_of({{"m/data.pkl", pickle}, {"n/data.pkl", pickle}}), "a zip archive with 2 entries '.../data.pkl'; wanted one");
   fixture.refuses(zip_of({{"m/data.pkl", pickle, 8}}), "zip entry 'm/data.pkl' is compressed (method 8)");
   fixture.refuses("", "neither a zip archive nor the older form of torch.save");

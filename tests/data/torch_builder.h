@@ -74,16 +74,16 @@ struct ZipFile {
     const std::string extra = zip64 ? little(std::uint16_t{1}) + little(std::uint16_t{24}) + little(std::uint64_t{size}) +
                                           little(std::uint64_t{size}) + little(std::uint64_t{offset})
                                     : "";
-    directory += "PK\x01\x02" + little(std::uint32_t{45}) + middle + little(static_cast<std::uint16_t>(extra.size())) + std::string(10, '\0') +
-                 little(zip64 ? ~0U : offset) + name + extra;
+    directory += "PK\x01\x02" + little(std::uint32_t{45}) + middle + little(static_cast<std::uint16_t>(extra.size())) +
+                 std::string(10, '\0') + little(zip64 ? ~0U : offset) + name + extra;
   }
   const auto begin = archive.size();
   archive += directory;
   const auto end = archive.size();
   const auto count = files.size();
   if (zip64) {
-    archive += "PK\x06\x06" + little(std::uint64_t{44}) + std::string(12, '\0') + little(std::uint64_t{count}) + little(std::uint64_t{count}) +
-               little(std::uint64_t{end - begin}) + little(std::uint64_t{begin});
+    archive += "PK\x06\x06" + little(std::uint64_t{44}) + std::string(12, '\0') + little(std::uint64_t{count}) +
+               little(std::uint64_t{count}) + little(std::uint64_t{end - begin}) + little(std::uint64_t{begin});
     archive += "PK\x06\x07" + std::string(4, '\0') + little(std::uint64_t{end}) + little(std::uint32_t{1});
   }
   const auto count16 = static_cast<std::uint16_t>(zip64 ? 0xFFFF : count);

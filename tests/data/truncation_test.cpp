@@ -98,7 +98,8 @@ TEST_CASE("truncation: never cuts inside a character and keeps as much as fits, 
   const BoundTemplate source(Template("<{a}>"), rows);
   for (std::int64_t limit = 2; limit <= 9; ++limit) {
     TruncationReport report;
-    CHECK(encode_truncated(characters, source, 0, limit, "", report) == ids_of(U"<" + whole.substr(0, static_cast<std::size_t>(limit) - 2) + U">"));
+    CHECK(encode_truncated(characters, source, 0, limit, "", report) ==
+          ids_of(U"<" + whole.substr(0, static_cast<std::size_t>(limit) - 2) + U">"));
   }
 }
 
@@ -142,7 +143,8 @@ TEST_CASE("truncation: rejects a field that is not in the template and a limit o
   const BoundTemplate source(Template("{a}"), rows);
   CHECK_THROWS_WITH_AS((void)encode_truncated(characters, source, 0, 2, "b", report),
                        "template '{a}': no field 'b' to cut; wanted one of its fields", ConfigError);
-  CHECK_THROWS_WITH_AS((void)encode_truncated(characters, source, 0, 0, "", report), "length limit of 0 tokens; wanted at least 1", ConfigError);
+  CHECK_THROWS_WITH_AS((void)encode_truncated(characters, source, 0, 0, "", report), "length limit of 0 tokens; wanted at least 1",
+                       ConfigError);
 }
 
 TEST_CASE("truncation: cuts targets at their end and counts them") {

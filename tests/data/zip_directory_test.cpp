@@ -73,7 +73,8 @@ TEST_CASE("zip_directory: sizes and offsets that lie are refused") {
 TEST_CASE("zip_directory: end records that lie are refused") {
   refuses(kSmall.substr(0, kSmall.size() - 1), "has no end record; wanted a whole archive (is it truncated?)");
   refuses("PK\x03\x04", "has no end record");
-  refuses(replaced(kSmall, 161 + 12, little(std::uint32_t{93})), "the zip directory claims 93 bytes from byte 67 on; wanted it to end at byte 161");
+  refuses(replaced(kSmall, 161 + 12, little(std::uint32_t{93})),
+          "the zip directory claims 93 bytes from byte 67 on; wanted it to end at byte 161");
   refuses(replaced(kSmall, 161 + 16, little(std::uint32_t{500})), "from byte 500 on");
   refuses(replaced(kSmall, 161 + 8, little(std::uint16_t{1}) + little(std::uint16_t{1})), "the zip directory ends at byte 114; wanted 161");
   refuses(replaced(kSmall, 161 + 8, little(std::uint16_t{3}) + little(std::uint16_t{3})), "claims 3 entries in 94 bytes");

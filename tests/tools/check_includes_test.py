@@ -24,9 +24,12 @@ SOUND_TREE = {
 
 
 class CheckIncludes(unittest.TestCase):
-    def check(self, changes):
+    def check(self, changes, unlisted=()):
+        files = {**SOUND_TREE, **changes}
+        sources = [name for name in files if name.endswith((".cpp", ".cu")) and name not in unlisted]
+        files["tests/meson.build"] = "".join(f"'../{name}',\n" for name in sources)
         with tempfile.TemporaryDirectory() as root:
-            for name, text in {**SOUND_TREE, **changes}.items():
+            for name, text in files.items():
                 path = pathlib.Path(root) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
@@ -108,6 +111,13 @@ class CheckIncludes(unittest.TestCase):
 
     def test_long_file_is_listed_but_breaks_nothing(self):
         self.expect({"engine/core/error.h": "\n" * 201}, "over budget: engine/core/error.h: 201 lines, budget 200")
+
+    def test_source_in_no_meson_build(self):
+        notes = self.check({"engine/ops/new.cpp": ""}, unlisted=["engine/ops/new.cpp"])
+        self.assertEqual(notes, ["engine/ops/new.cpp: listed: in no meson.build"])
+
+    def test_source_listed_without_its_extension(self):
+        self.assertEqual(self.check({"engine/ops/meson.build": "'linear'\n"}, unlisted=["engine/ops/linear.cpp"]), [])
 
 
 RANKED = (

@@ -94,27 +94,33 @@ inline void activate_gradient_row(ActivationKind kind, const T* kept, const T* d
 /// Bit i % 8 of byte i / 8 says whether x[i] > 0; ceil(n / 8) bytes.
 template <class T>
 inline void pack_positive(const T* x, std::uint8_t* bits, std::int64_t n) noexcept {
-  for (std::int64_t first = 0; first < n; first += 8) {
-    const std::int64_t count = n - first < 8 ? n - first : 8;
-    std::uint32_t packed = 0;
-    if (count == 8) {
-      for (std::uint32_t i = 0; i < 8; ++i) packed |= (x[first + i] > T(0) ? 1U : 0U) << i;
-    } else {
-      for (std::uint32_t i = 0; i < count; ++i) packed |= (x[first + i] > T(0) ? 1U : 0U) << i;
+  constexpr std::int64_t kBlock = 64;
+  std::uint8_t positive[kBlock];
+  for (std::int64_t first = 0; first < n; first += kBlock) {
+    const std::int64_t count = n - first < kBlock ? n - first : kBlock;
+    for (std::int64_t i = count; i < kBlock; ++i) positive[i] = 0;
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) positive[i] = x[first + i] > T(0) ? 1 : 0;
+    for (std::int64_t byte = 0; byte * 8 < count; ++byte) {
+      std::uint64_t flags = 0;
+      for (int i = 0; i < 8; ++i) flags |= static_cast<std::uint64_t>(positive[byte * 8 + i]) << (8 * i);
+      // the product moves flag i from bit 8 i to bit 56 + i; no two terms meet in one bit
+      bits[first / 8 + byte] = static_cast<std::uint8_t>(flags * 0x0102040810204080U >> 56);
     }
-    bits[first / 8] = static_cast<std::uint8_t>(packed);
   }
 }
 
 /// dx[i] = dy[i] where the bit is set, else 0; dx may be dy.
 template <class T>
 inline void select_positive(const std::uint8_t* bits, const T* dy, T* dx, std::int64_t n) noexcept {
-  for (std::int64_t first = 0; first + 8 <= n; first += 8) {
-    const std::uint32_t packed = bits[first / 8];
+  static constexpr std::uint32_t kBit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+  const std::int64_t whole = n / 16 * 16;
+  for (std::int64_t first = 0; first < whole; first += 16) {
+    const std::uint32_t packed = bits[first / 8] | static_cast<std::uint32_t>(bits[first / 8 + 1]) << 8;
 #pragma omp simd
-    for (std::uint32_t i = 0; i < 8; ++i) dx[first + i] = (packed & 1U << i) != 0 ? dy[first + i] : T(0);
+    for (int i = 0; i < 16; ++i) dx[first + i] = (packed & kBit[i]) != 0 ? dy[first + i] : T(0);
   }
-  for (std::int64_t i = n / 8 * 8; i < n; ++i) dx[i] = (bits[i / 8] & 1U << (i % 8)) != 0 ? dy[i] : T(0);
+  for (std::int64_t i = whole; i < n; ++i) dx[i] = (bits[i / 8] & kBit[i % 8]) != 0 ? dy[i] : T(0);
 }
 
 }  // namespace preamble::PREAMBLE_ISA

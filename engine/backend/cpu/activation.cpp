@@ -14,7 +14,8 @@ void activation(const KernelArguments& args) {
   const View& x = args.in[0];
   T* y = args.out[0].as<T>();
   if (args.out.size() < 2 || !args.out[1]) {
-    parallel_for(x.count(), 1 << 13, [&](std::int64_t begin, std::int64_t end) { activate_row(kind, x.as<T>() + begin, y + begin, end - begin); });
+    parallel_for(x.count(), 1 << 13,
+                 [&](std::int64_t begin, std::int64_t end) { activate_row(kind, x.as<T>() + begin, y + begin, end - begin); });
     return;
   }
   const std::int64_t mask_width = args.out[1].width;

@@ -1,6 +1,6 @@
 #include "engine/ops/attention.h"
 
-#include "engine/backend/cpu/attention_tile.h"
+#include "engine/backend/cpu/attention_scores.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
@@ -38,9 +38,9 @@ void attention(const KernelArguments& args) {
     problem.for_blocks(segment, [&](const QueryBlock& b) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
-      problem.scores(b, head, s);
+      scores(problem, b, head, s);
       exponentials(b, s, sum, log_sum_exp);
-      if (o) problem.times_rows(b, head, T(1), s, problem.prefix_v, problem.v, o);
+      if (o) times_rows(problem, b, head, T(1), s, problem.prefix_v, problem.v, o);
       for (std::int64_t i = 0; i < b.rows; ++i) {
         if (kept) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];
         if (!o || sum[i] == T(0)) continue;

@@ -1,4 +1,4 @@
-#include "engine/backend/cpu/attention_tile.h"
+#include "engine/backend/cpu/attention_scores.h"
 #include "engine/ops/attention.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -110,8 +110,8 @@ class Gradient {
   }
 
   void block(const QueryBlock& b, std::int64_t head, const Scratch& s, T* dprefix_k, T* dprefix_v) const {
-    problem_.scores(b, head, s.probabilities);
-    if (needs_scores_) problem_.times_keys(b, head, T(1), output_gradient_, problem_.prefix_v, problem_.v, s.gradients);
+    scores(problem_, b, head, s.probabilities);
+    if (needs_scores_) times_keys(problem_, b, head, T(1), output_gradient_, problem_.prefix_v, problem_.v, s.gradients);
     for (std::int64_t i = 0; i < b.rows; ++i) row(b, i, head, s);
     const std::int64_t column = head / problem_.group * problem_.dim;
     const auto add_keys = [&](T alpha, const T* w, const View& x, const View& own, const View& prefix, T* prefix_sums) {
@@ -121,7 +121,7 @@ class Gradient {
     };
     add_keys(T(1), s.probabilities, output_gradient_, dv_, dprefix_v_, dprefix_v);
     add_keys(problem_.scale, s.gradients, problem_.q, dk_, dprefix_k_, dprefix_k);
-    if (dq_) problem_.times_rows(b, head, problem_.scale, s.gradients, problem_.prefix_k, problem_.k, dq_);
+    if (dq_) times_rows(problem_, b, head, problem_.scale, s.gradients, problem_.prefix_k, problem_.k, dq_);
   }
 
   /// Scores and dP of one row become P and dS = P ∘ (dP - Σ P ∘ dP).

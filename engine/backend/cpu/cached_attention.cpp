@@ -1,6 +1,6 @@
 #include "engine/ops/cached_attention.h"
 
-#include "engine/backend/cpu/attention_tile.h"
+#include "engine/backend/cpu/attention_scores.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
@@ -62,7 +62,8 @@ void cached_attention(const KernelArguments& args) {
       return cache.as<const T>() + std::int64_t{h.cached[j - h.prefixes]} * kv_width + column;
     };
     const std::int64_t keys = h.prefixes + h.length;
-    for (std::int64_t j = 0; j < keys; ++j) s[j] = static_cast<T>(options.scale) * dot(query, place(prefix_k, args.in[Op::kCacheKey], j), dim);
+    for (std::int64_t j = 0; j < keys; ++j)
+      s[j] = static_cast<T>(options.scale) * dot(query, place(prefix_k, args.in[Op::kCacheKey], j), dim);
     if (relative.bias != nullptr) {
       if (options.prefix_has_positions) relative.add(head, {nullptr, -h.prefixes}, h.length - 1, h.prefixes, s);
       relative.add(head, {}, h.length - 1, h.length, s + h.prefixes);

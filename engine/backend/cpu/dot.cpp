@@ -11,9 +11,8 @@ void dot(const KernelArguments& args) {
   const T* y = args.in[1].as<T>();
   const std::int64_t count = args.in[0].count();
   double* parts = reinterpret_cast<double*>(args.workspace);
-  parallel_for(count, Dot::kBlock, [&](std::int64_t begin, std::int64_t end) {
-    parts[begin / Dot::kBlock] = dot_of(x + begin, y + begin, end - begin);
-  });
+  parallel_for(count, Dot::kBlock,
+               [&](std::int64_t begin, std::int64_t end) { parts[begin / Dot::kBlock] = dot_of(x + begin, y + begin, end - begin); });
   double sum = 0;
   for (std::int64_t block = 0; block * Dot::kBlock < count; ++block) sum += parts[block];
   *args.out[0].as<T>() = static_cast<T>(sum);

@@ -97,9 +97,8 @@ void add_bias_gradient(const Call<T>& call, T* dbias, std::int64_t rows) {
 template <class T>
 void clear(T* x, std::int64_t count) {
   if (x == nullptr) return;
-  parallel_for(count, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-    std::memset(x + begin, 0, static_cast<std::size_t>(end - begin) * sizeof(T));
-  });
+  parallel_for(count, 1 << 16,
+               [&](std::int64_t begin, std::int64_t end) { std::memset(x + begin, 0, static_cast<std::size_t>(end - begin) * sizeof(T)); });
 }
 
 }  // namespace

@@ -91,22 +91,12 @@ template <class T>
 }
 [[nodiscard, gnu::always_inline]] inline double erf_of(double x) noexcept { return std::erf(x); }
 
-/// Σ x[i] and Σ x[i]² about `center`, in double.
+/// Σ x[i] in double.
 template <class T>
 [[nodiscard]] inline double sum_of(const T* x, std::int64_t n) noexcept {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
-  return sum;
-}
-template <class T>
-[[nodiscard]] inline double squares_of(const T* x, double center, std::int64_t n) noexcept {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double d = static_cast<double>(x[i]) - center;
-    sum += d * d;
-  }
   return sum;
 }
 /// Σ x[i] y[i] in double.

@@ -13,16 +13,16 @@ namespace {
 /// y = (x - mean) rstd scale + bias for one row; y may be x.
 template <class T>
 void normalise(const T* x, RowStatistics<T> s, const T* scale, const T* bias, T* y, std::int64_t n) {
-  if (scale == nullptr) {
+  if (scale != nullptr && bias != nullptr) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd;
-  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd * scale[i] + bias[i];
+  } else if (scale != nullptr) {
 #pragma omp simd
     for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd * scale[i];
-  }
-  if (bias == nullptr) return;
+  } else {
 #pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) y[i] += bias[i];
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - s.mean) * s.rstd + (bias != nullptr ? bias[i] : T(0));
+  }
 }
 
 }  // namespace

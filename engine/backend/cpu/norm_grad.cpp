@@ -29,25 +29,30 @@ void add_parameter_gradients(const Row<T>& row, RowStatistics<T> s, T* dscale, T
   }
 }
 
-/// dx = rstd (g - [mean(g)] - x̂ mean(g x̂)) + dsum with g = gain(i) dy
-template <class T, class Gain>
-void input_gradient(const Row<T>& row, RowStatistics<T> s, bool centered, const Gain& gain, std::int64_t n) {
+/// dx = rstd (g - [mean(g)] - x̂ mean(g x̂)) + dsum with g = dy scale, or dy alone
+template <bool scaled, class T>
+void input_gradient(const Row<T>& row, RowStatistics<T> s, bool centered, const T* scale, std::int64_t n) {
+  const T* x = row.x;
+  const T* dy = row.dy;
   double sum = 0, product = 0;
 #pragma omp simd reduction(+ : sum, product)
   for (std::int64_t i = 0; i < n; ++i) {
-    const double g = static_cast<double>(gain(i) * row.dy[i]);
-    sum += g;
-    product += g * static_cast<double>(row.x[i] - s.mean);
+    const T g = scaled ? dy[i] * scale[i] : dy[i];
+    sum += static_cast<double>(g);
+    product += static_cast<double>(g) * static_cast<double>(x[i] - s.mean);
   }
   const double count = static_cast<double>(n), rstd = static_cast<double>(s.rstd);
   const T center = centered ? static_cast<T>(sum / count) : T(0);
   const T slope = static_cast<T>(product * rstd * rstd / count);
-  if (row.dsum == nullptr) {
+  const T* dsum = row.dsum;
+  T* dx = row.dx;
+  if (dsum == nullptr) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) row.dx[i] = s.rstd * (gain(i) * row.dy[i] - center - (row.x[i] - s.mean) * slope);
+    for (std::int64_t i = 0; i < n; ++i) dx[i] = s.rstd * ((scaled ? dy[i] * scale[i] : dy[i]) - center - (x[i] - s.mean) * slope);
   } else {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; ++i) row.dx[i] = s.rstd * (gain(i) * row.dy[i] - center - (row.x[i] - s.mean) * slope) + row.dsum[i];
+    for (std::int64_t i = 0; i < n; ++i)
+      dx[i] = s.rstd * ((scaled ? dy[i] * scale[i] : dy[i]) - center - (x[i] - s.mean) * slope) + dsum[i];
   }
 }
 
@@ -96,9 +101,9 @@ void norm_grad(const KernelArguments& args) {
       if (dx == nullptr) continue;
       const bool centered = op.kind == NormKind::layer;
       if (scale != nullptr) {
-        input_gradient(row, s, centered, [scale](std::int64_t i) { return scale[i]; }, n);
+        input_gradient<true>(row, s, centered, scale, n);
       } else {
-        input_gradient(row, s, centered, [](std::int64_t) { return T(1); }, n);
+        input_gradient<false>(row, s, centered, scale, n);
       }
     }
   });

@@ -18,9 +18,19 @@ struct RowStatistics {
 template <class T>
 [[nodiscard]] inline RowStatistics<T> statistics_of(NormKind kind, double epsilon, const T* x, std::int64_t n) noexcept {
   const double count = static_cast<double>(n);
-  const double mean = kind == NormKind::layer ? sum_of(x, n) / count : 0.0;
-  const double rstd = 1.0 / std::sqrt(squares_of(x, mean, n) / count + epsilon);
-  return {static_cast<T>(mean), static_cast<T>(rstd)};
+  if (kind == NormKind::rms) return {T(0), static_cast<T>(1.0 / std::sqrt(dot_of(x, x, n) / count + epsilon))};
+  // one pass, about an element of the row: with double sums nothing is lost to cancellation
+  const double origin = static_cast<double>(x[0]);
+  double sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum, squares)
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double d = static_cast<double>(x[i]) - origin;
+    sum += d;
+    squares += d * d;
+  }
+  const double offset = sum / count;
+  const double variance = squares / count - offset * offset;
+  return {static_cast<T>(origin + offset), static_cast<T>(1.0 / std::sqrt((variance > 0 ? variance : 0) + epsilon))};
 }
 
 }  // namespace preamble::PREAMBLE_ISA

@@ -46,8 +46,8 @@ TEST_CASE("binary_f1: an invalid prediction counts as the opposite of its gold l
 }
 
 TEST_CASE("macro_f1: mean over classes, absent ones count 0") {
-  CHECK(macro_f1(kPredicted, kGold, 3) == near(0.611111111111111));     // (sklearn, labels=[0,1,2])
-  CHECK(macro_f1(kPredicted, kGold, 4) == near(0.45833333333333326));   // (sklearn, labels=[0,1,2,3])
+  CHECK(macro_f1(kPredicted, kGold, 3) == near(0.611111111111111));    // (sklearn, labels=[0,1,2])
+  CHECK(macro_f1(kPredicted, kGold, 4) == near(0.45833333333333326));  // (sklearn, labels=[0,1,2,3])
   CHECK(macro_f1(Labels{0, 1}, Labels{0, 1}, 3) == near(2.0 / 3.0));
 }
 

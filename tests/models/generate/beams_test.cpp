@@ -68,6 +68,16 @@ TEST_CASE("beams: when to stop with all beams finished") {
   }
 }
 
+TEST_CASE("beams: with a negative length penalty the present length is the best for a running beam") {
+  auto config = two_beams(EarlyStopping::never);
+  config.length_penalty = -1;
+  Beams beams(config, Ids{5});
+  beams.advance(std::vector{candidate(0, kEnd, -1), candidate(0, 3, -1.5F), candidate(0, 4, -1.6F), candidate(0, 2, -9)}, kVocabulary);
+  // worst finished: -8 * 2; running: -5.5 * 2 now, -5.5 * 5 at the limit
+  beams.advance(std::vector{candidate(1, 3, -5.5F), candidate(0, kEnd, -8), candidate(0, 4, -9), candidate(0, 2, -9)}, kVocabulary);
+  CHECK_FALSE(beams.done());
+}
+
 TEST_CASE("beams: the length limit finishes all") {
   auto config = two_beams(EarlyStopping::never);
   config.max_new_tokens = 1;

@@ -47,8 +47,8 @@ double log_probability(const ToyModel& model, const std::vector<std::int32_t>& i
 }
 
 /// The best sequence of all, by sum of log-probabilities / length^penalty.
-std::pair<double, std::vector<std::int32_t>> exhaustive(const ToyModel& model, std::vector<std::int32_t> ids, std::size_t left, double penalty,
-                                                        std::size_t prompt_length) {
+std::pair<double, std::vector<std::int32_t>> exhaustive(const ToyModel& model, std::vector<std::int32_t> ids, std::size_t left,
+                                                        double penalty, std::size_t prompt_length) {
   const bool ended = ids.size() > prompt_length && ids.back() == 1;
   if (ended || left == 0) {
     return {log_probability(model, ids, prompt_length) / std::pow(static_cast<double>(ids.size() - prompt_length), penalty), ids};

@@ -17,7 +17,9 @@ namespace preamble::testing {
 
 using Sequences = std::vector<std::vector<std::int32_t>>;
 
-[[nodiscard]] inline nlohmann::json golden_cases(std::string_view name) { return nlohmann::json::parse(read_text(golden(name))).at("cases"); }
+[[nodiscard]] inline nlohmann::json golden_cases(std::string_view name) {
+  return nlohmann::json::parse(read_text(golden(name))).at("cases");
+}
 
 [[nodiscard]] inline GenerationConfig options_of(const nlohmann::json& options) {
   return read_generation_config(JsonFile::parse(options.dump(), "golden options"));

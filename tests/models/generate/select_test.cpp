@@ -39,7 +39,8 @@ TEST_CASE("select: log_softmax has probabilities that add up to one, and stands 
   CHECK(out[2] == -kInfinity);
   CHECK(out[3] == doctest::Approx(-std::log(z)));
   const std::vector<float> infinite{0, kInfinity};
-  CHECK_THROWS_WITH_AS(log_softmax(infinite, std::span(out).first(2)), "generate: the largest score of a row is inf; wanted a number", Error);
+  CHECK_THROWS_WITH_AS(log_softmax(infinite, std::span(out).first(2)), "generate: the largest score of a row is inf; wanted a number",
+                       Error);
 }
 
 TEST_CASE("select: largest equals a full sort") {
@@ -49,7 +50,8 @@ TEST_CASE("select: largest equals a full sort") {
   scores[17] = -kInfinity;
   std::vector<std::int64_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)]; });
   std::vector<Candidate> found;
   for (const std::size_t count : {0UL, 1UL, 2UL, 37UL, 1000UL}) {
     CAPTURE(count);

@@ -21,9 +21,11 @@ struct ToyModel {
 
   [[nodiscard]] std::vector<float> logits(std::span<const std::int32_t> ids) const {
     std::uint64_t h = seed;
-    for (const auto id : order > 0 && ids.size() > order ? ids.last(order) : ids) h = (h ^ static_cast<std::uint64_t>(id + 1)) * 0x100000001B3ULL;
+    for (const auto id : order > 0 && ids.size() > order ? ids.last(order) : ids)
+      h = (h ^ static_cast<std::uint64_t>(id + 1)) * 0x100000001B3ULL;
     std::vector<float> row;
-    for (std::int64_t v = 0; v < vocabulary; ++v) row.push_back((unit(h + static_cast<std::uint64_t>(v + 1) * 0x9E3779B97F4A7C15ULL) - 0.5F) * scale);
+    for (std::int64_t v = 0; v < vocabulary; ++v)
+      row.push_back((unit(h + static_cast<std::uint64_t>(v + 1) * 0x9E3779B97F4A7C15ULL) - 0.5F) * scale);
     for (const auto end : ends) row[static_cast<std::size_t>(end)] += end_bias;
     return row;
   }

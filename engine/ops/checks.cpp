@@ -1,4 +1,4 @@
-#include "engine/ops/common.h"
+#include "engine/ops/checks.h"
 
 #include "engine/core/error.h"
 
@@ -39,7 +39,8 @@ void require_gradient_of_loss(const Op& op, const GradientRequest& request, std:
     require<UnsupportedError>(!request.wanted[i], "{}: a gradient was asked for {}; these have none", op.name(), operands);
   }
   for (std::size_t i = 1; i < request.output_gradients.size(); ++i) {
-    require<UnsupportedError>(!request.output_gradients[i], "{}: the loss of the program reads output {}; only output 0 has a gradient", op.name(), i);
+    require<UnsupportedError>(!request.output_gradients[i], "{}: the loss of the program reads output {}; only output 0 has a gradient",
+                              op.name(), i);
   }
 }
 

@@ -1,0 +1,37 @@
+#include "engine/optim/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "engine/core/error.h"
+
+namespace preamble {
+
+double LearningRate::at(std::int64_t step) const noexcept {
+  const auto k = static_cast<double>(step);
+  const auto warmup = static_cast<double>(warmup_steps);
+  if (step < warmup_steps) return peak * k / warmup;
+  const double rest = std::max(1.0, static_cast<double>(total_steps) - warmup);
+  const double left = std::clamp((static_cast<double>(total_steps) - k) / rest, 0.0, 1.0);
+  switch (kind) {
+    case ScheduleKind::constant: return peak;
+    case ScheduleKind::linear: return peak * left;
+    case ScheduleKind::cosine: return peak * 0.5 * (1 + std::cos(std::numbers::pi * (1 - left)));
+    case ScheduleKind::inverse_sqrt: {
+      const double scale = warmup_steps > 0 ? warmup : 10'000;
+      return peak * std::sqrt(scale / (k - warmup + scale));
+    }
+  }
+  return peak;
+}
+
+ScheduleKind schedule_of(std::string_view name) {
+  if (name == "constant" || name == "constant_with_warmup") return ScheduleKind::constant;
+  if (name == "linear") return ScheduleKind::linear;
+  if (name == "cosine") return ScheduleKind::cosine;
+  if (name == "inverse_sqrt") return ScheduleKind::inverse_sqrt;
+  raise<ConfigError>("learning rate schedule: '{}' was given; wanted constant, constant_with_warmup, linear, cosine or inverse_sqrt", name);
+}
+
+}  // namespace preamble

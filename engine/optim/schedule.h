@@ -1,0 +1,27 @@
+// Learning rates over the course of a training run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace preamble {
+
+/// Names as transformers' `lr_scheduler_type`: constant, constant_with_warmup, linear, cosine, inverse_sqrt.
+enum class ScheduleKind : std::uint8_t { constant, linear, cosine, inverse_sqrt };
+
+struct LearningRate {
+  double peak = 1e-3;
+  ScheduleKind kind = ScheduleKind::constant;
+  std::int64_t warmup_steps = 0;
+  std::int64_t total_steps = 0;
+
+  /// Rate of update k = 0, 1, ...: peak·k/W for k < W; then constant: peak; linear: peak·(N-k)/(N-W); cosine:
+  /// peak·(1 + cos(π(k-W)/(N-W)))/2; inverse_sqrt: peak·√(T/(k-W+T)) with T = W, or 10,000 without warm-up.
+  [[nodiscard]] double at(std::int64_t step) const noexcept;
+};
+
+/// Throws ConfigError that lists the names.
+[[nodiscard]] ScheduleKind schedule_of(std::string_view name);
+
+}  // namespace preamble

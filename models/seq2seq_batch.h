@@ -1,0 +1,48 @@
+// From token sequences to the inputs of an encoder-decoder's program.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/runtime/session.h"
+#include "models/conditioning.h"
+#include "models/encoder_decoder.h"
+
+namespace preamble {
+
+/// Marks a decoder position without a label, as in transformers.
+inline constexpr std::int32_t kNoLabel = -100;
+
+struct Seq2SeqBatch {
+  std::vector<std::vector<std::int32_t>> sources;
+  /// Slot of each source; empty: slot 0 for all.
+  std::vector<std::int32_t> slots = {};
+  /// Decoder input of each target.
+  std::vector<std::vector<std::int32_t>> decoder_inputs = {};
+  /// Label of each decoder position or kNoLabel; empty: no target has labels.
+  std::vector<std::vector<std::int32_t>> labels = {};
+  /// Source of each target; empty: target i belongs to source i.
+  std::vector<std::int32_t> target_sources = {};
+
+  [[nodiscard]] std::int64_t label_count() const noexcept;
+  [[nodiscard]] std::int64_t source_rows() const noexcept;
+  [[nodiscard]] std::int64_t target_rows() const noexcept;
+  /// Capacity that holds exactly this batch.
+  [[nodiscard]] Seq2SeqCapacity capacity() const noexcept;
+};
+
+/// Decoder input of a target: the start token, then the labels without their last; kNoLabel becomes the pad id
+/// (transformers' shift_tokens_right).
+[[nodiscard]] std::vector<std::int32_t> shifted_right(const std::vector<std::int32_t>& labels, std::int32_t start, std::int32_t pad);
+
+/// Sets layouts and inputs of the encoder's side: sources, prompts, slots. Throws ShapeError if the batch exceeds the
+/// program's capacity, ConfigError for a slot or a token id that does not exist.
+void feed_sources(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, std::int64_t vocabulary);
+
+/// The same for all inputs of a loss or logits program. `loss_weight` multiplies the sum of the labels' losses.
+void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, std::int64_t vocabulary, double loss_weight);
+
+/// Layout of the encoder's rows, prompts included: what `feed` sets.
+[[nodiscard]] Segments encoder_segments(const Seq2SeqBatch& batch, const Conditioning& conditioning);
+
+}  // namespace preamble

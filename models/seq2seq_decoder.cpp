@@ -1,0 +1,164 @@
+#include "models/seq2seq_decoder.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "engine/compile/compile.h"
+#include "engine/core/error.h"
+
+namespace preamble {
+namespace {
+
+void set(Session& session, std::string_view name, std::span<const std::int32_t> values) {
+  if (session.program().has_input(name)) session.set<std::int32_t>(name, values);
+}
+
+/// Fills a list of fixed capacity from the front.
+void set_front(Session& session, std::string_view name, std::span<const std::int32_t> values) {
+  if (!session.program().has_input(name)) return;
+  const auto memory = session.input<std::int32_t>(name);
+  std::ranges::fill(memory, 0);
+  std::ranges::copy(values, memory.begin());
+}
+
+}  // namespace
+
+Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity)
+    : model_(model), capacity_(capacity) {
+  {
+    Graph graph;
+    conditioning_ = conditioner(graph);
+  }
+  const std::int64_t encoder_rows =
+      capacity.source_rows + (conditioning_.prompt ? capacity.sequences * conditioning_.prompt->space.longest() : 0);
+  const std::int64_t places = capacity.sequences * capacity.beams * capacity.longest;
+  const AttentionShape self = model.attention_shape(Site::decoder_self);
+  const AttentionShape cross = model.attention_shape(Site::cross);
+  for (std::int64_t layer = 0; layer < self.layers; ++layer) {
+    const auto memory = [](std::int64_t rows, std::int64_t width) { return Tensor(Dtype::f32, {rows, width}); };
+    caches_.push_back({memory(places, self.kv_width()), memory(places, self.kv_width()), memory(encoder_rows, cross.kv_width()),
+                       memory(encoder_rows, cross.kv_width())});
+  }
+  encoder_ = std::make_unique<Session>(compile_prefill(conditioner));
+  step_ = std::make_unique<Session>(compile_step(conditioner));
+}
+
+std::shared_ptr<const Program> Seq2SeqDecoder::compile_prefill(const Conditioner& conditioner) {
+  Graph graph;
+  const Conditioning conditioning = conditioner(graph);
+  model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.source_rows, 1, 0}, caches_);
+  return compile(std::move(graph));
+}
+
+std::shared_ptr<const Program> Seq2SeqDecoder::compile_step(const Conditioner& conditioner) {
+  Graph graph;
+  const Conditioning conditioning = conditioner(graph);
+  Seq2SeqCapacity capacity;
+  capacity.sequences = capacity_.sequences;
+  capacity.source_rows = capacity_.source_rows;
+  capacity.target_rows = capacity_.sequences * capacity_.beams;
+  model_.step(graph, conditioning, capacity, capacity_.longest, caches_);
+  return compile(std::move(graph));
+}
+
+void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
+  feed_sources(*encoder_, batch, conditioning_, model_.vocabulary());
+  const Segments encoded = encoder_segments(batch, conditioning_);
+  std::vector<std::int32_t> places(static_cast<std::size_t>(encoded.rows()));
+  std::iota(places.begin(), places.end(), 0);
+  set(*encoder_, step_inputs::kEncoderRows, places);
+  encoder_->run();
+  step_->rows(seq2seq::kEncoder, encoded);
+  for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
+  slots_ = batch.slots;
+  slots_.resize(batch.sources.size(), 0);
+}
+
+std::span<const float> Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> prompts) {
+  next_place_ = 0;
+  histories_.assign(prompts.size(), {});
+  prefill_logits_.resize(prompts.size() * static_cast<std::size_t>(vocabulary()));
+  std::size_t longest = 0;
+  for (const auto& prompt : prompts) {
+    require<ConfigError>(!prompt.empty(), "generation: an empty decoder prompt was given; wanted the start token at least");
+    longest = std::max(longest, prompt.size());
+  }
+  // token by token, with as many rows as have one; finished prompts keep their histories and logits
+  std::vector<History> done(prompts.size());
+  std::vector<std::int32_t> row_of(prompts.size());
+  std::iota(row_of.begin(), row_of.end(), 0);
+  for (std::size_t t = 0; t < longest; ++t) {
+    std::vector<StepRow> rows;
+    std::vector<std::size_t> who;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      if (t >= prompts[i].size()) continue;
+      rows.push_back({row_of[i], prompts[i][t], static_cast<std::int32_t>(i)});
+      who.push_back(i);
+    }
+    const auto logits = step(rows);
+    for (std::size_t r = 0; r < who.size(); ++r) {
+      row_of[who[r]] = static_cast<std::int32_t>(r);
+      if (t + 1 < prompts[who[r]].size()) continue;
+      done[who[r]] = histories_[r];
+      const auto width = static_cast<std::size_t>(vocabulary());
+      std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(r * width), width, prefill_logits_.begin() + static_cast<std::ptrdiff_t>(who[r] * width));
+    }
+  }
+  histories_ = std::move(done);
+  return prefill_logits_;
+}
+
+void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
+  std::vector<History> histories;
+  std::vector<std::int32_t> tokens, lengths, places, row_slots, sources, source_slots;
+  Segments segments;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const StepRow& row = rows[r];
+    History history = histories_.at(static_cast<std::size_t>(row.parent));
+    history.push_back(next_place_++);
+    require<ShapeError>(static_cast<std::int64_t>(history.size()) <= capacity_.longest, "generation: a sequence of {} tokens; the cache holds {}",
+                        history.size(), capacity_.longest);
+    tokens.push_back(row.token);
+    lengths.push_back(static_cast<std::int32_t>(history.size()));
+    places.push_back(history.back());
+    row_slots.push_back(slots_.at(static_cast<std::size_t>(row.sequence)));
+    histories.push_back(std::move(history));
+    if (sources.empty() || sources.back() != row.sequence) {
+      sources.push_back(row.sequence);
+      source_slots.push_back(row_slots.back());
+    }
+    if (r + 1 == rows.size() || rows[r + 1].sequence != row.sequence) {
+      segments.append(static_cast<std::int32_t>(r + 1) - segments.rows());
+    }
+  }
+  step_->rows(seq2seq::kDecoder, segments);
+  set(*step_, seq2seq::kDecoderIds, tokens);
+  set(*step_, step_inputs::kLengths, lengths);
+  set(*step_, step_inputs::kPlace, places);
+  set(*step_, step_inputs::kRowSlots, row_slots);
+  set_front(*step_, seq2seq::kTargetSource, sources);
+  set_front(*step_, seq2seq::kDecoderSlots, source_slots);
+  const auto table = step_->input<std::int32_t>(step_inputs::kTable);
+  for (std::size_t r = 0; r < histories.size(); ++r) {
+    std::ranges::copy(histories[r], table.begin() + static_cast<std::ptrdiff_t>(r) * capacity_.longest);
+  }
+  histories_ = std::move(histories);
+}
+
+std::span<const float> Seq2SeqDecoder::step(std::span<const StepRow> rows) {
+  feed_step(rows);
+  step_->run();
+  return step_->result<float>(seq2seq::kLogits);
+}
+
+std::int64_t Seq2SeqDecoder::cache_bytes() const noexcept {
+  std::int64_t bytes = 0;
+  for (const auto& cache : caches_) {
+    for (const auto* tensor : {&cache.self_key, &cache.self_value, &cache.cross_key, &cache.cross_value}) {
+      bytes += static_cast<std::int64_t>(tensor->bytes());
+    }
+  }
+  return bytes;
+}
+
+}  // namespace preamble

@@ -1,0 +1,64 @@
+// Cached generation with an encoder-decoder: what a search drives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/runtime/session.h"
+#include "models/encoder_decoder.h"
+#include "models/generate/decoder.h"
+#include "models/seq2seq_batch.h"
+
+namespace preamble {
+
+/// Conditions a graph: `Method::condition`, as a function.
+using Conditioner = std::function<Conditioning(Graph&)>;
+
+struct DecoderCapacity {
+  std::int64_t sequences = 1;
+  std::int64_t source_rows = 1;
+  /// Rows of one sequence that live at a time: beams, or returned samples.
+  std::int64_t beams = 1;
+  /// Tokens of the longest sequence, start token included.
+  std::int64_t longest = 1;
+};
+
+/// Two programs over one cache. Keys and values of the encoder's output, prompts included, are computed and kept once per
+/// source and read by all its beams; the self-attention cache is a pool of rows, and a beam is a list of row numbers.
+class Seq2SeqDecoder final : public Decoder {
+ public:
+  Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity);
+
+  /// Reads the sources (and slots) of a batch; `prefill` then starts their targets. Throws ShapeError beyond the capacity.
+  void encode(const Seq2SeqBatch& batch);
+
+  [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
+  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> prompts) override;
+  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override;
+
+  /// Bytes of all key/value caches.
+  [[nodiscard]] std::int64_t cache_bytes() const noexcept;
+
+ private:
+  using History = std::vector<std::int32_t>;
+
+  [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
+  [[nodiscard]] std::shared_ptr<const Program> compile_step(const Conditioner& conditioner);
+  void feed_step(std::span<const StepRow> rows);
+
+  EncoderDecoder& model_;
+  DecoderCapacity capacity_;
+  Conditioning conditioning_;
+  std::vector<LayerCache> caches_;
+  std::unique_ptr<Session> encoder_;
+  std::unique_ptr<Session> step_;
+  std::vector<std::int32_t> slots_;
+  std::int32_t next_place_ = 0;
+  std::vector<History> histories_;
+  std::vector<float> prefill_logits_;
+};
+
+}  // namespace preamble

@@ -1,0 +1,52 @@
+// adapter_config.json as PEFT writes it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace preamble {
+
+enum class PeftType : std::uint8_t { prompt_tuning, prefix_tuning, p_tuning };
+
+/// `PROMPT_TUNING`, ...
+[[nodiscard]] std::string_view name_of(PeftType type) noexcept;
+
+/// The fields that a prompt adapter's file holds. Absent fields are derived from the model, as PEFT does.
+struct PeftConfig {
+  PeftType peft_type = PeftType::prompt_tuning;
+  std::optional<std::string> task_type;  ///< SEQ_2_SEQ_LM, CAUSAL_LM, SEQ_CLS, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION
+  std::optional<std::string> base_model_name_or_path;
+  std::optional<std::int64_t> num_virtual_tokens;
+  std::optional<std::int64_t> token_dim;
+  std::optional<std::int64_t> num_transformer_submodules;
+  std::optional<std::int64_t> num_attention_heads;
+  std::optional<std::int64_t> num_layers;
+  std::vector<std::string> modules_to_save;  ///< as a set: PEFT repeats names at each save
+
+  std::string prompt_tuning_init = "RANDOM";  ///< PROMPT_TUNING: RANDOM, TEXT, SAMPLE_VOCAB
+  std::optional<std::string> prompt_tuning_init_text;
+  std::optional<std::string> tokenizer_name_or_path;
+  bool prefix_projection = false;                     ///< PREFIX_TUNING
+  std::optional<std::int64_t> encoder_hidden_size;    ///< PREFIX_TUNING, P_TUNING
+  std::string encoder_reparameterization_type = "MLP";  ///< P_TUNING: MLP, LSTM
+  std::int64_t encoder_num_layers = 2;
+  double encoder_dropout = 0;
+
+  /// Keys of ours, written besides (`preamble_...`): PEFT 0.14 and later ignore them.
+  std::map<std::string, std::string> extra;
+
+  /// Submodules whose rows the file holds: 2 for SEQ_2_SEQ_LM unless given, else 1.
+  [[nodiscard]] std::int64_t submodules() const noexcept;
+
+  /// Reads FOLDER/adapter_config.json. Unknown keys are ignored. Throws FileError for fields of a wrong type, a task or
+  /// adapter type that does not exist, and UnsupportedError for types that are no prompts (LORA, ...).
+  [[nodiscard]] static PeftConfig read(const std::filesystem::path& folder);
+  /// Writes it as PEFT does: sorted keys, two spaces, no newline at the end.
+  void write(const std::filesystem::path& folder) const;
+};
+
+}  // namespace preamble

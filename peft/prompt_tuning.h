@@ -1,0 +1,36 @@
+// Prompt tuning (Lester et al. 2021): trained rows in front of the embedded input.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "peft/method.h"
+
+namespace preamble {
+
+/// One prompt as PEFT stores it: the first `tokens` rows are used, rows behind them are dead weight that PEFT writes for
+/// encoder-decoders (`num_transformer_submodules` 2) and that gets a zero gradient.
+struct PromptSlot {
+  Tensor embeddings;  ///< [>= tokens, D], F32 (F64 for double-precision graphs), writable
+  std::int64_t tokens = 0;
+};
+
+class PromptTuning final : public Method {
+ public:
+  static constexpr std::string_view kEmbeddings = "prompt_embeddings";
+  static constexpr std::string_view kSpace = "prompt";
+
+  /// Slot i of a program is prompts[i]. Throws ShapeError for no prompts, different widths, or too few rows.
+  explicit PromptTuning(std::vector<PromptSlot> prompts);
+
+  [[nodiscard]] Conditioning condition(Graph& graph) const override;
+  [[nodiscard]] std::vector<Trainable> trainables() const override;
+  [[nodiscard]] const std::vector<PromptSlot>& prompts() const noexcept { return prompts_; }
+  [[nodiscard]] std::int64_t width() const { return prompts_.front().embeddings.dim(1); }
+
+ private:
+  std::vector<PromptSlot> prompts_;
+};
+
+}  // namespace preamble

@@ -1,0 +1,79 @@
+#include "peft/training_step.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/error.h"
+
+namespace preamble {
+namespace {
+
+std::shared_ptr<const Program> compile_loss(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity,
+                                            const TrainingStepOptions& options, Conditioning& conditioning) {
+  Graph graph;
+  conditioning = method.condition(graph);
+  add_loss(model, graph, conditioning, capacity, options.z_loss);
+  CompileOptions compile_options;
+  compile_options.loss = seq2seq::kLoss;
+  compile_options.memory = options.memory;
+  return compile(std::move(graph), compile_options);
+}
+
+}  // namespace
+
+TrainingStep::TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
+    : model_(model), options_(options), trainables_(method.trainables()), session_(compile_loss(model, method, capacity, options, conditioning_)) {
+  for (const auto& [name, tensor] : model.parameters().loaded()) {
+    if (!model.parameters().is_frozen(name)) trainables_.push_back({name, tensor});
+  }
+  require<ConfigError>(!trainables_.empty(), "training: nothing is trainable");
+}
+
+std::vector<Dims> TrainingStep::shapes() const {
+  std::vector<Dims> shapes;
+  for (const auto& trainable : trainables_) shapes.push_back(trainable.value.dims());
+  return shapes;
+}
+
+StepResult TrainingStep::differentiate(std::span<const Seq2SeqBatch> parts) {
+  StepResult result;
+  for (const auto& part : parts) result.label_tokens += part.label_count();
+  require<ConfigError>(result.label_tokens > 0, "training: a batch without any label was given; wanted one at least");
+  const double weight = options_.mean ? 1.0 / static_cast<double>(result.label_tokens) : 1.0;
+  summed_ = parts.size() > 1;
+  if (summed_ && sums_.empty()) {
+    for (const auto& trainable : trainables_) sums_.emplace_back(static_cast<std::size_t>(trainable.value.count()));
+  }
+  for (auto& sum : sums_) std::ranges::fill(sum, 0.0F);
+  for (const auto& part : parts) {
+    if (part.label_count() == 0) continue;
+    feed(session_, part, conditioning_, model_.vocabulary(), weight);
+    session_.run();
+    result.loss += static_cast<double>(session_.result<float>(seq2seq::kLoss)[0]);
+    result.rows += encoder_segments(part, conditioning_).rows() + part.target_rows();
+    if (!summed_) continue;
+    for (std::size_t i = 0; i < trainables_.size(); ++i) {
+      const std::string name = "grad." + trainables_[i].name;
+      if (!session_.program().graph().outputs().contains(name)) continue;
+      const auto gradient = session_.result<float>(name);
+      std::ranges::transform(gradient, sums_[i], sums_[i].begin(), std::plus<>());
+    }
+  }
+  return result;
+}
+
+std::span<const float> TrainingStep::gradient(std::size_t i) const {
+  const std::string name = "grad." + trainables_.at(i).name;
+  if (!session_.program().graph().outputs().contains(name)) return {};
+  if (summed_) return sums_[i];
+  return session_.result<float>(name);
+}
+
+void TrainingStep::update(Optimizer& optimizer, double learning_rate, StepResult& result) {
+  std::vector<ParameterUpdate> updates;
+  for (std::size_t i = 0; i < trainables_.size(); ++i) updates.push_back({trainables_[i].value, gradient(i)});
+  result.gradient_norm = gradient_norm(updates);
+  optimizer.step(updates, learning_rate, clip_factor(result.gradient_norm, options_.max_grad_norm));
+}
+
+}  // namespace preamble

@@ -1,0 +1,52 @@
+#include "data/tokenizers/bert_normalizer.h"
+
+#include <doctest/doctest.h>
+
+using namespace preamble;
+
+namespace {
+
+std::u32string uncased(std::u32string_view text) { return bert_normalized(text, 0, {}).chars; }
+
+std::u32string cased(std::u32string_view text) { return bert_normalized(text, 0, {.strip_accents = false, .lowercase = false}).chars; }
+
+}  // namespace
+
+TEST_CASE("bert_normalizer: removes control characters and unifies spaces") {
+  CHECK(cased(U"a\u0001b\uFFFD\u200Bc") == U"abc");
+  CHECK(cased(std::u32string_view(U"a\0b", 3)) == U"ab");
+  CHECK(cased(U"a\tb\u2028c\u00A0d") == U"a b c d");
+  CHECK(cased(U"a\u0085b\u000Bc") == U"abc");
+}
+
+TEST_CASE("bert_normalizer: sets ideographs apart") {
+  CHECK(cased(U"a\u4E00\u4E01b") == U"a \u4E00  \u4E01 b");
+  CHECK(cased(U"\u3042\uAC00") == U"\u3042\uAC00");
+  CHECK(bert_normalized(U"\u4E00", 0, {.handle_chinese_chars = false}).chars == U"\u4E00");
+}
+
+TEST_CASE("bert_normalizer: uncased text loses accents and case") {
+  CHECK(uncased(U"CAFÉ") == U"cafe");
+  CHECK(uncased(U"ΑΣ") == U"ασ");
+  CHECK(uncased(U"İß") == U"iß");
+  CHECK(uncased(U"한") == U"\u1112\u1161\u11AB");
+}
+
+TEST_CASE("bert_normalizer: cased text is neither composed nor decomposed") { CHECK(cased(U"Ée\u0301") == U"Ée\u0301"); }
+
+TEST_CASE("bert_normalizer: lower case without stripping keeps the dot of U+0130") {
+  CHECK(bert_normalized(U"İÉ", 0, {.strip_accents = false}).chars == U"i\u0307é");
+}
+
+TEST_CASE("bert_normalizer: characters know where they came from") {
+  const MappedText out = bert_normalized(U"É\u0001x", 5, {});
+  CHECK(out.chars == U"ex");
+  CHECK(out.sources == std::vector<std::int32_t>{5, 7});
+}
+
+TEST_CASE("bert_normalizer: reordered marks keep the positions in order") {
+  // U+302E (class 224, not stripped) comes before U+0301 (class 230, stripped) and takes its place
+  const MappedText out = bert_normalized(U"a\u0301\u302E", 0, {});
+  CHECK(out.chars == U"a\u302E");
+  CHECK(out.sources == std::vector<std::int32_t>{0, 1});
+}

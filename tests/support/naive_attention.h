@@ -1,0 +1,103 @@
+// Attention in plain double loops: a second opinion for the kernels.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "engine/core/rows.h"
+#include "engine/core/tensor.h"
+#include "engine/ops/attention.h"
+
+namespace preamble::testing {
+
+/// What `attention` gets, with F64 tensors; undefined tensors and empty lists are absent operands.
+struct NaiveAttention {
+  AttentionOptions options = {};
+  Segments q_rows = {}, k_rows = {}, prefix_rows = {};
+  Tensor q = {}, k = {}, v = {};
+  Tensor bias_table = {};
+  Tensor prefix_k = {}, prefix_v = {};
+  std::vector<std::int32_t> slots = {};
+  std::vector<std::int32_t> kv_segment = {};
+};
+
+struct NaiveResult {
+  Tensor o;            ///< [rows(Q), H d]
+  Tensor log_sum_exp;  ///< [rows(Q), H]; 0 where a query sees no key
+};
+
+/// Value `column` of head `head` in a row.
+[[nodiscard]] inline double element(const Tensor& x, std::int64_t row, std::int64_t head, std::int64_t dim, std::int64_t column) {
+  return x.values<double>()[static_cast<std::size_t>(row * x.dim(1) + head * dim + column)];
+}
+
+struct NaiveKey {
+  const Tensor* keys;
+  const Tensor* values;
+  std::int64_t row;
+  std::int64_t position;
+  bool has_bias;
+};
+
+[[nodiscard]] inline std::int32_t position_of(const Segments& segments, std::int32_t segment, std::int32_t row) {
+  return segments.layout().position(segment, row);
+}
+
+/// The keys that a query at `position` of a segment sees, in order.
+[[nodiscard]] inline std::vector<NaiveKey> naive_keys(const NaiveAttention& a, std::int32_t segment, std::int32_t position) {
+  std::vector<NaiveKey> keys;
+  if (a.prefix_k.defined()) {
+    const std::int32_t slot = a.slots.empty() ? 0 : a.slots.at(static_cast<std::size_t>(segment));
+    if (slot >= 0 && slot < a.prefix_rows.count()) {
+      const std::int32_t n = a.prefix_rows.length(slot);
+      for (std::int32_t j = 0; j < n; ++j)
+        keys.push_back({&a.prefix_k, &a.prefix_v, a.prefix_rows.offset(slot) + j, j - n, a.options.prefix_has_positions});
+    }
+  }
+  const std::int32_t own = a.kv_segment.empty() ? segment : a.kv_segment.at(static_cast<std::size_t>(segment));
+  if (own < 0 || own >= a.k_rows.count()) return keys;
+  for (std::int32_t row = a.k_rows.offset(own); row < a.k_rows.offset(own + 1); ++row) {
+    const std::int32_t key_position = position_of(a.k_rows, own, row);
+    if (!a.options.causal || key_position <= position) keys.push_back({&a.k, &a.v, row, key_position, true});
+  }
+  return keys;
+}
+
+/// One query, head and key at a time, straight from the definition in engine/ops/attention.h.
+[[nodiscard]] inline NaiveResult naive_attention(const NaiveAttention& a) {
+  const std::int64_t heads = a.options.heads;
+  const std::int64_t dim = a.q.dim(1) / heads;
+  NaiveResult result{Tensor(Dtype::f64, a.q.dims()), Tensor(Dtype::f64, {a.q.dim(0), heads})};
+  const auto o = result.o.values<double>();
+  for (std::int32_t segment = 0; segment < a.q_rows.count(); ++segment) {
+    for (std::int32_t row = a.q_rows.offset(segment); row < a.q_rows.offset(segment + 1); ++row) {
+      const std::int32_t position = position_of(a.q_rows, segment, row);
+      const std::vector<NaiveKey> keys = naive_keys(a, segment, position);
+      for (std::int64_t h = 0; h < heads && !keys.empty(); ++h) {
+        const std::int64_t kv_head = h / (heads / a.options.kv_heads);
+        double sum = 0;
+        std::vector<double> weights;
+        for (const NaiveKey& key : keys) {
+          double score = 0;
+          for (std::int64_t c = 0; c < dim; ++c) score += element(a.q, row, h, dim, c) * element(*key.keys, key.row, kv_head, dim, c);
+          score *= a.options.scale;
+          if (a.bias_table.defined() && key.has_bias) {
+            score +=
+                element(a.bias_table, relative_position_bucket(key.position - position, a.options.relative, a.bias_table.dim(0)), h, 1, 0);
+          }
+          weights.push_back(std::exp(score));
+          sum += weights.back();
+        }
+        result.log_sum_exp.values<double>()[static_cast<std::size_t>(row * heads + h)] = std::log(sum);
+        for (std::int64_t c = 0; c < dim; ++c) {
+          double& out = o[static_cast<std::size_t>(row * heads * dim + h * dim + c)];
+          for (std::size_t j = 0; j < keys.size(); ++j) out += weights[j] / sum * element(*keys[j].values, keys[j].row, kv_head, dim, c);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace preamble::testing

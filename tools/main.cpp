@@ -1,0 +1,23 @@
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tools/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Prompt methods for frozen language models: prompt tuning, prefix-tuning, P-tuning v2.", "preamble");
+  app.require_subcommand(1);
+  preamble::add_run(app);
+  preamble::add_tokenize(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "preamble: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}

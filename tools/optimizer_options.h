@@ -1,0 +1,34 @@
+// Options that every command which trains has, named as in transformers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "engine/optim/optimizer.h"
+#include "engine/optim/schedule.h"
+
+namespace preamble {
+
+struct OptimizerOptions {
+  std::string optim = "adamw";
+  double learning_rate = 0.3;
+  double weight_decay = 0;
+  double max_grad_norm = 0;
+  AdamWOptions adamw;
+  AdafactorOptions adafactor;
+  double momentum = 0;
+  std::string lr_scheduler_type = "constant";
+  std::int64_t warmup_steps = 0;
+
+  [[nodiscard]] std::unique_ptr<Optimizer> make(std::vector<Dims> shapes) const;
+  [[nodiscard]] LearningRate schedule(std::int64_t total_steps) const;
+};
+
+/// Adds the options to a command.
+void add_options(CLI::App& app, OptimizerOptions& options);
+
+}  // namespace preamble

@@ -1,0 +1,56 @@
+#include <memory>
+#include <string>
+
+#include "engine/core/parallel.h"
+#include "models/generate/generation_config_file.h"
+#include "tools/commands.h"
+#include "tools/generation_options.h"
+#include "tools/run_command.h"
+
+namespace preamble {
+namespace {
+
+struct RunOptions {
+  RunArguments arguments;
+  CommonOptions common;
+  GenerationOptions generation;
+  std::string budget = "none";
+  std::string weights = "f32";
+};
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto* command = app.add_subcommand("run", "one batch from a safetensors file through a model, for comparing with other implementations");
+  const auto options = std::make_shared<RunOptions>();
+  RunArguments& args = options->arguments;
+  command->add_option("--model", args.model, "model folder")->required()->check(CLI::ExistingDirectory);
+  command->add_option("--adapter", args.adapters, "adapter folder; several: slots 0, 1, ...")->check(CLI::ExistingDirectory)->allow_extra_args(false);
+  command->add_option("--trainable", args.trainable, "safetensors of reparametrisation weights")->check(CLI::ExistingFile);
+  command->add_option("--method", args.method, "full: every parameter is trainable")->check(CLI::IsMember({"full"}));
+  command->add_option("--task", args.task)->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM", "FEATURE_EXTRACTION"}));
+  command->add_flag("--grad", args.grad, "write gradients");
+  command->add_flag("--generate", args.generate, "write generated sequences");
+  command->add_option("--steps", args.steps, "train so many steps on the batch")->check(CLI::NonNegativeNumber);
+  command->add_option("--gradient-accumulation-steps", args.accumulation, "cut the batch into so many parts")->check(CLI::PositiveNumber);
+  command->add_option("--memory-budget", options->budget, "min, none, or bytes (512M, 2G)");
+  command->add_option("--weights", options->weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
+  command->add_option("--in", args.in, "input tensors")->required()->check(CLI::ExistingFile);
+  command->add_option("--out", args.out, "where results go")->required();
+  add_common(*command, options->common);
+  add_options(*command, args.optimizer);
+  options->generation.add_to(*command);
+  command->callback([options] {
+    RunArguments& given = options->arguments;
+    given.memory = Budget::parse(options->budget);
+    given.weights = options->weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+    if (given.generate) {
+      given.generation = read_generation_config(given.model);
+      given.generation.do_sample = false;
+      options->generation.apply(given.generation);
+    }
+    run_command(given);
+  });
+}
+
+}  // namespace preamble

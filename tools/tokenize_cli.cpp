@@ -1,0 +1,17 @@
+#include <memory>
+
+#include "tools/commands.h"
+#include "tools/tokenize_command.h"
+
+namespace preamble {
+
+void add_tokenize(CLI::App& app) {
+  auto* command = app.add_subcommand("tokenize", "texts of a JSON lines file to tokens and back");
+  const auto arguments = std::make_shared<TokenizeArguments>();
+  command->add_option("--tokenizer,--model", arguments->tokenizer, "model folder or tokenizer file")->required()->check(CLI::ExistingPath);
+  command->add_option("--in", arguments->input, "JSON lines: text, pair, special, options; or decode")->required()->check(CLI::ExistingFile);
+  command->add_option("--out", arguments->output, "JSON lines: ids, offsets, decoded, ...")->required();
+  command->callback([arguments] { tokenize_command(*arguments); });
+}
+
+}  // namespace preamble
