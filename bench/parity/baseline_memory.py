@@ -98,7 +98,8 @@ def main():
     for method in METHODS:
         child = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--method", method], stdout=subprocess.PIPE, check=True)
         results.append(json.loads(child.stdout.splitlines()[-1]))
-    print(json.dumps({"settings": {name: value for name, value in vars(settings).items() if name != "method"}, "results": results}, indent=2))
+    shown = {name: value for name, value in vars(settings).items() if name != "method"}
+    print(json.dumps({"settings": shown, "results": results}, indent=2))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ class Linear final : public Op {
   [[nodiscard]] double flops(const NodeCost& cost) const override;
   [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
+  /// Workspace for W x + b where only the mask of relu is read (a recomputation). It lies in front of the converted weight.
+  [[nodiscard]] std::int64_t sum_bytes(const NodeCost& cost) const;
+
   const WeightLayout layout;
   /// Applied to the sum; excludes a residual.
   const std::optional<ActivationKind> activation;

@@ -56,7 +56,7 @@ void multiply(const Dims& d, const T* x, const T* w, T* y, std::int64_t first, s
 
 /// y = x Wᵀ (+ y)
 template <class T>
-void product(const KernelArguments& args, const Dims& d, T* y, bool add) {
+void product(const KernelArguments& args, const Dims& d, T* y, bool add, std::int64_t used_workspace) {
   const View& x = args.in[Linear::kInput];
   const View& w = args.in[Linear::kWeight];
   if (w.dtype == dtype_v<T>) {
@@ -66,8 +66,8 @@ void product(const KernelArguments& args, const Dims& d, T* y, bool add) {
   // convert rows of the stored weight into the workspace, as many as fit at a time
   const std::int64_t stored_rows = d.out_in ? d.n : d.k;
   const std::int64_t stored_width = d.out_in ? d.k : d.n;
-  const std::int64_t block = std::max<std::int64_t>(1, args.workspace_bytes / static_cast<std::int64_t>(sizeof(T)) / stored_width);
-  T* converted = reinterpret_cast<T*>(args.workspace);
+  const std::int64_t block = std::max<std::int64_t>(1, (args.workspace_bytes - used_workspace) / static_cast<std::int64_t>(sizeof(T)) / stored_width);
+  T* converted = reinterpret_cast<T*>(args.workspace + used_workspace);
   for (std::int64_t first = 0; first < stored_rows; first += block) {
     const std::int64_t count = std::min(block, stored_rows - first);
     parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
@@ -84,7 +84,7 @@ void finish(ActivationKind kind, const T* sum, const View& y, std::uint8_t* mask
   parallel_for(y.rows, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       if (mask != nullptr) pack_positive(sum + r * y.width, mask + r * mask_width, y.width);
-      activate_row(kind, sum + r * y.width, y.as<T>() + r * y.width, y.width);
+      if (y) activate_row(kind, sum + r * y.width, y.as<T>() + r * y.width, y.width);
     }
   });
 }
@@ -101,11 +101,13 @@ void linear(const KernelArguments& args) {
   const bool add = bias != nullptr || residual != nullptr;
   const View* kept = args.out.size() > 1 && args.out[1] ? &args.out[1] : nullptr;
   const bool keeps_mask = kept != nullptr && kept->dtype == Dtype::u8;
-  T* sum = kept != nullptr && !keeps_mask ? kept->as<T>() : args.out[0].as<T>();
+  const bool keeps_sum = kept != nullptr && !keeps_mask;
+  const bool in_workspace = !keeps_sum && !args.out[0];  // only the mask is read
+  T* sum = keeps_sum ? kept->as<T>() : in_workspace ? reinterpret_cast<T*>(args.workspace) : args.out[0].as<T>();
   if (add) {
     parallel_for(d.rows, 64, [&](std::int64_t begin, std::int64_t end) { prepare(d, bias, residual, sum, begin, end); });
   }
-  product<T>(args, d, sum, add);
+  product<T>(args, d, sum, add, in_workspace ? d.rows * d.n * static_cast<std::int64_t>(sizeof(T)) : 0);
   if (op.activation) finish(*op.activation, sum, args.out[0], keeps_mask ? kept->as<std::uint8_t>() : nullptr, keeps_mask ? kept->width : 0);
 }
 

@@ -1,5 +1,7 @@
 #include "data/metrics/unicode_categories.h"
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 using namespace preamble::metrics;
