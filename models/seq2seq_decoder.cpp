@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
 
 namespace preamble {

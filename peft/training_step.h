@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/optim/optimizer.h"
 #include "engine/runtime/session.h"
 #include "models/encoder_decoder.h"

@@ -8,6 +8,7 @@ namespace preamble {
 
 void add_run(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_train(CLI::App& app);
 
 /// Options that every command has.
 struct CommonOptions {

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   preamble::add_run(app);
   preamble::add_tokenize(app);
+  preamble::add_train(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

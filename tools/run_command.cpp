@@ -7,7 +7,7 @@
 
 #include "data/safetensors.h"
 #include "data/safetensors_writer.h"
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
 #include "models/generate/generate.h"
 #include "models/open_model.h"

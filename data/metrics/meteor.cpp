@@ -25,7 +25,7 @@ std::filesystem::path find_jar(const MeteorOptions& options) {
 }
 
 /// The tokens as METEOR reads them: its field separator must not occur.
-std::string field(std::string_view text) { return replace_all(join_tokens(caption_tokens(text)), "|||", ""); }
+std::string field(std::string_view text) { return replace_all(replace_all(join_tokens(caption_tokens(text)), "|||", ""), "  ", " "); }
 
 double parse_score(const std::string& line) {
   double value = 0.0;

@@ -30,7 +30,7 @@ class Gradients {
   void add(Value of, Value gradient) {
     const Type& type = of.type();
     require<ShapeError>(gradient.type() == type, "differentiate: the gradient of a value of type {} is {} (node '{}')", graph_.describe(type),
-                        graph_.describe(gradient.type()), graph_.node(gradient).op->name());
+                        graph_.describe(gradient.type()), graph_.node(gradient).op ? graph_.node(gradient).op->name() : "leaf");
     Value& sum = sums_[{of.node, of.output}];
     sum = sum ? preamble::add(sum, gradient) : gradient;
   }

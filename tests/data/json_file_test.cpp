@@ -76,7 +76,7 @@ TEST_CASE("json_file: a section knows where it comes from and outlives the file"
 }
 
 TEST_CASE("json_file: broken files give one error with the path and the place") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto path = folder.write("config.json", "{\"a\": 1,\n \"b\": }");
   CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::open(path)),
                        doctest::Contains((path.string() + ": parse error at line 2, column 7").c_str()), FileError);

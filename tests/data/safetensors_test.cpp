@@ -20,14 +20,14 @@ std::string file_of(const std::string& header, const std::string& data) { return
 
 struct Fixture {
   testing::TemporaryFolder folder;
-  SafetensorsFile open(const std::string& bytes) const { return SafetensorsFile::open(folder.write("f", bytes)); }
-  SafetensorsFile open(const std::string& header, const std::string& data) const { return open(file_of(header, data)); }
+  SafetensorsFile open(const std::string& bytes) { return SafetensorsFile::open(folder.write("f", bytes)); }
+  SafetensorsFile open(const std::string& header, const std::string& data) { return open(file_of(header, data)); }
 };
 
 }  // namespace
 
 TEST_CASE("safetensors: tensors come back with names, shapes, types and values") {
-  const Fixture fixture;
+  Fixture fixture;
   const auto file = fixture.open(R"({"__metadata__":{"format":"pt"},"b":{"dtype":"I32","shape":[],"data_offsets":[8,12]},)"
                                  R"("a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8],"more":{"x":[1,[null]]}}}   )",
                                  floats({1.5F, -2.0F}) + little(std::int32_t{-7}));
@@ -43,7 +43,7 @@ TEST_CASE("safetensors: tensors come back with names, shapes, types and values")
 }
 
 TEST_CASE("safetensors: aligned tensors are views of the map, others are copies") {
-  const Fixture fixture;
+  Fixture fixture;
   const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
   const std::string aligned = header + std::string(8 - header.size() % 8, ' ');
   const Tensor view = fixture.open(aligned, floats({3.0F})).get("a");
@@ -55,7 +55,7 @@ TEST_CASE("safetensors: aligned tensors are views of the map, others are copies"
 }
 
 TEST_CASE("safetensors: types without a Dtype may be in the file and are refused by get alone") {
-  const Fixture fixture;
+  Fixture fixture;
   const auto file = fixture.open(
       R"({"q":{"dtype":"F4","shape":[2,3],"data_offsets":[0,3]},"r":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[3,5]}})", "abcde");
   CHECK(file.dims("q") == Dims{2, 3});
@@ -64,7 +64,7 @@ TEST_CASE("safetensors: types without a Dtype may be in the file and are refused
 }
 
 TEST_CASE("safetensors: empty tensors and empty files are legal") {
-  const Fixture fixture;
+  Fixture fixture;
   const auto file =
       fixture.open(R"({"a":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
   CHECK(file.get("a").count() == 0);
@@ -73,7 +73,7 @@ TEST_CASE("safetensors: empty tensors and empty files are legal") {
 }
 
 TEST_CASE("safetensors: a layout with holes, overlaps or leftovers is refused") {
-  const Fixture fixture;
+  Fixture fixture;
   const auto refuses = [&](const std::string& header, const std::string& data, const char* text) {
     CAPTURE(header);
     CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open(header, data)), doctest::Contains(text), FileError);
@@ -94,7 +94,7 @@ TEST_CASE("safetensors: a layout with holes, overlaps or leftovers is refused") 
 }
 
 TEST_CASE("safetensors: the same name twice is refused") {
-  const Fixture fixture;
+  Fixture fixture;
   CHECK_THROWS_WITH_AS(
       static_cast<void>(fixture.open(
           R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy")),
@@ -102,7 +102,7 @@ TEST_CASE("safetensors: the same name twice is refused") {
 }
 
 TEST_CASE("safetensors: a header length that lies is refused before anything is read") {
-  const Fixture fixture;
+  Fixture fixture;
   CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open("1234567")), doctest::Contains("ends at byte 7; wanted 8 bytes from byte 0 on"),
                        FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open("")), doctest::Contains("ends at byte 0"), FileError);

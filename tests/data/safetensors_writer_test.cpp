@@ -27,7 +27,7 @@ Named all_of(const TensorFile& file) {
 }  // namespace
 
 TEST_CASE("safetensors_writer: the header is compact, padded, wide types first") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto path = folder.path() / "f.safetensors";
   write_safetensors(path, Named{{"a", Tensor(Dtype::boolean, {1})},
                                 {"c", tensor_of({2}, std::vector<float>{1, 2})},
@@ -43,7 +43,7 @@ TEST_CASE("safetensors_writer: the header is compact, padded, wide types first")
 }
 
 TEST_CASE("safetensors_writer: names are escaped as the reference writer does") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto path = folder.path() / "f.safetensors";
   write_safetensors(path, Named{{"\"\\\n\x01\x7F/\xC3\xA9", Tensor(Dtype::u8, {0})}}, {});
   const std::string start = "{\"\\\"\\\\\\n\\u0001\x7F/\xC3\xA9\":{\"dtype\"";
@@ -53,7 +53,7 @@ TEST_CASE("safetensors_writer: names are escaped as the reference writer does") 
 }
 
 TEST_CASE("safetensors_writer: files of the reference writer come out byte for byte") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto copy = folder.path() / "copy.safetensors";
   for (const auto* name : {"t5-v10/model/model-00001-of-00003.safetensors", "gpt2/model/model.safetensors"}) {
     CAPTURE(name);
@@ -65,7 +65,7 @@ TEST_CASE("safetensors_writer: files of the reference writer come out byte for b
 }
 
 TEST_CASE("safetensors_writer: a file may be replaced by its own tensors") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto path = folder.path() / "f.safetensors";
   write_safetensors(path, Named{{"a", tensor_of({2}, std::vector<float>{1, 2})}});
   const auto before = read_text(path);
@@ -74,7 +74,7 @@ TEST_CASE("safetensors_writer: a file may be replaced by its own tensors") {
 }
 
 TEST_CASE("safetensors_writer: what no file can hold is refused and leaves nothing behind") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto path = folder.path() / "f.safetensors";
   const Tensor tensor(Dtype::f32, {1});
   CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"a", tensor}, {"a", tensor}}), doctest::Contains("tensor 'a' was given twice"),

@@ -41,7 +41,7 @@ TEST_CASE("tensor_archive: shards with an index act as one file") {
 }
 
 TEST_CASE("tensor_archive: safetensors come before torch files, whole files before shards") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   folder.write("pytorch_model.bin.index.json", R"({"weight_map": {"four": "s.bin"}})");
   const auto pickle =
       testing::pickled::state_dict({{"four", testing::pickled::tensor(testing::pickled::storage("FloatStorage", "0", 1), 0, {1}, {1})}});
@@ -59,13 +59,13 @@ TEST_CASE("tensor_archive: safetensors come before torch files, whole files befo
 }
 
 TEST_CASE("tensor_archive: adapters have file names of their own") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   write_safetensors(folder.path() / "adapter_model.safetensors", Named{{"prompt_embeddings", number(1)}});
   CHECK(TensorArchive(folder.path(), kAdapterFiles).contains("prompt_embeddings"));
 }
 
 TEST_CASE("tensor_archive: a folder without weights says what was looked for") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   refuses(folder, folder.path().string() +
                       ": has no weights; wanted one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, "
                       "pytorch_model.bin.index.json");
@@ -73,7 +73,7 @@ TEST_CASE("tensor_archive: a folder without weights says what was looked for") {
 }
 
 TEST_CASE("tensor_archive: an index that lies is refused") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   write_safetensors(folder.path() / "s.safetensors", Named{{"a", number(1)}});
   const auto index = [&](const std::string& text) { folder.write("model.safetensors.index.json", text); };
   index(R"({"weight_map": {"a": "s.safetensors", "b": "s.safetensors"}})");

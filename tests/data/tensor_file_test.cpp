@@ -24,7 +24,7 @@ TensorRecord record(std::string name, const std::byte* data, Dims dims, Dims str
 }  // namespace
 
 TEST_CASE("tensor_file: records are found by name, whatever their order") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto map = MappedFile::open(folder.write("f", "abcdef"));
   const auto* data = map->bytes().data();
   const TensorFile file(map, {record("z", data, {2}), record("a", data + 2, {2, 2}, {1, 2})}, {{"k", "v"}});
@@ -43,7 +43,7 @@ TEST_CASE("tensor_file: records are found by name, whatever their order") {
 }
 
 TEST_CASE("tensor_file: a tensor outlives its file object") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const Tensor tensor = [&] {
     auto map = MappedFile::open(folder.write("f", "abc"));
     const auto* data = map->bytes().data();
@@ -53,7 +53,7 @@ TEST_CASE("tensor_file: a tensor outlives its file object") {
 }
 
 TEST_CASE("tensor_file: the same name twice is refused") {
-  const testing::TemporaryFolder folder;
+  testing::TemporaryFolder folder;
   const auto map = MappedFile::open(folder.write("f", "abc"));
   const auto* data = map->bytes().data();
   CHECK_THROWS_WITH_AS(TensorFile(map, {record("t", data, {1}), record("t", data, {2})}),

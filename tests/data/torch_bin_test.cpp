@@ -20,8 +20,8 @@ namespace {
 
 struct Fixture {
   TemporaryFolder folder;
-  TorchBin open(const std::string& bytes) const { return TorchBin::open(folder.write("f.bin", bytes)); }
-  void refuses(const std::string& bytes, const char* text) const {
+  TorchBin open(const std::string& bytes) { return TorchBin::open(folder.write("f.bin", bytes)); }
+  void refuses(const std::string& bytes, const char* text) {
     CAPTURE(text);
     CHECK_THROWS_WITH_AS(static_cast<void>(open(bytes)), doctest::Contains(text), FileError);
   }
@@ -51,18 +51,18 @@ const std::string kSix = floats({1, 2, 3, 4, 5, 6});
 }  // namespace
 
 TEST_CASE("torch_bin: shared storages, transposed and offset views are read from the zip form") {
-  const Fixture fixture;
+  Fixture fixture;
   check_views(fixture.open(torch_zip(shared_views(), {{"0", kSix}})));
   check_views(fixture.open(torch_zip(shared_views(), {{"0", kSix}}, true)));
 }
 
 TEST_CASE("torch_bin: shared storages, transposed and offset views are read from the old form") {
-  const Fixture fixture;
+  Fixture fixture;
   check_views(fixture.open(torch_old(shared_views(), {{"0", 6, kSix}})));
 }
 
 TEST_CASE("torch_bin: a strided view of three axes is copied in row-major order") {
-  const Fixture fixture;
+  Fixture fixture;
   std::vector<float> numbers(24);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i);
   const auto pickle = state_dict({{"w", tensor(storage("FloatStorage", "0", 24), 0, {4, 2, 3}, {1, 12, 4})}});
@@ -106,7 +106,7 @@ TEST_CASE("torch_bin: files that would run something, or are something else, are
 }
 
 TEST_CASE("torch_bin: storages that are missing or have another size are refused") {
-  const Fixture fixture;
+  Fixture fixture;
   fixture.refuses(torch_zip(shared_views(), {{"1", kSix}}), "'w' lies in storage '0'; the file has none of that name");
   fixture.refuses(torch_zip(shared_views(), {{"0", kSix.substr(4)}}), "'w' wants 6 elements of F32 in storage '0'; it has 20 bytes");
   fixture.refuses(torch_zip(shared_views(), {{"0", kSix + "x"}}), "'w' wants 6 elements of F32 in storage '0'; it has 25 bytes");
@@ -120,7 +120,7 @@ TEST_CASE("torch_bin: storages that are missing or have another size are refused
 }
 
 TEST_CASE("torch_bin: archives of another kind or byte order are refused") {
-  const Fixture fixture;
+  Fixture fixture;
   const auto pickle = shared_views();
   fixture.refuses(zip_of({{"m/data.pkl", pickle}, {"m/byteorder", "big"}, {"m/data/0", kSix}}), "its byte order is 'big'; wanted 'little'");
   fixture.refuses(torch_old(pickle, {{"0", 6, kSix}}, false), "its byte order is big-endian; wanted little-endian");

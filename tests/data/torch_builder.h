@@ -68,14 +68,20 @@ struct ZipFile {
   for (const auto& [name, bytes, method] : files) {
     const auto size = static_cast<std::uint32_t>(bytes.size());
     const auto offset = static_cast<std::uint32_t>(archive.size());
-    const std::string middle = little(std::uint16_t{0}) + little(method) + std::string(8, '\0') + little(zip64 ? ~0U : size) +
-                               little(zip64 ? ~0U : size) + little(static_cast<std::uint16_t>(name.size()));
-    archive += "PK\x03\x04" + little(std::uint16_t{45}) + middle + little(std::uint16_t{0}) + name + bytes;
-    const std::string extra = zip64 ? little(std::uint16_t{1}) + little(std::uint16_t{24}) + little(std::uint64_t{size}) +
-                                          little(std::uint64_t{size}) + little(std::uint64_t{offset})
-                                    : "";
-    directory += "PK\x01\x02" + little(std::uint32_t{45}) + middle + little(static_cast<std::uint16_t>(extra.size())) +
-                 std::string(10, '\0') + little(zip64 ? ~0U : offset) + name + extra;
+    const std::string stored_size = little(zip64 ? ~0U : size);
+    // flags, method, time, date, checksum, both sizes, length of the name
+    std::string common = little(std::uint16_t{0});
+    common.append(little(method)).append(8, '\0').append(stored_size).append(stored_size);
+    common.append(little(static_cast<std::uint16_t>(name.size())));
+    archive.append("PK\x03\x04").append(little(std::uint16_t{45})).append(common).append(2, '\0').append(name).append(bytes);
+    std::string extra;
+    if (zip64) {
+      extra.append(little(std::uint16_t{1})).append(little(std::uint16_t{24}));
+      extra.append(little(std::uint64_t{size})).append(little(std::uint64_t{size})).append(little(std::uint64_t{offset}));
+    }
+    directory.append("PK\x01\x02").append(little(std::uint32_t{45})).append(common);
+    directory.append(little(static_cast<std::uint16_t>(extra.size()))).append(10, '\0').append(little(zip64 ? ~0U : offset));
+    directory.append(name).append(extra);
   }
   const auto begin = archive.size();
   archive += directory;

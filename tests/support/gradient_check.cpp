@@ -80,7 +80,9 @@ void prepare(Session& session, const GradientCase& test, const Built& built) {
   for (const auto& [name, tensor] : built.inputs) session.set<std::int32_t>(name, tensor.values<std::int32_t>());
 }
 
-double loss_of(Session& session) {
+/// The memory of inputs is used again once they are read: they are filled before every run.
+double loss_of(Session& session, const GradientCase& test, const Built& built) {
+  prepare(session, test, built);
   session.run();
   return session.result<double>("check.loss")[0];
 }
@@ -124,9 +126,9 @@ void check_subset(const GradientCase& test, const Names& trainable, const Tensor
       constexpr double kStep = 1e-5;
       const double kept = values[j];
       values[j] = kept + kStep;
-      const double above = loss_of(session);
+      const double above = loss_of(session, test, built);
       values[j] = kept - kStep;
-      const double below = loss_of(session);
+      const double below = loss_of(session, test, built);
       values[j] = kept;
       const double expected = (above - below) / (2 * kStep);
       CHECK_MESSAGE(std::abs(gradient[j] - expected) <= tolerance * std::max(1.0, largest), "gradient of ", leaves[i].first, "[", j, "]: ",

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/core/rows.h"
 #include "engine/graph/graph.h"
 

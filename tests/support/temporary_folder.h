@@ -30,6 +30,7 @@ class TemporaryFolder {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   /// Creates or replaces the file `name` and returns its path.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): most callers know the path
   std::filesystem::path write(std::string_view name, std::string_view bytes) const {
     auto path = path_ / name;
     // a new file, for the old one may be mapped

@@ -28,6 +28,35 @@ History history_of(const KernelArguments& args, std::int64_t row) noexcept {
   return h;
 }
 
+/// One head of the keys or of the values of a history.
+template <class T>
+struct Rows {
+  const T* prefix;
+  const T* cache;
+  std::int64_t stride;
+};
+
+template <class T>
+Rows<T> rows_of(const History& h, const View& prefix, const View& cache, std::int64_t stride, std::int64_t column) noexcept {
+  return {h.prefixes > 0 ? prefix.as<const T>() + h.prefix_first * stride + column : nullptr, cache.as<const T>() + column, stride};
+}
+
+/// s[j] = alpha · query · row j
+template <class T>
+void multiply(const Rows<T>& rows, const History& h, const T* query, T alpha, std::int64_t dim, T* s) noexcept {
+  for (std::int64_t j = 0; j < h.prefixes; ++j) s[j] = alpha * dot(query, rows.prefix + j * rows.stride, dim);
+  s += h.prefixes;
+  for (std::int64_t j = 0; j < h.length; ++j) s[j] = alpha * dot(query, rows.cache + h.cached[j] * rows.stride, dim);
+}
+
+/// o += alpha · Σ_j s[j] · row j
+template <class T>
+void add_weighted(const Rows<T>& rows, const History& h, const T* s, T alpha, std::int64_t dim, T* o) noexcept {
+  for (std::int64_t j = 0; j < h.prefixes; ++j) add_scaled(alpha * s[j], rows.prefix + j * rows.stride, o, dim);
+  s += h.prefixes;
+  for (std::int64_t j = 0; j < h.length; ++j) add_scaled(alpha * s[j], rows.cache + h.cached[j] * rows.stride, o, dim);
+}
+
 }  // namespace
 
 template <class T>
@@ -52,27 +81,21 @@ void cached_attention(const KernelArguments& args) {
   run_lanes(lanes_of(scratch, args.workspace_bytes), q.rows * options.heads, [&](std::int64_t lane, std::int64_t task) {
     const std::int64_t row = task / options.heads;
     const std::int64_t head = task % options.heads;
-    const std::int64_t column = head / group * dim;
     const History h = history_of(args, row);
     T* s = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
-    const T* query = q.as<const T>() + row * q.width + head * dim;
-    // row j of the prefix, then of the cache
-    const auto place = [&](const View& prefix, const View& cache, std::int64_t j) {
-      if (j < h.prefixes) return prefix.as<const T>() + (h.prefix_first + j) * kv_width + column;
-      return cache.as<const T>() + std::int64_t{h.cached[j - h.prefixes]} * kv_width + column;
-    };
-    const std::int64_t keys = h.prefixes + h.length;
-    for (std::int64_t j = 0; j < keys; ++j)
-      s[j] = static_cast<T>(options.scale) * dot(query, place(prefix_k, args.in[Op::kCacheKey], j), dim);
+    const Rows<T> keys = rows_of<T>(h, prefix_k, args.in[Op::kCacheKey], kv_width, head / group * dim);
+    multiply(keys, h, q.as<const T>() + row * q.width + head * dim, static_cast<T>(options.scale), dim, s);
     if (relative.bias != nullptr) {
       if (options.prefix_has_positions) relative.add(head, {nullptr, -h.prefixes}, h.length - 1, h.prefixes, s);
       relative.add(head, {}, h.length - 1, h.length, s + h.prefixes);
     }
     T* o = args.out[0].as<T>() + row * q.width + head * dim;
     std::fill_n(o, dim, T(0));
-    if (keys == 0) return;
-    const T normal = T(1) / exp_row(s, keys, max_of(s, keys));
-    for (std::int64_t j = 0; j < keys; ++j) add_scaled(s[j] * normal, place(prefix_v, args.in[Op::kCacheValue], j), o, dim);
+    const std::int64_t count = h.prefixes + h.length;
+    if (count == 0) return;
+    const T normal = T(1) / exp_row(s, count, max_of(s, count));
+    const Rows<T> values = rows_of<T>(h, prefix_v, args.in[Op::kCacheValue], kv_width, head / group * dim);
+    add_weighted(values, h, s, normal, dim, o);
   });
 }
 

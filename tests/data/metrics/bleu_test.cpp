@@ -44,7 +44,7 @@ TEST_CASE("bleu: agrees with sacreBLEU") {
   close(multi_bleu(corpus, false).score, "multi_bleu");
   close(multi_bleu(corpus, true).score, "multi_bleu_lc");
   close(mteval_bleu(corpus, MtevalProgram::perl).score, "bleu");
-  close(mteval_bleu(corpus, MtevalProgram::python).score, "bleu");
+  close(mteval_bleu(corpus, MtevalProgram::python).score, "bleu_python");
 }
 
 TEST_CASE("bleu: one pair by hand") {

@@ -46,7 +46,7 @@ TEST_CASE("unigram_tokenizer: offsets follow the charsmap") {
   CHECK(encoding.offsets == std::vector<CharRange>{{0, 1}, {0, 1}, {2, 3}, {3, 4}});
 }
 
-TEST_CASE("unigram_tokenizer: sentinels lie above the pieces, the last one first, and begin a new word after them") {
+TEST_CASE("unigram_tokenizer: sentinels lie above the pieces, the last one first, and a word begins after them") {
   const auto tokenizer = t5();
   CHECK(tokenizer->size() == 12);
   CHECK(tokenizer->token_to_id("<extra_id_0>") == 11);

@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
 #include "engine/runtime/session.h"
 

@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
 #include "engine/core/parallel.h"
 #include "engine/runtime/session.h"

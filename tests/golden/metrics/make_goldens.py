@@ -50,7 +50,7 @@ def ngrams(tokens, n):
     return Counter(tuple(tokens[i:i + n]) for i in range(len(tokens) - n + 1))
 
 
-def statistics(corpus, orders):
+def statistics(corpus, orders, floor=0):
     hits, totals, hits_by_ngram = [0] * orders, [0] * orders, [Counter() for _ in range(orders)]
     hyp_tokens = ref_tokens = 0
     for hyp, refs in corpus:
@@ -62,7 +62,7 @@ def statistics(corpus, orders):
             got = ngrams(h, n + 1) & most
             hits_by_ngram[n] += got
             hits[n] += sum(got.values())
-            totals[n] += max(0, len(h) - n)
+            totals[n] += max(floor, len(h) - n)
         hyp_tokens += len(h)
         ref_tokens += min((abs(len(r) - len(h)), len(r)) for r in rs)[1]
     return hits, totals, hits_by_ngram, hyp_tokens, ref_tokens
@@ -74,6 +74,12 @@ def mteval_bleu(corpus):
     for hit, total in zip(hits, totals):
         k += hit == 0
         log += math.log(hit / total if hit else 1 / (2 ** k * total))
+    return math.exp(min(0, 1 - r / c)) * math.exp(log / 4)
+
+
+def mteval_bleu_python(corpus):
+    hits, totals, _, c, r = statistics(corpus, 4, floor=-4)
+    log = sum(math.log(max(hit, 1e-15) / max(total, 1e-9)) for hit, total in zip(hits, totals))
     return math.exp(min(0, 1 - r / c)) * math.exp(log / 4)
 
 
@@ -105,7 +111,8 @@ def generation(corpus):
     words_ref = {i: [" ".join(plain_words(r)) for r in refs] for i, (_, refs) in enumerate(corpus)}
     words_hyp = {i: [" ".join(plain_words(h))] for i, (h, _) in enumerate(corpus)}
     values = {
-        "bleu": mteval_bleu(corpus), "nist": nist(corpus, True), "nist_python": nist(corpus, False),
+        "bleu": mteval_bleu(corpus), "bleu_python": mteval_bleu_python(corpus),
+        "nist": nist(corpus, True), "nist_python": nist(corpus, False),
         "sacrebleu": score(BLEU()), "sacrebleu_intl": score(BLEU(tokenize="intl")), "sacrebleu_none": score(BLEU(tokenize="none")),
         "sacrebleu_floor": score(BLEU(smooth_method="floor")), "sacrebleu_add_one": score(BLEU(smooth_method="add-k")),
         "sacrebleu_lowercase": score(BLEU(lowercase=True)), "multi_bleu": score(BLEU(tokenize="none", smooth_method="none")),

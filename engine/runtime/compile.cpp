@@ -1,4 +1,4 @@
-#include "engine/compile/compile.h"
+#include "engine/runtime/compile.h"
 
 #include <utility>
 

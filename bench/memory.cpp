@@ -1,0 +1,210 @@
+// Memory and time of prompt tuning beside full fine-tuning of the same model with the same engine.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/memory_run.h"
+#include "bench/process.h"
+#include "engine/core/error.h"
+
+namespace preamble::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kMiB = 1 << 20;
+
+struct CommandLine {
+  MemoryOptions run;
+  std::string weights = "f32";
+  std::string budget = "none";
+  bool as_json = false;
+  bool keep_blas_environment = false;
+  std::string cleaned;  ///< variables that were taken out of the environment
+};
+
+/// The variables that fix OpenBLAS's kernels, as `NAME=VALUE`; they are gone afterwards.
+std::string take_blas_environment() {
+  std::string taken;
+  for (const char* name : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) continue;
+    taken += fmt::format("{}{}={}", taken.empty() ? "" : " ", name, value);
+    ::unsetenv(name);
+  }
+  return taken;
+}
+
+void add_options(CLI::App& app, CommandLine& given) {
+  MemoryOptions& run = given.run;
+  app.add_option("--model", run.model, "published shape (v1.1), with random weights")->check(CLI::IsMember({"t5-small", "t5-base", "t5-large"}));
+  app.add_option("--method", run.method, "default: both, each in a fresh process, and their ratios")->check(CLI::IsMember({"prompt", "full"}));
+  app.add_option("--batch", run.batch, "sequences")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--source", run.source, "tokens of each source")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--target", run.target, "tokens of each target")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--prompt", run.prompt, "virtual tokens")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--memory-budget", given.budget, "none, min, or bytes (512M, 2G)");
+  app.add_option("--steps", run.steps, "timed steps, after one that is not")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--threads", run.threads, "0: one for each core")->check(CLI::Range(0, 1 << 10));
+  app.add_flag("--json", given.as_json, "print one JSON object");
+  app.add_flag("--keep-blas-environment", given.keep_blas_environment, "let OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE choose the kernels");
+  app.add_option("--cleaned", given.cleaned)->group("");  // set by the benchmark itself when it starts again
+  app.option_defaults()->always_capture_default();
+}
+
+double beyond_weights(const json& result) { return result.at("planned_peak_bytes").get<double>() - result.at("weights_bytes").get<double>(); }
+
+double measured_beyond_weights(const json& result) {
+  return result.at("measured_peak_bytes").get<double>() - result.at("weights_bytes").get<double>();
+}
+
+double row_time(const json& result) { return result.at("step_ms").get<double>() / result.at("rows_per_step").get<double>(); }
+
+double ratio(const json& full, const json& prompt, const char* key) { return full.at(key).get<double>() / prompt.at(key).get<double>(); }
+
+json ratios(const json& prompt, const json& full) {
+  return {{"planned_peak", ratio(full, prompt, "planned_peak_bytes")},
+          {"measured_peak", ratio(full, prompt, "measured_peak_bytes")},
+          {"planned_beyond_weights", beyond_weights(full) / beyond_weights(prompt)},
+          {"measured_beyond_weights", measured_beyond_weights(full) / measured_beyond_weights(prompt)},
+          {"time_per_row", row_time(prompt) / row_time(full)},
+          {"step_time", 1 / ratio(full, prompt, "step_ms")}};
+}
+
+void print_header(const CommandLine& given, const json& result) {
+  const MemoryOptions& run = given.run;
+  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {}, {} thread(s), AdamW\n", run.model, run.batch, run.source,
+             run.target, run.prompt, given.weights, given.budget, result.at("threads").get<int>());
+  fmt::print("BLAS: {}; kernels: {}\n", result.at("blas").get<std::string>(), result.at("instruction_set").get<std::string>());
+  if (!given.cleaned.empty()) fmt::print("taken out of the environment, so that OpenBLAS chooses its kernels itself: {}\n", given.cleaned);
+  fmt::print("\n");
+}
+
+struct Line {
+  const char* label;
+  const char* key;
+  double unit;
+  const char* format;
+};
+
+void print_table(const std::vector<json>& results) {
+  static const std::vector<Line> kLines = {{"planned peak, MiB", "planned_peak_bytes", kMiB, "{:>12.1f}"},
+                                           {"measured peak, MiB", "measured_peak_bytes", kMiB, "{:>12.1f}"},
+                                           {"frozen weights, MiB", "frozen_bytes", kMiB, "{:>12.1f}"},
+                                           {"trained tensors, MiB", "trained_bytes", kMiB, "{:>12.1f}"},
+                                           {"optimizer state, MiB", "optimizer_bytes", kMiB, "{:>12.1f}"},
+                                           {"arena, MiB", "arena_bytes", kMiB, "{:>12.1f}"},
+                                           {"  gradients in it, MiB", "gradient_bytes", kMiB, "{:>12.1f}"},
+                                           {"  lower bound, MiB", "lower_bound_bytes", kMiB, "{:>12.1f}"},
+                                           {"step, fastest, ms", "step_ms", 1, "{:>12.1f}"},
+                                           {"step, median, ms", "step_ms_median", 1, "{:>12.1f}"},
+                                           {"computed rows a step", "rows_per_step", 1, "{:>12.0f}"},
+                                           {"tokens/s, prompts excluded", "tokens_per_second", 1, "{:>12.1f}"},
+                                           {"GFLOP a step", "step_gflop", 1, "{:>12.1f}"},
+                                           {"GFLOP/s", "gflops", 1, "{:>12.1f}"},
+                                           {"FMA peak of this run, GFLOP/s", "fma_peak_gflops", 1, "{:>12.1f}"},
+                                           {"share of it, %", "fma_peak_share", 0.01, "{:>12.1f}"}};
+  fmt::print("{:<32}", "");
+  for (const auto& result : results) fmt::print("{:>12}", result.at("method").get<std::string>());
+  fmt::print("\n");
+  for (const auto& line : kLines) {
+    fmt::print("{:<32}", line.label);
+    for (const auto& result : results) fmt::print(fmt::runtime(line.format), result.at(line.key).get<double>() / line.unit);
+    fmt::print("\n");
+  }
+}
+
+void print_ratios(const json& r) {
+  fmt::print("\nfull / prompt                         planned    measured\n");
+  fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "total peak", r.at("planned_peak").get<double>(), r.at("measured_peak").get<double>());
+  fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "peak beyond the model's weights", r.at("planned_beyond_weights").get<double>(),
+             r.at("measured_beyond_weights").get<double>());
+  fmt::print("\nprompt / full\n{:<32}{:>24.2f}\n{:<32}{:>24.2f}\n", "time per computed row", r.at("time_per_row").get<double>(), "time of a step",
+             r.at("step_time").get<double>());
+}
+
+/// True if the plan held and the backbone is what it was; complains otherwise.
+bool accept(const MemoryResult& result) {
+  if (!result.plan_holds()) {
+    fmt::print(stderr, "bench/memory: {}: {:.1f} MiB were measured; {:.1f} MiB were planned, and they may differ by {:.1f} MiB\n", result.method,
+               static_cast<double>(result.measured_peak) / kMiB, static_cast<double>(result.planned.total()) / kMiB,
+               static_cast<double>(result.tolerance()) / kMiB);
+  }
+  if (!result.backbone_unchanged) fmt::print(stderr, "bench/memory: {}: the frozen weights have changed\n", result.method);
+  return result.plan_holds() && result.backbone_unchanged;
+}
+
+int run_one(const CommandLine& given) {
+  const MemoryResult result = run_memory(given.run);
+  const json described = to_json(result);
+  if (given.as_json) {
+    fmt::print("{}\n", described.dump(2));
+  } else {
+    print_header(given, described);
+    print_table({described});
+  }
+  return accept(result) ? 0 : 1;
+}
+
+int run_both(const CommandLine& given, std::vector<std::string> arguments) {
+  int status = 0;
+  std::vector<json> results;
+  arguments.insert(arguments.end(), {"--json", "--method", ""});
+  for (const auto* method : {"prompt", "full"}) {
+    arguments.back() = method;
+    const ChildResult child = run_self(arguments);
+    if (child.status != 0) status = 1;
+    results.push_back(json::parse(child.output, nullptr, false));
+    require<Error>(results.back().is_object(), "--method {}: exit status {} without a result", method, child.status);
+  }
+  const json compared = ratios(results[0], results[1]);
+  if (given.as_json) {
+    fmt::print("{}\n", json{{"prompt", results[0]}, {"full", results[1]}, {"ratios", compared}}.dump(2));
+  } else {
+    print_header(given, results[0]);
+    print_table(results);
+    print_ratios(compared);
+  }
+  return status;
+}
+
+int run(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  CommandLine given;
+  CLI::App app("Memory and time of a training step: prompt tuning beside full fine-tuning of the same model.", "memory");
+  add_options(app, given);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (!given.keep_blas_environment) {
+    // OpenBLAS has read its environment before main
+    if (const std::string taken = take_blas_environment(); !taken.empty()) {
+      arguments.insert(arguments.end(), {"--cleaned", taken});
+      restart_self(arguments);
+    }
+  }
+  given.run.memory = Budget::parse(given.budget);
+  given.run.weights = given.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+  return given.run.method.empty() ? run_both(given, std::move(arguments)) : run_one(given);
+}
+
+}  // namespace
+}  // namespace preamble::bench
+
+int main(int argc, char** argv) {
+  try {
+    return preamble::bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench/memory: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,134 @@
+#include "bench/memory_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/fma_peak.h"
+#include "bench/process.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/cpu/gemm.h"
+#include "engine/core/parallel.h"
+#include "engine/core/random.h"
+#include "models/made_up_model.h"
+#include "peft/prompt_tuning.h"
+#include "peft/training_step.h"
+
+namespace preamble::bench {
+namespace {
+
+constexpr std::uint64_t kSeed = 20210418;
+constexpr double kProbeSeconds = 0.1;
+
+std::vector<std::int32_t> random_ids(Random& random, std::int64_t count, std::int64_t vocabulary) {
+  std::vector<std::int32_t> ids;
+  for (std::int64_t i = 0; i < count; ++i) ids.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(vocabulary))));
+  return ids;
+}
+
+Seq2SeqBatch random_batch(const MemoryOptions& options, const EncoderDecoder& model) {
+  Random random(kSeed);
+  Seq2SeqBatch batch;
+  for (std::int64_t i = 0; i < options.batch; ++i) {
+    batch.sources.push_back(random_ids(random, options.source, model.vocabulary()));
+    batch.labels.push_back(random_ids(random, options.target, model.vocabulary()));
+    batch.decoder_inputs.push_back(shifted_right(batch.labels.back(), model.decoder_start_id(), model.pad_id()));
+  }
+  return batch;
+}
+
+std::unique_ptr<Method> make_method(const MemoryOptions& options, const EncoderDecoder& model) {
+  if (options.method == "full") return std::make_unique<NoMethod>();
+  Random random(kSeed, 1);
+  Tensor prompt(Dtype::f32, {options.prompt, model.width()});
+  for (auto& x : prompt.values<float>()) x = random.uniform(-0.5F, 0.5F);
+  return std::make_unique<PromptTuning>(std::vector<PromptSlot>{{prompt, options.prompt}});
+}
+
+/// Steps on one batch: the first one does not count.
+void train(TrainingStep& step, Optimizer& optimizer, const Seq2SeqBatch& batch, const MemoryOptions& options, MemoryResult& result) {
+  constexpr double kLearningRate = 1e-3;
+  std::vector<double> seconds;
+  for (int i = 0; i <= options.steps; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    StepResult made = step.differentiate(std::span(&batch, 1));
+    step.update(optimizer, kLearningRate, made);
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - before;
+    if (i == 0) result.first_loss = made.loss;
+    result.last_loss = made.loss;
+    result.rows = made.rows;
+    if (i > 0) seconds.push_back(passed.count());
+    result.fma_peak = std::max(result.fma_peak, fma_peak(result.threads, kProbeSeconds));
+  }
+  std::ranges::sort(seconds);
+  result.step_seconds = seconds.front();
+  result.median_seconds = seconds[seconds.size() / 2];
+}
+
+}  // namespace
+
+std::int64_t MemoryResult::tolerance() const noexcept { return std::max<std::int64_t>(planned.total() / 20, 32LL << 20U); }
+
+bool MemoryResult::plan_holds() const noexcept { return std::abs(measured_peak - planned.total()) <= tolerance(); }
+
+MemoryResult run_memory(const MemoryOptions& options) {
+  MemoryResult result;
+  result.method = options.method;
+  set_threads(options.threads);
+  result.threads = threads();
+  const ProcessMemory idle = process_memory();
+  Parameters::Options parameters;
+  parameters.weights = options.weights;
+  if (options.method == "full") parameters.frozen = freeze_none;
+  const auto model = made_up_model(options.model, random_source(kSeed), parameters);
+  const auto method = make_method(options, *model);
+  const Seq2SeqBatch batch = random_batch(options, *model);
+  TrainingStepOptions step_options;
+  step_options.memory = options.memory;
+  TrainingStep step(*model, *method, batch.capacity(), step_options);
+  const auto optimizer = make_adamw(step.shapes(), {});
+  result.planned = memory_need(*model, step, *optimizer);
+  result.step_flops = step.program().flops();
+  result.tokens = batch.source_rows() + batch.target_rows();
+  const std::uint64_t hash = model->parameters().frozen_hash();
+  train(step, *optimizer, batch, options, result);
+  result.backbone_unchanged = model->parameters().frozen_hash() == hash;
+  result.measured_peak = process_memory().peak - idle.resident;
+  return result;
+}
+
+nlohmann::json to_json(const MemoryResult& r) {
+  return {{"method", r.method},
+          {"planned_peak_bytes", r.planned.total()},
+          {"measured_peak_bytes", r.measured_peak},
+          {"weights_bytes", r.planned.weights},
+          {"frozen_bytes", r.planned.frozen},
+          {"trained_bytes", r.planned.trained},
+          {"optimizer_bytes", r.planned.optimizer},
+          {"arena_bytes", r.planned.arena},
+          {"gradient_bytes", r.planned.gradients},
+          {"lower_bound_bytes", r.planned.lower_bound},
+          {"step_ms", r.step_seconds * 1e3},
+          {"step_ms_median", r.median_seconds * 1e3},
+          {"rows_per_step", r.rows},
+          {"tokens_per_step", r.tokens},
+          {"tokens_per_second", static_cast<double>(r.tokens) / r.step_seconds},
+          {"step_gflop", r.step_flops * 1e-9},
+          {"gflops", r.gflops()},
+          {"fma_peak_gflops", r.fma_peak * 1e-9},
+          {"fma_peak_share", r.fma_share()},
+          {"backbone_unchanged", r.backbone_unchanged},
+          {"plan_holds", r.plan_holds()},
+          {"first_loss", r.first_loss},
+          {"last_loss", r.last_loss},
+          {"threads", r.threads},
+          {"blas", cpu::gemm_description()},
+          {"instruction_set", cpu_backend().instruction_set()}};
+}
+
+}  // namespace preamble::bench

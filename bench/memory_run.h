@@ -1,0 +1,55 @@
+// One training run with random weights: what it was planned to take and what it took.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "engine/compile/rematerialise.h"
+#include "engine/core/dtype.h"
+#include "peft/memory_need.h"
+
+namespace preamble::bench {
+
+struct MemoryOptions {
+  std::string model = "t5-base";
+  std::string method;  ///< prompt or full; empty: both, each in a process of its own
+  std::int64_t batch = 8;
+  std::int64_t source = 256;
+  std::int64_t target = 16;
+  std::int64_t prompt = 100;
+  Dtype weights = Dtype::f32;
+  Budget memory;
+  int steps = 3;
+  int threads = 0;
+};
+
+struct MemoryResult {
+  std::string method;
+  MemoryNeed planned;
+  std::int64_t measured_peak = 0;  ///< resident memory above the idle process
+  double step_seconds = 0;         ///< of the fastest step
+  double median_seconds = 0;
+  std::int64_t rows = 0;    ///< computed rows of a step, prompts included
+  std::int64_t tokens = 0;  ///< tokens of a step, prompts excluded
+  double step_flops = 0;
+  double fma_peak = 0;  ///< operations per second
+  bool backbone_unchanged = true;
+  double first_loss = 0;
+  double last_loss = 0;
+  int threads = 0;
+
+  /// Bytes by which plan and measurement may differ.
+  [[nodiscard]] std::int64_t tolerance() const noexcept;
+  [[nodiscard]] bool plan_holds() const noexcept;
+  [[nodiscard]] double gflops() const noexcept { return step_flops / step_seconds * 1e-9; }
+  [[nodiscard]] double fma_share() const noexcept { return step_flops / step_seconds / fma_peak; }
+};
+
+/// Builds the model, makes one step that does not count and then `steps` that do.
+[[nodiscard]] MemoryResult run_memory(const MemoryOptions& options);
+
+[[nodiscard]] nlohmann::json to_json(const MemoryResult& result);
+
+}  // namespace preamble::bench

@@ -1,0 +1,141 @@
+#include "peft/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "engine/core/error.h"
+
+namespace preamble {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+/// The largest part that a batch can have: sums of the longest examples, or the row limits where these are set.
+Seq2SeqCapacity capacity_for(const std::vector<Example>& examples, const BatchRules& rules, std::int64_t parts) {
+  const auto count = static_cast<std::int64_t>(examples.size());
+  const std::int64_t whole = rules.sequences > 0 ? std::min(rules.sequences, count) : count;
+  std::vector<std::int64_t> sources;
+  std::vector<std::int64_t> targets;
+  for (const auto& example : examples) {
+    sources.push_back(static_cast<std::int64_t>(example.source.size()));
+    targets.push_back(static_cast<std::int64_t>(example.target.size()));
+  }
+  std::ranges::sort(sources, std::greater<>());
+  std::ranges::sort(targets, std::greater<>());
+  const std::int64_t part = (whole + parts - 1) / parts;
+  const auto longest = [&](const std::vector<std::int64_t>& lengths, std::int64_t limit, std::int64_t extra) {
+    const std::int64_t sum = std::accumulate(lengths.begin(), lengths.begin() + part, std::int64_t{0});
+    return std::max<std::int64_t>(1, limit > 0 ? std::min(sum, std::max(limit - extra, lengths.front())) : sum);
+  };
+  return {std::max<std::int64_t>(1, part), longest(sources, rules.source_rows, rules.source_extra), longest(targets, rules.target_rows, rules.target_extra), 0};
+}
+
+}  // namespace
+
+Trainer::Trainer(EncoderDecoder& model, const Method& method, std::vector<Example> examples,
+                 std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer, TrainerOptions options)
+    : model_(model), examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_of(examples_), options_.batches) {
+  require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0, "training: {} steps in {} parts were given; wanted positive numbers",
+                       options_.max_steps, options_.gradient_accumulation_steps);
+  step_ = std::make_unique<TrainingStep>(model, method, capacity_for(examples_, options_.batches, options_.gradient_accumulation_steps), options_.step);
+  optimizer_ = optimizer(step_->shapes());
+  trainables_ = step_->trainables();
+  state_.fingerprint = options_.fingerprint;
+}
+
+std::vector<Seq2SeqBatch> Trainer::parts_of(std::span<const std::uint32_t> examples) const {
+  const auto parts = static_cast<std::size_t>(options_.gradient_accumulation_steps);
+  const std::size_t size = (examples.size() + parts - 1) / parts;
+  std::vector<Seq2SeqBatch> result;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    if (i % size == 0) result.emplace_back();
+    const Example& example = examples_[examples[i]];
+    Seq2SeqBatch& batch = result.back();
+    batch.sources.push_back(example.source);
+    batch.slots.push_back(example.slot);
+    batch.labels.push_back(example.target);
+    batch.decoder_inputs.push_back(shifted_right(example.target, model_.decoder_start_id(), model_.pad_id()));
+  }
+  return result;
+}
+
+void Trainer::evaluate(const Evaluate& evaluate, TrainingProgress& progress) {
+  const double metric = evaluate();
+  progress.metric = metric;
+  if (state_.best_metric && metric <= *state_.best_metric) {
+    ++state_.evaluations_without_gain;
+    return;
+  }
+  state_.best_metric = metric;
+  state_.best_step = state_.step;
+  state_.evaluations_without_gain = 0;
+  best_.clear();
+  for (const auto& trainable : trainables_) best_.push_back(trainable.value.clone());
+}
+
+void Trainer::save() const {
+  if (!options_.output.empty()) state_.save(options_.output, trainables_, *optimizer_, best_);
+}
+
+TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
+  if (options_.resume && std::filesystem::exists(TrainingState::path(options_.output))) {
+    state_ = TrainingState::load(options_.output, options_.fingerprint, trainables_, *optimizer_, best_);
+    batcher_.seek(state_.position);
+  }
+  TrainingResult result;
+  std::vector<double> times;
+  const auto start = Clock::now();
+  const std::int64_t first = state_.step;
+  bool stop = options_.early_stopping_patience > 0 && state_.evaluations_without_gain >= options_.early_stopping_patience;
+  while (state_.step < options_.max_steps && !stop) {
+    const auto begin = Clock::now();
+    TrainingProgress progress;
+    const auto parts = parts_of(batcher_.next());
+    progress.learning_rate = options_.learning_rate.at(state_.step);
+    progress.result = step_->differentiate(parts);
+    require<Error>(std::isfinite(progress.result.loss), "training: the loss of step {} is {}; lower the learning rate or clip gradients", state_.step,
+                   progress.result.loss);
+    step_->update(*optimizer_, progress.learning_rate, progress.result);
+    progress.step_seconds = since(begin);
+    times.push_back(progress.step_seconds);
+    state_.position = batcher_.position();
+    ++state_.step;
+    const bool last = state_.step == options_.max_steps;
+    const bool evaluates = evaluate && (last || (options_.eval_steps > 0 && state_.step % options_.eval_steps == 0));
+    if (evaluates) this->evaluate(evaluate, progress);
+    stop = options_.early_stopping_patience > 0 && state_.evaluations_without_gain >= options_.early_stopping_patience;
+    if (last || stop || (options_.save_steps > 0 ? state_.step % options_.save_steps == 0 : evaluates)) save();
+    progress.step = state_.step;
+    progress.max_steps = options_.max_steps;
+    progress.seconds = since(start);
+    progress.rows_per_second = static_cast<double>(progress.result.rows) / progress.step_seconds;
+    progress.seconds_left = progress.seconds / static_cast<double>(state_.step - first) * static_cast<double>(options_.max_steps - state_.step);
+    result.last_loss = progress.result.loss;
+    if (report) report(progress);
+  }
+  for (std::size_t i = 0; i < best_.size(); ++i) std::memcpy(trainables_[i].value.data(), best_[i].data(), best_[i].bytes());
+  result.steps = state_.step;
+  result.best_metric = state_.best_metric;
+  result.best_step = state_.best_step;
+  result.stopped_early = stop;
+  result.seconds = std::accumulate(times.begin(), times.end(), 0.0);
+  result.step_ms = 1000 * median(times);
+  result.arena_bytes = step_->program().arena_bytes();
+  for (const auto& trainable : trainables_) result.trainable_count += trainable.value.count();
+  return result;
+}
+
+}  // namespace preamble

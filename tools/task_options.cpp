@@ -1,0 +1,47 @@
+#include "tools/task_options.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "engine/core/error.h"
+
+namespace preamble {
+
+void TaskOptions::add_to(CLI::App& app) {
+  app_ = &app;
+  const auto group = [&](CLI::Option* option) { option->group("Task"); };
+  group(app.add_option("--input", given_.input, "template of the input, as 'sentence: {sentence}'"));
+  group(app.add_option("--target", given_.target, "template of the target, as '{summary}'"));
+  group(app.add_option("--labels", given_.labels, "label words as 0=negative,1=positive, or bare words"));
+  group(app.add_option("--label-column", given_.label_column, "column of the label (default: label)"));
+  group(app.add_option("--max-source-length", given_.max_source_length, "tokens of an input, end token included (default: 512)")->check(CLI::PositiveNumber));
+  group(app.add_option("--max-target-length", given_.max_target_length, "tokens of a target, end token included (default: 128)")->check(CLI::PositiveNumber));
+  group(app.add_option("--format", format_, "of the data files; default: by their extension")->check(CLI::IsMember({"jsonl", "json", "tsv", "csv"})));
+  group(app.add_option("--columns", columns_, "names of the columns of a file without a header line")->delimiter(','));
+}
+
+TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter) const {
+  TextTask task;
+  if (adapter) task = TextTask::read(*adapter).value_or(TextTask());
+  const auto given = [&](const char* name) { return app_->count(name) > 0; };
+  if (given("--input")) task.input = given_.input;
+  if (given("--target")) task.target = given_.target, task.labels.clear();
+  if (given("--labels")) task.labels = given_.labels, task.target.clear();
+  if (given("--label-column")) task.label_column = given_.label_column;
+  if (given("--max-source-length")) task.max_source_length = given_.max_source_length;
+  if (given("--max-target-length")) task.max_target_length = given_.max_target_length;
+  require<ConfigError>(!task.input.empty(), "--input: not given{}; wanted a template such as 'sentence: {{sentence}}'",
+                       adapter ? fmt::format(", and {} has no preamble_task.json", adapter->string()) : "");
+  return task;
+}
+
+Table TaskOptions::load(const std::filesystem::path& file) const { return load_table(file, {format_, columns_}); }
+
+void report_truncation(const std::filesystem::path& file, const TruncationReport& report) {
+  if (report.sources_cut + report.targets_cut == 0) return;
+  fmt::print(stderr, "{}: {} inputs cut by {} tokens, {} targets cut by {} tokens\n", file.string(), report.sources_cut, report.source_tokens_cut,
+             report.targets_cut, report.target_tokens_cut);
+}
+
+}  // namespace preamble

@@ -1,0 +1,54 @@
+// `preamble train`: from a model folder and a data set to an adapter (or a fine-tuned model folder).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "engine/compile/rematerialise.h"
+#include "peft/initialise.h"
+#include "tools/optimizer_options.h"
+#include "tools/task_options.h"
+
+namespace preamble {
+
+struct TrainArguments {
+  std::filesystem::path model;
+  std::string method = "prompt";  ///< prompt, full
+  std::filesystem::path train_file;
+  std::optional<std::filesystem::path> validation_file;
+  std::filesystem::path output_dir;
+
+  std::string prompt_tuning_init;  ///< empty: class_labels for classes, else sample_vocab
+  PromptInit init;
+  std::optional<std::filesystem::path> init_adapter;
+  std::int64_t submodules = 1;
+
+  OptimizerOptions optimizer;
+  std::int64_t max_steps = 0;  ///< 0: by epochs
+  double num_train_epochs = 3;
+  std::int64_t batch_size = 32;
+  std::int64_t batch_tokens = 0;
+  std::int64_t gradient_accumulation_steps = 1;
+  std::string loss = "mean";
+  double z_loss = 0;
+  std::int64_t eval_steps = 0;
+  std::int64_t save_steps = 0;
+  std::int64_t early_stopping_patience = 0;
+  std::string metric;  ///< empty: accuracy for classes, else f1
+  std::int64_t train_samples = 0;
+  std::uint64_t seed = 42;
+  bool resume = false;
+  std::string memory_budget = "none";
+  std::string weights = "f32";
+
+  std::optional<std::filesystem::path> json;
+  std::optional<std::filesystem::path> dump_batches;
+  std::optional<std::filesystem::path> dump_initial;
+};
+
+/// Runs the command and returns the exit status. Throws Error.
+int train_command(const TrainArguments& arguments, const TaskOptions& task);
+
+}  // namespace preamble
