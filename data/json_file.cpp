@@ -104,8 +104,8 @@ JsonFile JsonFile::parse(std::string_view text, std::string where) {
   auto value = std::make_shared<json>();
   try {
     *value = json::parse(text);
-  } catch (const json::parse_error& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." without the tag
+  } catch (const json::exception& error) {
+    // a syntax error or a number out of range; its text without the tag "[json.exception.parse_error.101] "
     const std::string_view message = error.what();
     const auto tag = message.find("] ");
     raise<FileError>("{}: {}; wanted valid JSON", where, tag == std::string_view::npos ? message : message.substr(tag + 2));

@@ -1,44 +1,99 @@
 #include "peft/adapter_file.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "data/safetensors_writer.h"
 #include "data/tensor_archive.h"
 #include "engine/core/error.h"
 
 namespace preamble {
+namespace {
 
-PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width) {
-  const TensorArchive archive(folder, kAdapterFiles);
-  require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing", folder.string(), PromptTuning::kEmbeddings);
-  const Tensor stored = archive.get(PromptTuning::kEmbeddings);
-  require<FileError>(is_floating(stored.dtype()) && stored.dims().size() == 2 && stored.dims()[0] > 0 && stored.dims()[0] % config.submodules() == 0,
-                     "{}: {} {}; wanted floating rows, a multiple of {} of them", archive.where(PromptTuning::kEmbeddings), name_of(stored.dtype()),
-                     to_string(stored.dims()), config.submodules());
-  const std::int64_t tokens = stored.dims()[0] / config.submodules();
-  require<FileError>(config.num_virtual_tokens.value_or(tokens) == tokens, "{}: {} for {} submodules; adapter_config.json says {} virtual tokens",
-                     archive.where(PromptTuning::kEmbeddings), to_string(stored.dims()), config.submodules(), config.num_virtual_tokens.value_or(0));
-  require<FileError>(stored.dims()[1] == width && config.token_dim.value_or(width) == width,
-                     "{}: {} and token_dim {}; the model's embeddings are {} wide", archive.where(PromptTuning::kEmbeddings), to_string(stored.dims()),
-                     config.token_dim.value_or(stored.dims()[1]), width);
-  const Tensor converted = stored.to(Dtype::f32);
-  return {converted.writable() ? converted : converted.clone(), tokens};
+/// Rows of virtual tokens among `rows` stored ones.
+std::int64_t virtual_tokens(const std::string& where, std::int64_t rows, const PeftConfig& config) {
+  std::int64_t submodules = config.submodules();
+  if (!config.num_transformer_submodules && config.num_virtual_tokens == rows) submodules = 1;
+  require<FileError>(rows % submodules == 0, "{}: {} rows for {} submodules; wanted a multiple", where, rows, submodules);
+  const std::int64_t tokens = rows / submodules;
+  require<FileError>(config.num_virtual_tokens.value_or(tokens) == tokens, "{}: {} rows; adapter_config.json wants {} ({} virtual tokens, {} submodules)",
+                     where, rows, config.num_virtual_tokens.value_or(0) * submodules, config.num_virtual_tokens.value_or(0), submodules);
+  return tokens;
 }
 
-std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model) {
-  std::vector<PromptSlot> prompts;
-  for (const auto& folder : folders) {
-    const PeftConfig config = PeftConfig::read(folder);
-    require<UnsupportedError>(config.peft_type != PeftType::prefix_tuning, "{}: PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING",
-                              folder.string());
-    prompts.push_back(read_prompt(folder, config, model.width()));
+/// A prefix row holds a key and a value of each layer.
+void check_prefix_width(const std::string& where, std::int64_t width, const PeftConfig& config) {
+  if (!config.token_dim || !config.num_layers) return;
+  const std::int64_t wanted = *config.num_layers * 2 * *config.token_dim;
+  require<FileError>(width == wanted, "{}: rows {} wide; adapter_config.json wants {} ({} layers, 2, token_dim {})", where, width, wanted, *config.num_layers,
+                     *config.token_dim);
+}
+
+void warn_of_leftovers(const TensorArchive& archive, const Warn& warn) {
+  std::vector<std::string> others;
+  std::ranges::copy_if(archive.names(), std::back_inserter(others), [](const std::string& name) { return name != PromptTuning::kEmbeddings; });
+  if (others.empty()) return;
+  warn(fmt::format("{}: {} other tensor(s) that nothing reads, the first is '{}'", archive.folder().string(), others.size(), others[0]));
+}
+
+}  // namespace
+
+PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig& config, const Warn& warn) {
+  const TensorArchive archive(folder, kAdapterFiles);
+  require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing; wanted a prompt", folder.string(), PromptTuning::kEmbeddings);
+  const Tensor stored = archive.get(PromptTuning::kEmbeddings);
+  const std::string where = archive.where(PromptTuning::kEmbeddings);
+  require<FileError>(is_floating(stored.dtype()) && stored.dims().size() == 2 && stored.dim(0) > 0 && stored.dim(1) > 0,
+                     "{}: {} {}; wanted a floating matrix of at least one row", where, name_of(stored.dtype()), to_string(stored.dims()));
+  const std::int64_t tokens = virtual_tokens(where, stored.dim(0), config);
+  if (config.peft_type == PeftType::prefix_tuning) check_prefix_width(where, stored.dim(1), config);
+  const Tensor converted = stored.to(Dtype::f32);
+  PromptSlot prompt{converted.writable() ? converted : converted.clone(), tokens};
+  if (warn) {
+    warn_of_leftovers(archive, warn);
+    const auto values = std::as_const(prompt.embeddings).values<float>();
+    const auto bad = std::ranges::count_if(values, [](float x) { return !std::isfinite(x); });
+    if (bad > 0) warn(fmt::format("{}: {} of {} values are not finite", where, bad, values.size()));
   }
+  return prompt;
+}
+
+PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width, const Warn& warn) {
+  require<UnsupportedError>(config.peft_type != PeftType::prefix_tuning, "{}: PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING", folder.string());
+  PromptSlot prompt = read_embeddings(folder, config, warn);
+  const std::int64_t given = prompt.embeddings.dim(1);
+  require<FileError>(config.token_dim.value_or(given) == given, "{}: rows {} wide; adapter_config.json says token_dim {}", folder.string(), given,
+                     config.token_dim.value_or(0));
+  require<FileError>(given == width, "{}: a prompt {} wide; the model's embeddings are {} wide{}", folder.string(), given, width,
+                     config.base_model_name_or_path ? fmt::format(" (the prompt belongs to '{}')", *config.base_model_name_or_path) : "");
+  return prompt;
+}
+
+std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model, const Warn& warn) {
+  std::vector<PromptSlot> prompts;
+  for (const auto& folder : folders) prompts.push_back(read_prompt(folder, PeftConfig::read(folder, warn), model.width(), warn));
   return std::make_unique<PromptTuning>(std::move(prompts));
+}
+
+PeftConfig resolved(PeftConfig config, const EncoderDecoder& model) {
+  // PEFT counts the layers of the encoder; its own prefixes condition the decoder
+  const bool prefix = config.peft_type == PeftType::prefix_tuning;
+  const AttentionShape shape = model.attention_shape(prefix ? Site::decoder_self : Site::encoder_self);
+  if (!config.num_layers) config.num_layers = shape.layers;
+  if (!config.num_attention_heads) config.num_attention_heads = prefix ? shape.kv_heads : shape.heads;
+  if (!config.token_dim) config.token_dim = prefix ? shape.kv_width() : model.width();
+  if (!config.num_transformer_submodules) config.num_transformer_submodules = config.task_type == "SEQ_2_SEQ_LM" ? 2 : 1;
+  if (!config.encoder_hidden_size && config.peft_type != PeftType::prompt_tuning) config.encoder_hidden_size = config.token_dim;
+  return config;
 }
 
 void write_adapter(const std::filesystem::path& folder, const PeftConfig& config, std::span<const std::pair<std::string, Tensor>> tensors) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require<FileError>(!error, "{}: cannot create the folder: {}", folder.string(), error.message());
-  write_safetensors(folder / "adapter_model.safetensors", tensors);
+  std::vector<std::pair<std::string, Tensor>> floats;
+  for (const auto& [name, tensor] : tensors) floats.emplace_back(name, tensor.to(Dtype::f32));
+  write_safetensors(folder / "adapter_model.safetensors", floats);
   config.write(folder);
 }
 

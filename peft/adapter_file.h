@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,13 +16,26 @@
 
 namespace preamble {
 
-/// Opens one adapter folder per slot. All must be of one kind and fit the model. Throws FileError, ConfigError.
-[[nodiscard]] std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model);
+/// Opens one adapter folder per slot. All must be of one kind and fit the model. Throws FileError, UnsupportedError.
+[[nodiscard]] std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model, const Warn& warn = {});
 
-/// A prompt of PEFT's PROMPT_TUNING (or a folded P_TUNING) folder: an owned F32 copy. `width`: of the model's embedding.
-[[nodiscard]] PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width);
+/// The tensor `prompt_embeddings` of an adapter of any type: an owned F32 copy with all rows that are stored, and how many of
+/// them are virtual tokens. It may be F32, F16, BF16 or F64, in adapter_model.safetensors or adapter_model.bin.
+/// The number of submodules is that of the config or, where it is absent, what the rows say: PEFT takes 2 for
+/// encoder-decoders then, but a file with half the rows is complete too. Throws FileError if there is no such matrix or if it
+/// contradicts the config; warns of other tensors in the file, which nothing reads, and of values that are not finite.
+[[nodiscard]] PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig& config, const Warn& warn = {});
 
-/// Writes adapter_config.json and adapter_model.safetensors so that PEFT loads them. The folder is made if need be; each
+/// The prompt of a PROMPT_TUNING (or a folded P_TUNING) folder. `width`: of the model's embedding. Throws as
+/// `read_embeddings`, and UnsupportedError for a prefix, FileError for another width.
+[[nodiscard]] PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width, const Warn& warn = {});
+
+/// The config with those fields filled in that are absent and that PEFT derives from the model: token_dim, num_layers,
+/// num_attention_heads, num_transformer_submodules, encoder_hidden_size. Where PEFT takes the width of the embeddings for a
+/// prefix, this takes the width of the keys (T5's differ in some sizes, and there PEFT fails).
+[[nodiscard]] PeftConfig resolved(PeftConfig config, const EncoderDecoder& model);
+
+/// Writes adapter_config.json and adapter_model.safetensors (F32) so that PEFT loads them. The folder is made if need be; each
 /// file is replaced atomically, the tensors first.
 void write_adapter(const std::filesystem::path& folder, const PeftConfig& config, std::span<const std::pair<std::string, Tensor>> tensors);
 

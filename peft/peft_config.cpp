@@ -19,6 +19,12 @@ constexpr std::array<std::pair<PeftType, std::string_view>, 3> kTypes = {
 
 constexpr std::array<std::string_view, 6> kTasks = {"SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"};
 
+constexpr std::array<std::string_view, 3> kInits = {"RANDOM", "TEXT", "SAMPLE_VOCAB"};
+
+/// Fields that PEFT knows and that do not change what a stored prompt computes.
+constexpr std::array<std::string_view, 7> kIrrelevant = {"auto_mapping", "inference_mode", "init_weights", "peft_version",
+                                                         "revision",     "runtime_config", "tokenizer_kwargs"};
+
 PeftType type_of(const JsonFile& json) {
   const auto name = json.get<std::string>("peft_type");
   const auto found = std::ranges::find(kTypes, name, &std::pair<PeftType, std::string_view>::second);
@@ -26,10 +32,43 @@ PeftType type_of(const JsonFile& json) {
   return found->first;
 }
 
-void check_positive(const JsonFile& json, std::string_view key, const std::optional<std::int64_t>& value) {
-  constexpr std::int64_t kLargest = 1 << 24;
-  require<FileError>(!value || (*value > 0 && *value <= kLargest), "{}: field '{}' is {}; wanted a number from 1 to {}", json.where(), key,
-                     value.value_or(0), kLargest);
+/// Reads fields and remembers which there are.
+class Fields {
+ public:
+  explicit Fields(const JsonFile& json) : json_(json) {}
+
+  template <class T>
+  void operator()(std::string_view key, std::optional<T>& value) {
+    known_.insert(key);
+    value = json_.find<T>(key);
+  }
+  template <class T>
+  void operator()(std::string_view key, T& value) {
+    known_.insert(key);
+    value = json_.get<T>(key, std::move(value));
+  }
+  /// A size: at least 1, and small enough that products of sizes stay far from overflow.
+  void size(std::string_view key, std::optional<std::int64_t>& value) {
+    constexpr std::int64_t kLargest = 1 << 24;
+    (*this)(key, value);
+    require<FileError>(!value || (*value > 0 && *value <= kLargest), "{}: field '{}' is {}; wanted a number from 1 to {}", json_.where(), key,
+                       value.value_or(0), kLargest);
+  }
+
+  [[nodiscard]] bool known(std::string_view key) const { return known_.contains(key) || std::ranges::find(kIrrelevant, key) != kIrrelevant.end(); }
+
+ private:
+  const JsonFile& json_;
+  std::set<std::string_view> known_ = {"peft_type"};
+};
+
+void read_text_init(const JsonFile& json, const PeftConfig& c, const Warn& warn) {
+  require<FileError>(std::ranges::find(kInits, c.prompt_tuning_init) != kInits.end(), "{}: prompt_tuning_init is '{}'; wanted one of {}", json.where(),
+                     c.prompt_tuning_init, fmt::join(kInits, ", "));
+  const bool complete = c.prompt_tuning_init_text && !c.tokenizer_name_or_path.value_or("").empty();
+  if (warn && c.prompt_tuning_init == "TEXT" && !complete) {
+    warn(fmt::format("{}: prompt_tuning_init is TEXT without the text or the tokenizer; PEFT refuses the file", json.where()));
+  }
 }
 
 template <class T>
@@ -41,40 +80,51 @@ nlohmann::json or_null(const std::optional<T>& value) {
 
 std::string_view name_of(PeftType type) noexcept { return kTypes[static_cast<std::size_t>(type)].second; }
 
-std::int64_t PeftConfig::submodules() const noexcept { return num_transformer_submodules.value_or(task_type == "SEQ_2_SEQ_LM" ? 2 : 1); }
+std::int64_t PeftConfig::submodules() const noexcept {
+  if (peft_type == PeftType::prefix_tuning) return 1;
+  return num_transformer_submodules.value_or(task_type == "SEQ_2_SEQ_LM" ? 2 : 1);
+}
 
-PeftConfig PeftConfig::read(const std::filesystem::path& folder) {
+PeftConfig PeftConfig::read(const std::filesystem::path& folder, const Warn& warn) {
   const JsonFile json = JsonFile::open(folder / "adapter_config.json");
   PeftConfig c;
   c.peft_type = type_of(json);
-  c.task_type = json.find<std::string>("task_type");
+  Fields field(json);
+  field("task_type", c.task_type);
   require<FileError>(!c.task_type || std::ranges::find(kTasks, *c.task_type) != kTasks.end(), "{}: task_type is '{}'; wanted one of {}",
                      json.where(), c.task_type.value_or(""), fmt::join(kTasks, ", "));
-  c.base_model_name_or_path = json.find<std::string>("base_model_name_or_path");
-  c.num_virtual_tokens = json.find<std::int64_t>("num_virtual_tokens");
-  c.token_dim = json.find<std::int64_t>("token_dim");
-  c.num_transformer_submodules = json.find<std::int64_t>("num_transformer_submodules");
-  c.num_attention_heads = json.find<std::int64_t>("num_attention_heads");
-  c.num_layers = json.find<std::int64_t>("num_layers");
-  for (const auto& [key, value] : {std::pair{"num_virtual_tokens", c.num_virtual_tokens}, {"token_dim", c.token_dim},
-                                   {"num_transformer_submodules", c.num_transformer_submodules}, {"num_layers", c.num_layers},
-                                   {"num_attention_heads", c.num_attention_heads}}) {
-    check_positive(json, key, value);
-  }
-  const auto modules = json.get<std::vector<std::string>>("modules_to_save", {});
+  field("base_model_name_or_path", c.base_model_name_or_path);
+  field.size("num_virtual_tokens", c.num_virtual_tokens);
+  field.size("token_dim", c.token_dim);
+  field.size("num_transformer_submodules", c.num_transformer_submodules);
+  field.size("num_attention_heads", c.num_attention_heads);
+  field.size("num_layers", c.num_layers);
+  std::vector<std::string> modules;
+  field("modules_to_save", modules);
   const std::set<std::string> unique(modules.begin(), modules.end());
   c.modules_to_save.assign(unique.begin(), unique.end());
-  c.prompt_tuning_init = json.get<std::string>("prompt_tuning_init", "RANDOM");
-  c.prompt_tuning_init_text = json.find<std::string>("prompt_tuning_init_text");
-  c.tokenizer_name_or_path = json.find<std::string>("tokenizer_name_or_path");
-  c.prefix_projection = json.get<bool>("prefix_projection", false);
-  c.encoder_hidden_size = json.find<std::int64_t>("encoder_hidden_size");
-  c.encoder_reparameterization_type = json.get<std::string>("encoder_reparameterization_type", "MLP");
-  c.encoder_num_layers = json.get<std::int64_t>("encoder_num_layers", 2);
-  c.encoder_dropout = json.get<double>("encoder_dropout", 0.0);
-  for (const auto& [key, value] : json.value().items()) {
-    if (key.starts_with("preamble_") && value.is_string()) c.extra[key] = value.get<std::string>();
+  if (c.peft_type == PeftType::prompt_tuning) {
+    field("prompt_tuning_init", c.prompt_tuning_init);
+    field("prompt_tuning_init_text", c.prompt_tuning_init_text);
+    field("tokenizer_name_or_path", c.tokenizer_name_or_path);
+    read_text_init(json, c, warn);
+  } else {
+    field.size("encoder_hidden_size", c.encoder_hidden_size);
   }
+  if (c.peft_type == PeftType::prefix_tuning) field("prefix_projection", c.prefix_projection);
+  if (c.peft_type == PeftType::p_tuning) {
+    field("encoder_reparameterization_type", c.encoder_reparameterization_type);
+    field("encoder_num_layers", c.encoder_num_layers);
+    field("encoder_dropout", c.encoder_dropout);
+  }
+  for (const auto& [key, value] : json.value().items()) {
+    if (key.starts_with("preamble_") && value.is_string()) {
+      c.extra[key] = value.get<std::string>();
+    } else if (warn && !field.known(key)) {
+      warn(fmt::format("{}: field '{}' is unknown for {} and ignored", json.where(), key, name_of(c.peft_type)));
+    }
+  }
+  if (warn && !c.task_type) warn(fmt::format("{}: task_type is absent; PEFT would load the prompt and not use it", json.where()));
   return c;
 }
 
@@ -82,7 +132,6 @@ void PeftConfig::write(const std::filesystem::path& folder) const {
   nlohmann::json json = {{"auto_mapping", nullptr},
                          {"base_model_name_or_path", or_null(base_model_name_or_path)},
                          {"inference_mode", true},
-                         {"modules_to_save", modules_to_save.empty() ? nlohmann::json() : nlohmann::json(modules_to_save)},
                          {"num_attention_heads", or_null(num_attention_heads)},
                          {"num_layers", or_null(num_layers)},
                          {"num_transformer_submodules", or_null(num_transformer_submodules)},
@@ -91,10 +140,12 @@ void PeftConfig::write(const std::filesystem::path& folder) const {
                          {"revision", nullptr},
                          {"task_type", or_null(task_type)},
                          {"token_dim", or_null(token_dim)}};
+  if (!modules_to_save.empty()) json["modules_to_save"] = modules_to_save;
   if (peft_type == PeftType::prompt_tuning) {
-    json["prompt_tuning_init"] = prompt_tuning_init;
-    json["prompt_tuning_init_text"] = or_null(prompt_tuning_init_text);
-    json["tokenizer_name_or_path"] = or_null(tokenizer_name_or_path);
+    const bool text = prompt_tuning_init == "TEXT" && prompt_tuning_init_text && !tokenizer_name_or_path.value_or("").empty();
+    json["prompt_tuning_init"] = text ? "TEXT" : "RANDOM";
+    json["prompt_tuning_init_text"] = text ? or_null(prompt_tuning_init_text) : nlohmann::json();
+    json["tokenizer_name_or_path"] = text ? or_null(tokenizer_name_or_path) : nlohmann::json();
   } else {
     json["encoder_hidden_size"] = or_null(encoder_hidden_size);
   }
@@ -105,7 +156,8 @@ void PeftConfig::write(const std::filesystem::path& folder) const {
     json["encoder_dropout"] = encoder_dropout;
   }
   for (const auto& [key, value] : extra) json[key] = value;
-  write_atomically(folder / "adapter_config.json", json.dump(2, ' ', true));
+  // a path may hold bytes that are no UTF-8: replaced, not a failure at the end of a training
+  write_atomically(folder / "adapter_config.json", json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace preamble

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace preamble {
@@ -14,6 +16,9 @@ enum class PeftType : std::uint8_t { prompt_tuning, prefix_tuning, p_tuning };
 
 /// `PROMPT_TUNING`, ...
 [[nodiscard]] std::string_view name_of(PeftType type) noexcept;
+
+/// Receives what is odd in a file and yet no reason to refuse it, one sentence each. An empty one hears nothing.
+using Warn = std::function<void(const std::string&)>;
 
 /// The fields that a prompt adapter's file holds. Absent fields are derived from the model, as PEFT does.
 struct PeftConfig {
@@ -30,8 +35,8 @@ struct PeftConfig {
   std::string prompt_tuning_init = "RANDOM";  ///< PROMPT_TUNING: RANDOM, TEXT, SAMPLE_VOCAB
   std::optional<std::string> prompt_tuning_init_text;
   std::optional<std::string> tokenizer_name_or_path;
-  bool prefix_projection = false;                     ///< PREFIX_TUNING
-  std::optional<std::int64_t> encoder_hidden_size;    ///< PREFIX_TUNING, P_TUNING
+  bool prefix_projection = false;                       ///< PREFIX_TUNING
+  std::optional<std::int64_t> encoder_hidden_size;      ///< PREFIX_TUNING, P_TUNING
   std::string encoder_reparameterization_type = "MLP";  ///< P_TUNING: MLP, LSTM
   std::int64_t encoder_num_layers = 2;
   double encoder_dropout = 0;
@@ -39,13 +44,17 @@ struct PeftConfig {
   /// Keys of ours, written besides (`preamble_...`): PEFT 0.14 and later ignore them.
   std::map<std::string, std::string> extra;
 
-  /// Submodules whose rows the file holds: 2 for SEQ_2_SEQ_LM unless given, else 1.
+  /// Submodules whose rows the file holds: 2 for SEQ_2_SEQ_LM unless given, else 1. A prefix has no such factor.
   [[nodiscard]] std::int64_t submodules() const noexcept;
 
-  /// Reads FOLDER/adapter_config.json. Unknown keys are ignored. Throws FileError for fields of a wrong type, a task or
-  /// adapter type that does not exist, and UnsupportedError for types that are no prompts (LORA, ...).
-  [[nodiscard]] static PeftConfig read(const std::filesystem::path& folder);
-  /// Writes it as PEFT does: sorted keys, two spaces, no newline at the end.
+  /// Reads FOLDER/adapter_config.json. A null field counts as absent; an unknown one is ignored with a warning. Throws
+  /// FileError for fields of a wrong type, a task or adapter type that does not exist, and UnsupportedError for types that
+  /// are no prompts (LORA, ...).
+  [[nodiscard]] static PeftConfig read(const std::filesystem::path& folder, const Warn& warn = {});
+  /// Writes it as PEFT does: sorted keys, two spaces, ASCII, no newline at the end. There are only keys that every PEFT since
+  /// 0.3 knows (before 0.14 others are an error), except `extra` and `modules_to_save` where they hold something. TEXT is
+  /// written only with the text and the tokenizer that PEFT wants beside it; any other initialisation as RANDOM, because a
+  /// stored prompt needs none and old versions know no third.
   void write(const std::filesystem::path& folder) const;
 };
 

@@ -10,6 +10,9 @@ int main(int argc, char** argv) {
   CLI::App app("Prompt methods for frozen language models: prompt tuning, prefix-tuning, P-tuning v2.", "preamble");
   app.require_subcommand(1);
   preamble::add_run(app);
+  preamble::add_eval(app);
+  preamble::add_predict(app);
+  preamble::add_generate(app);
   preamble::add_tokenize(app);
   preamble::add_train(app);
   try {

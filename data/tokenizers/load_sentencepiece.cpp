@@ -29,6 +29,16 @@ void add_extra_ids(std::int64_t count, TokenizerParts& parts, std::vector<Unigra
   }
 }
 
+/// DeBERTa's files have no mask; transformers gives it the first id above the others.
+void add_missing_mask(TokenizerParts& parts) {
+  if (parts.special.mask) return;
+  const auto id = static_cast<std::int32_t>(parts.vocabulary.size());
+  const std::string& token = bert_names().at("mask");
+  parts.vocabulary.add(token, id);
+  parts.added.push_back({token, id});
+  parts.special.mask = id;
+}
+
 [[nodiscard]] bool is_deberta(const TokenizerConfig& config, const Vocabulary& vocabulary) {
   if (config.tokenizer_class.starts_with("DebertaV2") || config.model_type == "deberta-v2") return true;
   if (config.tokenizer_class.starts_with("T5") || config.model_type == "t5") return false;
@@ -45,6 +55,7 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& path,
   const bool deberta = is_deberta(config, parts.vocabulary);
   if (!deberta) add_extra_ids(config.extra_ids.value_or(kDefaultExtraIds), parts, model.pieces);
   add_special_tokens(parts, config, deberta ? bert_names() : t5_names());
+  if (deberta) add_missing_mask(parts);
   parts.layout = deberta ? bert_layout(parts.special, origin) : t5_layout(parts.special, origin);
   require<UnsupportedError>(!config.split_by_punct.value_or(false), "{}: split_by_punct; wanted a tokenizer without it", origin);
   return std::make_unique<UnigramTokenizer>(std::move(parts), Unigram(model.pieces, model.unknown), Charsmap(model.charsmap, origin),

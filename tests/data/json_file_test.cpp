@@ -82,6 +82,8 @@ TEST_CASE("json_file: broken files give one error with the path and the place") 
                        doctest::Contains((path.string() + ": parse error at line 2, column 7").c_str()), FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::parse("[1]", "x.json")), "x.json: holds an array of 1; wanted an object", FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse("", "x.json")), FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(JsonFile::parse(R"({"a": 1e999})", "x.json")), doctest::Contains("x.json: number overflow"),
+                       FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse("{\"a\": \"\xFF\"}", "x.json")), FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse(std::string(1 << 20, '['), "x.json")), FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::open(folder.path() / "missing.json")), FileError);

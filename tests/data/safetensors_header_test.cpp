@@ -42,6 +42,7 @@ TEST_CASE("safetensors_header: what is not the format is refused by name") {
   refuses(" {}", "f: header does not begin with '{'; wanted a safetensors file");
   refuses("{}\n", "f: header ends with byte 0x0a; wanted '}' and spaces");
   refuses("{\"a\":}", "f: header is not valid JSON at byte 6; wanted an object of tensors");
+  refuses(R"({"a":1e999})", "f: header is not valid JSON at byte 10; wanted an object of tensors");
   refuses("{}{}", "f: header is not valid JSON at byte 3; wanted an object of tensors");
   refuses("{\"\xFF\":{}}", "f: header is not valid JSON at byte 3; wanted an object of tensors");
   refuses(R"({"a":1})", "f: header, 'a': 1 was given; wanted an object with dtype, shape and data_offsets");

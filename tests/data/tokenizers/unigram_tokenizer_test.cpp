@@ -1,5 +1,7 @@
 #include "data/tokenizers/unigram_tokenizer.h"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
@@ -84,6 +86,8 @@ TEST_CASE("unigram_tokenizer: DeBERTa-v2 has its own special tokens and segments
 
   folder.write("tokenizer_config.json", R"({"do_lower_case": true})");
   CHECK(load_tokenizer(folder.path())->encode("B").ids == Ids{1, 6, 2});
+  std::filesystem::remove(folder.path() / "added_tokens.json");
+  CHECK(load_tokenizer(folder.path())->encode("[MASK]").ids == Ids{1, 7, 2});
   folder.write("tokenizer_config.json", R"({"split_by_punct": true})");
   CHECK_THROWS_AS(static_cast<void>(load_tokenizer(folder.path())), UnsupportedError);
 }

@@ -121,7 +121,8 @@ TEST_CASE("differentiate: gradient nodes carry the scope of the node they belong
 
 TEST_CASE("differentiate: leaves scope and phase of the graph as they were") {
   Chain c;
-  c.graph.output("loss", dot(linear(c.x, c.trainable("a")), {}));
+  const Value y = linear(c.x, c.trainable("a"));
+  c.graph.output("loss", dot(y, y));
   c.graph.set_scope("here");
   differentiate(c.graph, "loss");
   CHECK(c.graph.scope() == "here");

@@ -1,0 +1,179 @@
+#include "engine/compile/prune_rows.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/compile/differentiate.h"
+#include "engine/compile/rewrite.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/ops/linear.h"
+#include "engine/ops/norm.h"
+#include "engine/runtime/session.h"
+#include "tests/support/graphs.h"
+#include "tests/support/values.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+/// Rows `all`, of which `some` are read through an index.
+struct Reading {
+  explicit Reading(Dtype real = Dtype::f32) : graph(real) {
+    all = graph.rows("all", 6, 2);
+    some = graph.rows("some", 3, 2);
+    x = graph.input("x", {real, all, {4}});
+    index = graph.input("index", {Dtype::i32, some, {}});
+  }
+
+  [[nodiscard]] Value weight(std::string_view name, std::int64_t out = 4, std::int64_t in = 4) {
+    return graph.frozen(name, random_tensor({out, in}, name.size()).to(graph.real()));
+  }
+
+  Graph graph;
+  RowSpaceId all, some;
+  Value x, index;
+};
+
+/// The row space that each node of an op works in.
+std::vector<std::string> spaces_of(const Graph& graph, std::string_view op) {
+  std::vector<std::string> spaces;
+  for (const auto& node : graph.nodes()) {
+    if (node.op && node.op->name() == op) spaces.push_back(graph.rows(node.outputs[0].rows).name);
+  }
+  return spaces;
+}
+
+using Spaces = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("prune_rows: a gather moves through linear, norm, add and activation") {
+  Reading r;
+  const Value scales = r.graph.frozen("scales", Tensor(Dtype::f32, {4}));
+  const Value h = linear(rms_norm(r.x, scales, 1e-6), r.weight("a"));
+  const Value y = activation(add(r.x, h), ActivationKind::relu);
+  r.graph.output("y", gather_rows(y, r.index));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(spaces_of(pruned, "linear") == Spaces{"some"});
+  CHECK(spaces_of(pruned, "norm") == Spaces{"some"});
+  CHECK(spaces_of(pruned, "add") == Spaces{"some"});
+  CHECK(spaces_of(pruned, "activation") == Spaces{"some"});
+  // one gather at the bottom, shared by both paths
+  CHECK(spaces_of(pruned, "gather_rows") == Spaces{"some"});
+}
+
+TEST_CASE("prune_rows: attention gathers its queries and keeps all keys and values") {
+  Reading r;
+  AttentionOptions options;
+  options.heads = options.kv_heads = 2;
+  const Value o = attention({.q = linear(r.x, r.weight("q")), .k = linear(r.x, r.weight("kk")), .v = linear(r.x, r.weight("vvv"))}, options);
+  r.graph.output("y", gather_rows(linear(o, r.weight("oooo")), r.index));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(spaces_of(pruned, "attention") == Spaces{"some"});
+  auto linears = spaces_of(pruned, "linear");
+  std::ranges::sort(linears);
+  CHECK(linears == Spaces{"all", "all", "some", "some"});
+}
+
+TEST_CASE("prune_rows: stops where somebody else reads all rows") {
+  Reading r;
+  const Value low = linear(r.x, r.weight("a"));
+  const Value high = linear(low, r.weight("bb"));
+  r.graph.output("low", low);
+  r.graph.output("y", gather_rows(high, r.index));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(spaces_of(pruned, "linear") == Spaces{"all", "some"});
+  CHECK(spaces_of(pruned, "gather_rows") == Spaces{"some"});
+}
+
+TEST_CASE("prune_rows: stops where two readers want different rows") {
+  Reading r;
+  const Value other = r.graph.input("other", {Dtype::i32, r.some, {}});
+  const Value y = linear(r.x, r.weight("a"));
+  r.graph.output("one", gather_rows(y, r.index));
+  r.graph.output("two", gather_rows(y, other));
+  CHECK(spaces_of(prune_rows(r.graph), "linear") == Spaces{"all"});
+}
+
+TEST_CASE("prune_rows: two readers of the same rows share the pruned value") {
+  Reading r;
+  const Value y = linear(r.x, r.weight("a"));
+  r.graph.output("one", scale(gather_rows(y, r.index), 2));
+  r.graph.output("two", scale(gather_rows(y, r.index), 3));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(spaces_of(pruned, "linear") == Spaces{"some"});
+  CHECK(count_ops(pruned, "gather_rows") == 1);
+}
+
+TEST_CASE("prune_rows: a result of the graph keeps all its rows") {
+  Reading r;
+  const Value y = linear(r.x, r.weight("a"));
+  r.graph.output("all", y);
+  r.graph.output("some", gather_rows(y, r.index));
+  CHECK(spaces_of(prune_rows(r.graph), "linear") == Spaces{"all"});
+}
+
+TEST_CASE("prune_rows: a chain of gathers moves down as well") {
+  Reading r;
+  const RowSpaceId few = r.graph.rows("few", 2, 2);
+  const Value second = r.graph.input("second", {Dtype::i32, few, {}});
+  const Value y = linear(gather_rows(linear(r.x, r.weight("a")), r.index), r.weight("bb"));
+  r.graph.output("y", gather_rows(y, second));
+  const Graph pruned = prune_rows(r.graph);
+  for (const auto& space : spaces_of(pruned, "linear")) CHECK(space == "few");
+}
+
+TEST_CASE("prune_rows: keeps scope and phase of what it moves") {
+  Reading r;
+  Value y;
+  {
+    const Scope scope(r.graph, "block.1");
+    y = linear(r.x, r.weight("a"));
+  }
+  r.graph.output("y", gather_rows(y, r.index));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(pruned.node(pruned.output("y")).scope == "block.1");
+}
+
+TEST_CASE("prune_rows: changes no value, to the bit") {
+  const Stack stack{.width = 4, .layers = 2};
+  const auto result = [&](bool prune) {
+    Reading r(Dtype::f64);
+    r.graph.output("y", gather_rows(stack.build(r.graph, r.x), r.index));
+    const Graph changed = prune ? prune_rows(r.graph) : eliminate_dead(r.graph);
+    CHECK((spaces_of(changed, "attention") == Spaces{"all", "some"}) == prune);
+    Rewriter copy(changed);
+    for (std::int32_t n = 0; n < changed.size(); ++n) {
+      if (changed.node(n).op) copy.copy(n);
+    }
+    const auto program = std::make_shared<const Program>(copy.finish(), cpu_backend(), std::vector<PassReport>{});
+    Session session(program);
+    session.rows("all", Segments(std::array{4, 2}));
+    session.rows("some", Segments(std::array{1, 1}));
+    session.set<double>("x", random_tensor({6, 4}, 5).values<double>());
+    session.set<std::int32_t>("index", std::array{2, 5});
+    session.run();
+    return numbers(session.result_tensor("y"));
+  };
+  CHECK(result(true) == result(false));
+}
+
+TEST_CASE("prune_rows: the backward pass of the first layer works on the prompt's rows alone") {
+  Reading r;
+  // the prompt's gradient is a gather of the gradient at the input: what stands above is computed for these rows only
+  const Value dy = r.graph.input("dy", {Dtype::f32, r.all, {4}});
+  r.graph.set_phase(Phase::backward);
+  const Value dh = linear(dy, r.weight("a"), {}, WeightLayout::in_out);
+  r.graph.output("grad.prompt", gather_rows(add(dh, dy), r.index));
+  const Graph pruned = prune_rows(r.graph);
+  CHECK(spaces_of(pruned, "linear") == Spaces{"some"});
+  CHECK(spaces_of(pruned, "add") == Spaces{"some"});
+  for (const auto& node : pruned.nodes()) {
+    if (node.op) CHECK(node.phase == Phase::backward);
+  }
+}

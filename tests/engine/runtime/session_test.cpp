@@ -1,0 +1,172 @@
+#include "engine/runtime/session.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/ops/linear.h"
+#include "engine/runtime/compile.h"
+#include "tests/support/allocations.h"
+#include "tests/support/graphs.h"
+#include "tests/support/threads.h"
+#include "tests/support/values.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+/// y = 2 x for up to 4 rows in 2 sequences.
+std::shared_ptr<const Program> doubling() {
+  Graph graph;
+  const Value x = graph.input("x", {Dtype::f32, graph.rows("rows", 4, 2), {2}});
+  graph.output("y", scale(x, 2));
+  return compile(std::move(graph));
+}
+
+/// A training step of a stack with half-precision weights, its loss and its head.
+std::shared_ptr<const Program> training(Budget budget) {
+  Graph graph;
+  const RowSpaceId rows = graph.rows("rows", 96, 4);
+  const RowSpaceId labelled = graph.rows("labelled", 40, 4);
+  const Value x = graph.trainable("x", random_tensor({96, 16}, 3).to(Dtype::f32), rows);
+  const Value y = Stack{.width = 16, .layers = 2}.build(graph, x);
+  const Value head = graph.frozen("head", random_tensor({300, 16}, 4).to(Dtype::bf16));
+  const Value logits = linear(gather_rows(y, graph.input("index", {Dtype::i32, labelled, {}})), head);
+  const Value labels = graph.input("labels", {Dtype::i32, labelled, {}});
+  graph.output("loss", cross_entropy(logits, labels, graph.input("weight", {Dtype::f32, kNoRows, {}})));
+  return compile(std::move(graph), {.loss = "loss", .memory = budget});
+}
+
+void feed(Session& session) {
+  session.rows("rows", Segments(std::array{30, 50, 16}));
+  session.rows("labelled", Segments(std::array{20, 10, 10}));
+  std::vector<std::int32_t> index(40);
+  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::int32_t>(2 * i);
+  session.set<std::int32_t>("index", index);
+  session.set<std::int32_t>("labels", index);
+  session.input<float>("weight")[0] = 1.0F / 40;
+}
+
+std::vector<float> copy_of(std::span<const float> values) { return {values.begin(), values.end()}; }
+
+}  // namespace
+
+TEST_CASE("session: runs as many rows as the layout has, from one run to the next") {
+  Session session(doubling());
+  session.rows("rows", Segments(std::array{1, 2}));
+  session.set<float>("x", std::array{1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F});
+  session.run();
+  CHECK(copy_of(session.result<float>("y")) == std::vector<float>{2, 4, 6, 8, 10, 12});
+  CHECK(session.result_tensor("y").dims() == Dims{3, 2});
+  session.rows("rows", Segments(std::array{1}));
+  session.set<float>("x", std::array{-1.0F, 0.5F});
+  session.run();
+  CHECK(copy_of(session.result<float>("y")) == std::vector<float>{-2, 1});
+  session.rows("rows", Segments());
+  session.run();
+  CHECK(session.result<float>("y").empty());
+}
+
+TEST_CASE("session: a layout beyond the capacity is an error with both") {
+  Session session(doubling());
+  CHECK_THROWS_WITH_AS(session.rows("rows", Segments(std::array{5})),
+                       "row space 'rows': 5 rows in 1 sequences were given; the program holds at most 4 rows in 2 sequences", ShapeError);
+  CHECK_THROWS_AS(session.rows("rows", Segments(std::array{1, 1, 1})), ShapeError);
+  session.rows("pruned away", Segments(std::array{1000}));
+}
+
+TEST_CASE("session: inputs and results are checked for name, type and number") {
+  Session session(doubling());
+  session.rows("rows", Segments(std::array{1}));
+  CHECK_THROWS_WITH_AS((void)session.input<float>("z"), "input 'z': the program has none of that name", ConfigError);
+  CHECK_THROWS_WITH_AS((void)session.input<std::int32_t>("x"), "input 'x': I32 was given; wanted F32", DtypeError);
+  CHECK_THROWS_WITH_AS(session.set<float>("x", std::array{1.0F}), "input 'x': 1 values were given; wanted 2", ShapeError);
+  CHECK_THROWS_WITH_AS((void)session.result<double>("y"), "result 'y': read as F64; it holds F32", DtypeError);
+  CHECK_THROWS_WITH_AS((void)session.result<float>("z"), "output 'z': the graph has none of that name", ConfigError);
+}
+
+TEST_CASE("session: sessions of one program do not disturb each other") {
+  const auto program = doubling();
+  Session one(program);
+  Session two(program);
+  for (auto* session : {&one, &two}) session->rows("rows", Segments(std::array{1}));
+  one.set<float>("x", std::array{1.0F, 2.0F});
+  two.set<float>("x", std::array{10.0F, 20.0F});
+  one.run();
+  two.run();
+  CHECK(copy_of(one.result<float>("y")) == std::vector<float>{2, 4});
+  CHECK(copy_of(two.result<float>("y")) == std::vector<float>{20, 40});
+}
+
+TEST_CASE("session: an input that is also a result keeps its numbers") {
+  Graph graph;
+  const Value x = graph.input("x", {Dtype::f32, graph.rows("rows", 4, 2), {2}});
+  graph.output("x", x);
+  graph.output("y", scale(x, 2));
+  Session session(compile(std::move(graph)));
+  session.rows("rows", Segments(std::array{1}));
+  session.set<float>("x", std::array{1.0F, 2.0F});
+  session.run();
+  session.run();
+  CHECK(copy_of(session.result<float>("x")) == std::vector<float>{1, 2});
+  CHECK(copy_of(session.result<float>("y")) == std::vector<float>{2, 4});
+}
+
+TEST_CASE("session: inputs stay filled from run to run where nothing overwrites them") {
+  Session session(training(Budget::none()));
+  feed(session);
+  session.run();
+  const float loss = session.result<float>("loss")[0];
+  const auto gradient = copy_of(session.result<float>("grad.x"));
+  feed(session);
+  session.run();
+  CHECK(session.result<float>("loss")[0] == loss);
+  CHECK(copy_of(session.result<float>("grad.x")) == gradient);
+}
+
+TEST_CASE("session: a run gives the same bits with any number of threads") {
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 5}) {
+    const Threads limit(threads);
+    Session session(training(Budget::smallest()));
+    feed(session);
+    session.run();
+    results.push_back(copy_of(session.result<float>("grad.x")));
+  }
+  CHECK(results[0] == results[1]);
+  CHECK(results[0] == results[2]);
+}
+
+TEST_CASE("session: a run allocates nothing, new layouts included") {
+  for (const int threads : {1, 2}) {
+    const Threads limit(threads);
+    for (const auto budget : {Budget::none(), Budget::smallest()}) {
+      Session session(training(budget));
+      feed(session);
+      // threads start and libraries set themselves up at their first use
+      for (int warm_up = 0; warm_up < 3; ++warm_up) session.run();
+      const Segments rows(std::array{40, 10});
+      const std::int64_t before = allocations();
+      session.run();
+      session.rows("rows", rows);
+      session.run();
+      CHECK(allocations() == before);
+    }
+  }
+}
+
+TEST_CASE("session: allocations are counted") {
+  const std::int64_t before = allocations();
+  const std::vector<int> some(100);
+  CHECK(some.size() == 100);
+  CHECK(allocations() > before);
+}
