@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <limits>
 #include <utility>
 
 #include "engine/core/error.h"
@@ -20,7 +20,7 @@ constexpr std::array<std::pair<std::string_view, PromptInitKind>, 11> kNames = {
                                                                                  {"adapter", PromptInitKind::adapter},
                                                                                  {"file", PromptInitKind::file},
                                                                                  {"RANDOM", PromptInitKind::normal},
-                                                                                 {"SAMPLE_VOCAB", PromptInitKind::sample_vocab},
+                                                                                 {"SAMPLE_VOCAB", PromptInitKind::whole_vocab},
                                                                                  {"TEXT", PromptInitKind::text}}};
 
 /// Fills the rows of one prompt.
@@ -35,6 +35,7 @@ class Initialiser {
       case PromptInitKind::random_symmetric: uniform(0, -0.5F, 0.5F); break;
       case PromptInitKind::normal: std::ranges::generate(prompt_.values<float>(), [&] { return random_.normal(); }); break;
       case PromptInitKind::sample_vocab: sample(0); break;
+      case PromptInitKind::whole_vocab: draw(0, narrow(embedding_.dim(0))); break;
       case PromptInitKind::class_labels: labels(); break;
       case PromptInitKind::text: text(); break;
       case PromptInitKind::adapter: rows(init_.rows); break;
@@ -62,12 +63,19 @@ class Initialiser {
     }
   }
 
+  static std::uint32_t narrow(std::int64_t rows) { return static_cast<std::uint32_t>(std::min<std::int64_t>(rows, std::numeric_limits<std::int32_t>::max())); }
+
+  /// With replacement.
+  void draw(std::int64_t from, std::uint32_t population) {
+    for (std::int64_t i = from; i < init_.tokens; ++i) set_embedding(i, random_.below(population));
+  }
+
   void sample(std::int64_t from) {
-    const auto population = static_cast<std::uint32_t>(std::min(init_.population, embedding_.dim(0)));
-    require<ConfigError>(population > 0, "prompt initialiser: a population of {} was given; wanted one row at least", init_.population);
+    require<ConfigError>(init_.population > 0, "prompt initialiser: a population of {} was given; wanted one row at least", init_.population);
+    const std::uint32_t population = narrow(std::min(init_.population, embedding_.dim(0)));
     const std::int64_t count = init_.tokens - from;
     if (count > population) {
-      for (std::int64_t i = from; i < init_.tokens; ++i) set_embedding(i, random_.below(population));
+      draw(from, population);
       return;
     }
     const auto order = random_.permutation(population);
@@ -132,7 +140,7 @@ PromptInitKind prompt_init_of(std::string_view name) {
 
 Tensor initial_prompt(const PromptInit& init, const Tensor& embedding, const Tokenize& tokenize) {
   require<ConfigError>(init.tokens > 0, "prompt initialiser: {} virtual tokens were given; wanted one at least", init.tokens);
-  require<ShapeError>(embedding.dims().size() == 2, "prompt initialiser: an embedding {} was given; wanted [V, D]", to_string(embedding.dims()));
+  require<ShapeError>(embedding.dims().size() == 2 && embedding.count() > 0, "prompt initialiser: an embedding {} was given; wanted [V, D]", to_string(embedding.dims()));
   return Initialiser(init, embedding, tokenize).run();
 }
 

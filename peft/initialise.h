@@ -17,6 +17,7 @@ enum class PromptInitKind : std::uint8_t {
   random_symmetric,  ///< U[-0.5, 0.5): their paper
   normal,            ///< N(0, 1): PEFT's RANDOM
   sample_vocab,      ///< embeddings of the most frequent pieces, drawn without replacement
+  whole_vocab,       ///< embeddings of pieces drawn from the whole vocabulary with replacement: PEFT's SAMPLE_VOCAB
   class_labels,      ///< row i: mean of the sub-token embeddings of label i; the rest as sample_vocab
   text,              ///< row i: embedding of the i-th token of a text; the rest as the fallback says
   adapter,           ///< the rows of another adapter; the rest as sample_vocab
@@ -24,7 +25,7 @@ enum class PromptInitKind : std::uint8_t {
 };
 
 /// `random`, `random_symmetric`, `normal`, `sample_vocab`, `class_labels`, `text`, `adapter`, `file`, and PEFT's RANDOM (normal),
-/// SAMPLE_VOCAB, TEXT. Throws ConfigError that lists them.
+/// SAMPLE_VOCAB (whole_vocab), TEXT (text; PEFT's tokenizer call appends its end token too). Throws ConfigError that lists them.
 [[nodiscard]] PromptInitKind prompt_init_of(std::string_view name);
 
 /// What fills the rows behind a text that is shorter than the prompt.
@@ -43,16 +44,16 @@ struct PromptInit {
   std::vector<std::string> labels = {};  ///< class_labels; those beyond the prompt's rows are left out
   std::string text = {};
   TextFallback fallback = TextFallback::tile;
-  /// adapter: rows [N, D] of its prompt; file: path of a float32 .npy file [N, D].
+  /// adapter: rows [N, D] of its prompt; file: path of a .npy file [N, D].
   Tensor rows = {};
   std::filesystem::path file = {};
 };
 
 /// F32 [tokens, D] for an embedding [V, D] (F32 or BF16). A function of the arguments alone. Throws ConfigError for an empty
-/// text or no labels, FileError for a file that is no .npy of float32 rows, ShapeError for rows of another width.
+/// text or no labels, FileError for a file that is no .npy of floating rows, ShapeError for rows of another width.
 [[nodiscard]] Tensor initial_prompt(const PromptInit& init, const Tensor& embedding, const Tokenize& tokenize);
 
-/// A float32 matrix in NumPy's .npy format (version 1 or 2, little-endian, C order). Throws FileError.
+/// F32 of a float16, float32 or float64 matrix in NumPy's .npy format (versions 1 to 3, little-endian, C order). Throws FileError.
 [[nodiscard]] Tensor read_npy(const std::filesystem::path& path);
 
 }  // namespace preamble

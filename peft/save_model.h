@@ -8,7 +8,9 @@
 namespace preamble {
 
 /// Writes config, tokenizer files and generation options of `source` and all loaded parameters (model.safetensors) to
-/// `target`, which transformers then loads. Each file is replaced atomically. Throws FileError.
+/// `target`, which transformers then loads. The config's `dtype` becomes that of the parameters: transformers rounds weights
+/// to it. The folder is made if need be; each file is replaced atomically, config.json last. Throws FileError if `target` is
+/// `source`, or if a file cannot be read or written.
 void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters);
 
 }  // namespace preamble

@@ -117,14 +117,15 @@ TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
     const bool evaluates = evaluate && (last || (options_.eval_steps > 0 && state_.step % options_.eval_steps == 0));
     if (evaluates) this->evaluate(evaluate, progress);
     stop = options_.early_stopping_patience > 0 && state_.evaluations_without_gain >= options_.early_stopping_patience;
-    if (last || stop || (options_.save_steps > 0 ? state_.step % options_.save_steps == 0 : evaluates)) save();
     progress.step = state_.step;
     progress.max_steps = options_.max_steps;
     progress.seconds = since(start);
     progress.rows_per_second = static_cast<double>(progress.result.rows) / progress.step_seconds;
     progress.seconds_left = progress.seconds / static_cast<double>(state_.step - first) * static_cast<double>(options_.max_steps - state_.step);
     result.last_loss = progress.result.loss;
+    // first the log, then the state: a step that is killed in between is logged twice, never missing
     if (report) report(progress);
+    if (last || stop || (options_.save_steps > 0 ? state_.step % options_.save_steps == 0 : evaluates)) save();
   }
   for (std::size_t i = 0; i < best_.size(); ++i) std::memcpy(trainables_[i].value.data(), best_[i].data(), best_[i].bytes());
   result.steps = state_.step;

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   preamble::add_eval(app);
   preamble::add_predict(app);
   preamble::add_generate(app);
+  preamble::add_inspect(app);
   preamble::add_tokenize(app);
   preamble::add_train(app);
   try {

@@ -109,7 +109,7 @@ def parse_arguments():
     parser.add_argument("--adam-beta1", type=float, default=0.9)
     parser.add_argument("--adam-beta2", type=float, default=0.999)
     parser.add_argument("--adam-epsilon", type=float, default=1e-8)
-    parser.add_argument("--adafactor-step-offset", type=int, default=0, help="global step at the start; t5x resumes at 1100000")
+    parser.add_argument("--adafactor-step-offset", type=int, default=1_100_000, help="global step at the start; t5x resumes at 1100000")
     parser.add_argument("--lr-scheduler-type", choices=["constant", "linear"], default="constant", help="after the warm-up; linear: to 0")
     parser.add_argument("--warmup-steps", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

@@ -50,7 +50,7 @@ void feed(Session& session) {
   session.rows("rows", Segments(std::array{30, 50, 16}));
   session.rows("labelled", Segments(std::array{20, 10, 10}));
   std::vector<std::int32_t> index(40);
-  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::int32_t>(2 * i);
+  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::int32_t>(i);
   session.set<std::int32_t>("index", index);
   session.set<std::int32_t>("labels", index);
   session.input<float>("weight")[0] = 1.0F / 40;

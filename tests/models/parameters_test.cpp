@@ -1,0 +1,134 @@
+#include "models/parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "data/safetensors_writer.h"
+#include "engine/core/error.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+/// A source with a few tensors in memory.
+class Few final : public ParameterSource {
+ public:
+  Few() {
+    tensors_["matrix.weight"] = tensor_of({2, 3}, std::array{1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F});
+    tensors_["norm.weight"] = tensor_of({3}, std::array{1.0F, 1.0F, 2.0F});
+    tensors_["ids"] = tensor_of({3}, std::array{1, 2, 3});
+  }
+
+  [[nodiscard]] bool contains(std::string_view name) const override { return tensors_.contains(std::string(name)); }
+  [[nodiscard]] Tensor get(std::string_view name, const Dims&, Dtype) const override { return tensors_.at(std::string(name)); }
+  [[nodiscard]] std::string where(std::string_view) const override { return "few.safetensors"; }
+  [[nodiscard]] std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : tensors_) names.push_back(name);
+    return names;
+  }
+
+ private:
+  std::map<std::string, Tensor> tensors_;
+};
+
+Parameters few(Parameters::Options options = {}) { return {std::make_shared<Few>(), std::move(options)}; }
+
+}  // namespace
+
+TEST_CASE("parameters: a leaf is declared once in a graph, and graphs share its memory") {
+  Parameters parameters = few();
+  Graph one;
+  Graph two;
+  const Value a = parameters(one, "matrix.weight", {2, 3}, ParameterKind::matrix);
+  const Value again = parameters(one, "matrix.weight", {2, 3}, ParameterKind::matrix);
+  const Value other = parameters(two, "matrix.weight", {2, 3}, ParameterKind::matrix);
+  CHECK(a == again);
+  CHECK(one.node(a).role == Role::frozen);
+  CHECK(one.node(a).tensor.data() == two.node(other).tensor.data());
+}
+
+TEST_CASE("parameters: those that are not frozen are trainable leaves with memory of their own") {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<std::string, Tensor>> tensors = {{"w", tensor_of({2}, std::array{1.0F, 2.0F})}};
+  write_safetensors(folder.path() / "model.safetensors", tensors);
+  Parameters frozen(checkpoint_source(folder.path()), {});
+  CHECK(!frozen.tensor("w", {2}, ParameterKind::matrix).writable());
+  Parameters trained(checkpoint_source(folder.path()), {.frozen = freeze_none});
+  Graph graph;
+  const Value w = trained(graph, "w", {2}, ParameterKind::matrix);
+  CHECK(graph.node(w).role == Role::trainable);
+  CHECK(graph.node(w).tensor.writable());
+}
+
+TEST_CASE("parameters: frozen matrices may be held in bf16, vectors and trained matrices are not") {
+  Parameters parameters = few({.weights = Dtype::bf16, .frozen = [](std::string_view name) { return name != "trained"; }});
+  CHECK(parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::bf16);
+  CHECK(parameters.tensor("norm.weight", {3}, ParameterKind::vector).dtype() == Dtype::f32);
+  Parameters trained = few({.weights = Dtype::bf16, .frozen = freeze_none});
+  CHECK(trained.tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::f32);
+  Parameters exact = few({.weights = Dtype::f64});
+  CHECK(exact.tensor("norm.weight", {3}, ParameterKind::vector).dtype() == Dtype::f64);
+  CHECK_THROWS_WITH_AS(few({.weights = Dtype::f16}), "weights: F16 was given; wanted F32 or BF16", DtypeError);
+}
+
+TEST_CASE("parameters: a missing, misshaped or whole-numbered tensor is named with its file") {
+  Parameters parameters = few();
+  CHECK_THROWS_WITH_AS((void)parameters.tensor("gone", {2, 3}, ParameterKind::matrix), "few.safetensors: tensor 'gone' is missing; wanted [2, 3]",
+                       FileError);
+  CHECK_THROWS_WITH_AS((void)parameters.tensor("matrix.weight", {3, 2}, ParameterKind::matrix),
+                       "few.safetensors: tensor 'matrix.weight' is [2, 3]; wanted [3, 2]", FileError);
+  CHECK_THROWS_WITH_AS((void)parameters.tensor("ids", {3}, ParameterKind::vector), "few.safetensors: tensor 'ids' is I32; wanted a floating type",
+                       FileError);
+}
+
+TEST_CASE("parameters: a strict reader lists the names that nobody asked for") {
+  Parameters parameters = few();
+  (void)parameters.tensor("norm.weight", {3}, ParameterKind::vector);
+  CHECK_THROWS_WITH_AS(parameters.require_all_known(), "few.safetensors: 2 tensor(s) that this architecture does not have: ids, matrix.weight",
+                       FileError);
+  parameters.tolerate("ids");
+  (void)parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix);
+  parameters.require_all_known();
+}
+
+TEST_CASE("parameters: the hash of what is frozen changes with any bit of it, and with nothing else") {
+  Parameters parameters = few({.frozen = [](std::string_view name) { return name == "matrix.weight"; }});
+  Tensor matrix = parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix);
+  Tensor norm = parameters.tensor("norm.weight", {3}, ParameterKind::vector);
+  const std::uint64_t hash = parameters.frozen_hash();
+  norm.values<float>()[0] = 7;
+  CHECK(parameters.frozen_hash() == hash);
+  matrix.values<float>()[5] = 6.0000005F;
+  CHECK(parameters.frozen_hash() != hash);
+}
+
+TEST_CASE("random_source: the same name and seed give the same numbers, of a plausible scale") {
+  const auto source = random_source(3);
+  const Tensor a = source->get("w", {50, 100}, Dtype::f32);
+  const Tensor b = random_source(3)->get("w", {50, 100}, Dtype::f32);
+  const Tensor c = random_source(4)->get("w", {50, 100}, Dtype::f32);
+  const auto values = std::as_const(a).values<float>();
+  CHECK(std::ranges::equal(values, std::as_const(b).values<float>()));
+  CHECK(!std::ranges::equal(values, std::as_const(c).values<float>()));
+  double squares = 0;
+  for (const float x : values) squares += static_cast<double>(x) * static_cast<double>(x);
+  CHECK(squares / 5000 == doctest::Approx(1.0 / 100).epsilon(0.1));
+  CHECK(source->contains("anything"));
+  CHECK(source->names().empty());
+}
+
+TEST_CASE("untouched_source: gives zeros of any size") {
+  const Tensor w = untouched_source()->get("w", {1000, 1000}, Dtype::bf16);
+  CHECK(w.dtype() == Dtype::bf16);
+  CHECK(w.dims() == Dims{1000, 1000});
+}
