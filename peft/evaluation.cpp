@@ -38,19 +38,28 @@ EvaluationResult Evaluator::run() {
 
 void Evaluator::classify(EvaluationResult& result) {
   const auto words = LabelMap::parse(task_.labels).words();
-  std::vector<std::vector<ClassScores>> members;
-  for (std::int32_t slot = 0; slot < options_.ensemble; ++slot) {
-    members.push_back(classifier_->classify(examples_, options_.ensemble > 1 ? slot : -1));
+  // every member is a row of the same batches: one forward pass for the whole ensemble
+  const auto members = static_cast<std::size_t>(options_.ensemble);
+  std::vector<Example> expanded;
+  for (const auto& example : examples_) {
+    for (std::size_t member = 0; member < members; ++member) {
+      expanded.push_back(example);
+      if (members > 1) expanded.back().slot = static_cast<std::int32_t>(member);
+    }
   }
+  auto scores = classifier_->classify(expanded);
   std::vector<std::int32_t> predicted;
   std::vector<std::int32_t> gold;
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     std::vector<Vote> votes;
-    for (const auto& member : members) votes.push_back({member[i].best(), member[i].log_likelihoods});
+    for (std::size_t member = 0; member < members; ++member) {
+      auto& said = scores[i * members + member];
+      votes.push_back({said.best(), said.log_likelihoods});
+    }
     predicted.push_back(majority_vote(votes));
     gold.push_back(examples_[i].label);
+    result.scores.push_back(std::move(scores[i * members]));
   }
-  result.scores = std::move(members.front());
   result.metrics["accuracy"] = metrics::accuracy(predicted, gold);
   result.metrics["macro_f1"] = metrics::macro_f1(predicted, gold, static_cast<std::int32_t>(words.size()));
   result.predictions.clear();

@@ -25,7 +25,7 @@ struct EvaluationResult {
   /// (share of generated texts that are the label word to the letter).
   std::map<std::string, double> metrics;
   std::vector<std::string> predictions;  ///< a text for each example
-  std::vector<ClassScores> scores;       ///< per example, for classes
+  std::vector<ClassScores> scores;       ///< per example, for classes; of an ensemble those of its first prompt
 };
 
 class Evaluator {

@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   CLI::App app("Prompt methods for frozen language models: prompt tuning, prefix-tuning, P-tuning v2.", "preamble");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   preamble::add_run(app);
   preamble::add_eval(app);
   preamble::add_predict(app);
@@ -18,6 +18,10 @@ int main(int argc, char** argv) {
   preamble::add_train(app);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) {
+      fmt::print(stderr, "preamble: no command was given; wanted one of these\n\n{}", app.help());
+      return 2;
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   } catch (const std::exception& error) {

@@ -54,7 +54,7 @@ int with_full_disk(std::size_t limit, const F& body) {
 }  // namespace
 
 TEST_CASE("file: what is mapped is what was written") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.write("a.bin", std::string("one\0two", 7));
   const auto file = MappedFile::open(path);
   CHECK(text_of(*file) == std::string("one\0two", 7));
@@ -63,14 +63,14 @@ TEST_CASE("file: what is mapped is what was written") {
 }
 
 TEST_CASE("file: an empty file maps to nothing") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.write("empty", "");
   CHECK(MappedFile::open(path)->bytes().empty());
   CHECK(read_text(path).empty());
 }
 
 TEST_CASE("file: a map outlives the replacement of its file") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.write("a", "old");
   const auto file = MappedFile::open(path);
   write_atomically(path, "new and longer");
@@ -79,7 +79,7 @@ TEST_CASE("file: a map outlives the replacement of its file") {
 }
 
 TEST_CASE("file: errors name the path and the reason") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const std::string missing = (folder.path() / "missing").string();
   CHECK_THROWS_WITH_AS((void)MappedFile::open(missing), (missing + ": cannot open: No such file or directory").c_str(), FileError);
   CHECK_THROWS_WITH_AS((void)read_text(missing), (missing + ": cannot open: No such file or directory").c_str(), FileError);
@@ -89,7 +89,7 @@ TEST_CASE("file: errors name the path and the reason") {
 }
 
 TEST_CASE("write_atomically: creates a file with the usual mode and leaves nothing beside it") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.path() / "a.txt";
   write_atomically(path, [](const Sink& sink) {
     for (const std::string_view piece : {"one ", "", "two"}) sink(std::as_bytes(std::span(piece)));
@@ -104,7 +104,7 @@ TEST_CASE("write_atomically: creates a file with the usual mode and leaves nothi
 }
 
 TEST_CASE("write_atomically: a writer that throws leaves the old file and no other") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.write("a.txt", "old");
   CHECK_THROWS_WITH_AS(write_atomically(path,
                                         [](const Sink& sink) {
@@ -117,7 +117,7 @@ TEST_CASE("write_atomically: a writer that throws leaves the old file and no oth
 }
 
 TEST_CASE("write_atomically: a full disk leaves the old file, and the error says which file and why") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto path = folder.write("a.txt", "old");
   const std::string expected = path.string() + ": cannot write: File too large";
   const int status = with_full_disk(1 << 12, [&] {
@@ -134,7 +134,7 @@ TEST_CASE("write_atomically: a full disk leaves the old file, and the error says
 }
 
 TEST_CASE("write_atomically: a folder that does not exist, or a folder in the file's place, is an error") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const std::string nowhere = (folder.path() / "no" / "a").string();
   CHECK_THROWS_WITH_AS(write_atomically(nowhere, "x"),
                        (nowhere + ": cannot create a temporary file beside it: No such file or directory").c_str(), FileError);
@@ -146,7 +146,7 @@ TEST_CASE("write_atomically: a folder that does not exist, or a folder in the fi
 }
 
 TEST_CASE("write_atomically: a bare name goes to the working folder") {
-  const TemporaryFolder folder;
+  TemporaryFolder folder;
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
   write_atomically("bare", "x");

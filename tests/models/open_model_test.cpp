@@ -1,0 +1,29 @@
+#include "models/open_model.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+#include "tests/support/golden.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+TEST_CASE("open_encoder_decoder: opens what config.json names") {
+  const auto model = open_encoder_decoder(golden("t5-v10/model"));
+  CHECK(model->vocabulary() == 101);
+  CHECK(model->pad_id() == 0);
+  CHECK(model->decoder_start_id() == 0);
+}
+
+TEST_CASE("open_encoder_decoder: says which model it does not know, and which file is missing") {
+  TemporaryFolder folder;
+  const std::string config = folder.write("config.json", R"({"model_type": "mamba"})").string();
+  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(folder.path()), (config + ": model_type is 'mamba'; wanted t5").c_str(), UnsupportedError);
+  CHECK_THROWS_AS((void)open_encoder_decoder(folder.path() / "nowhere"), FileError);
+  TemporaryFolder weightless;
+  weightless.write("config.json", R"({"model_type": "t5"})");
+  CHECK_THROWS_AS((void)open_encoder_decoder(weightless.path()), FileError);
+}

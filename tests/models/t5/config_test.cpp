@@ -1,0 +1,88 @@
+#include "models/t5/config.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+
+using namespace preamble;
+
+namespace {
+
+T5Config parsed(const std::string& fields) { return T5Config::read(JsonFile::parse("{" + fields + "}", "config.json")); }
+
+}  // namespace
+
+TEST_CASE("t5 config: reads the shape of the model") {
+  const T5Config c = parsed(R"("vocab_size": 113, "d_model": 36, "d_kv": 8, "d_ff": 44, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 5,
+    "relative_attention_num_buckets": 16, "relative_attention_max_distance": 20, "layer_norm_epsilon": 1e-5, "eos_token_id": 2,
+    "pad_token_id": 3, "decoder_start_token_id": 4)");
+  CHECK(c.vocab_size == 113);
+  CHECK(c.d_model == 36);
+  CHECK(c.inner() == 40);
+  CHECK(c.d_ff == 44);
+  CHECK(c.num_layers == 2);
+  CHECK(c.num_decoder_layers == 3);
+  CHECK(c.relative_attention_num_buckets == 16);
+  CHECK(c.relative_attention_max_distance == 20);
+  CHECK(c.layer_norm_epsilon == 1e-5);
+  CHECK(c.pad_token_id == 3);
+  CHECK(c.eos_token_id == 2);
+  CHECK(c.decoder_start_token_id == 4);
+}
+
+TEST_CASE("t5 config: absent fields have transformers' defaults") {
+  const T5Config c = parsed("");
+  CHECK(c.vocab_size == 32128);
+  CHECK(c.d_model == 512);
+  CHECK(c.num_decoder_layers == 6);
+  CHECK(c.activation == ActivationKind::relu);
+  CHECK(!c.gated);
+  CHECK(c.scale_decoder_outputs);
+  CHECK(parsed(R"("num_layers": 9)").num_decoder_layers == 9);
+  CHECK(parsed(R"("pad_token_id": 7)").decoder_start_token_id == 7);
+}
+
+TEST_CASE("t5 config: gated-gelu means the tanh form, other names mean what they say") {
+  const auto projection = [](const std::string& name) { return parsed("\"feed_forward_proj\": \"" + name + "\""); };
+  CHECK(projection("gated-gelu").activation == ActivationKind::gelu_tanh);
+  CHECK(projection("gated-gelu").gated);
+  CHECK(projection("gated-silu").activation == ActivationKind::silu);
+  CHECK(projection("gelu_new").activation == ActivationKind::gelu_tanh);
+  CHECK(projection("gelu").activation == ActivationKind::gelu);
+  CHECK(!projection("relu").gated);
+  CHECK_THROWS_WITH_AS((void)projection("gated-mish"), "config.json: the activation 'mish' was given; wanted relu, gelu, gelu_new or silu",
+                       UnsupportedError);
+}
+
+TEST_CASE("t5 config: the decoder's output is scaled unless the file says otherwise, in either dialect") {
+  CHECK(parsed("").scale_decoder_outputs);
+  CHECK(parsed(R"("tie_word_embeddings": true)").scale_decoder_outputs);
+  CHECK(!parsed(R"("tie_word_embeddings": false)").scale_decoder_outputs);
+  // transformers 5 writes tie_word_embeddings: true for every T5
+  CHECK(!parsed(R"("tie_word_embeddings": true, "scale_decoder_outputs": false)").scale_decoder_outputs);
+  CHECK(parsed(R"("tie_word_embeddings": false, "scale_decoder_outputs": true)").scale_decoder_outputs);
+}
+
+TEST_CASE("t5 config: senseless fields are named") {
+  CHECK_THROWS_WITH_AS((void)parsed(R"("d_model": 0)"), "config.json: field 'd_model' is 0; wanted a number from 1 to 268435456", FileError);
+  CHECK_THROWS_AS((void)parsed(R"("num_heads": -4)"), FileError);
+  CHECK_THROWS_AS((void)parsed(R"("vocab_size": 1e18)"), FileError);
+  CHECK_THROWS_AS((void)parsed(R"("d_ff": "large")"), FileError);
+  CHECK_THROWS_WITH_AS((void)parsed(R"("vocab_size": 10, "pad_token_id": 10)"),
+                       "config.json: field 'pad_token_id' is 10; wanted a row of the vocabulary of 10", FileError);
+  CHECK_THROWS_AS((void)parsed(R"("decoder_start_token_id": -1)"), FileError);
+}
+
+TEST_CASE("t5 config: published shapes are those of v1.1") {
+  const T5Config base = T5Config::published("t5-base");
+  CHECK(base.d_model == 768);
+  CHECK(base.num_layers == 12);
+  CHECK(base.inner() == 768);
+  CHECK(base.gated);
+  CHECK(!base.scale_decoder_outputs);
+  CHECK(T5Config::published("t5-xxl").d_ff == 10240);
+  CHECK_THROWS_WITH_AS((void)T5Config::published("t5-tiny"), "model shape: 't5-tiny' was given; wanted t5-small, t5-base, t5-large, t5-xl or t5-xxl",
+                       ConfigError);
+}
