@@ -8,6 +8,7 @@ namespace preamble {
 
 void add_run(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_predict(CLI::App& app);

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   preamble::add_run(app);
   preamble::add_eval(app);
+  preamble::add_explain(app);
   preamble::add_predict(app);
   preamble::add_generate(app);
   preamble::add_inspect(app);

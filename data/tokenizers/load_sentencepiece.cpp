@@ -58,8 +58,9 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& path,
   if (deberta) add_missing_mask(parts);
   parts.layout = deberta ? bert_layout(parts.special, origin) : t5_layout(parts.special, origin);
   require<UnsupportedError>(!config.split_by_punct.value_or(false), "{}: split_by_punct; wanted a tokenizer without it", origin);
-  return std::make_unique<UnigramTokenizer>(std::move(parts), Unigram(model.pieces, model.unknown), Charsmap(model.charsmap, origin),
-                                            deberta && config.do_lower_case.value_or(false));
+  return std::make_unique<UnigramTokenizer>(
+      std::move(parts), Unigram(model.pieces, model.unknown), Charsmap(model.charsmap, origin),
+      UnigramOptions{.lowercase = deberta && config.do_lower_case.value_or(false), .mark_is_space = deberta});
 }
 
 }  // namespace preamble

@@ -126,7 +126,8 @@ void finish_parts(const json& file, const TokenizerConfig& config, const Special
   if (!precompiled.is_null()) charsmap = decode_base64(precompiled.at("precompiled_charsmap").get<std::string>(), origin);
   const bool lowercase = config.do_lower_case.value_or(!find_component(normalizer, "Lowercase").is_null());
   return std::make_unique<UnigramTokenizer>(std::move(parts), Unigram(pieces, static_cast<std::int32_t>(unknown)),
-                                            Charsmap(charsmap, origin), deberta && lowercase);
+                                            Charsmap(charsmap, origin),
+                                            UnigramOptions{.lowercase = deberta && lowercase, .mark_is_space = deberta});
 }
 
 /// `"a b"` or `["a", "b"]`

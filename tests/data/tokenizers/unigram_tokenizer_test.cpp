@@ -82,6 +82,7 @@ TEST_CASE("unigram_tokenizer: DeBERTa-v2 has its own special tokens and segments
   CHECK(tokenizer->special().mask == 10);
   CHECK(tokenizer->special().unk == 3);
   CHECK(tokenizer->size() == 11);
+  CHECK(tokenizer->encode(" a  b", {.add_special_tokens = false}).offsets == std::vector<CharRange>{{0, 2}, {3, 5}});
   CHECK(tokenizer->decode(pair.ids) == "a B");
 
   folder.write("tokenizer_config.json", R"({"do_lower_case": true})");

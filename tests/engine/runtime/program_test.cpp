@@ -44,7 +44,7 @@ TEST_CASE("program: every operand of a step lies where its producer left it") {
   std::vector<std::vector<Program::Slot>> placed(program->graph().nodes().size());
   for (const auto& step : program->steps()) {
     placed[static_cast<std::size_t>(step.node)] = step.out;
-    CHECK(step.kernel != nullptr);
+    CHECK((step.kernel != nullptr));
     for (const auto& slot : step.in) {
       if (slot.node < 0 || !program->graph().node(slot.node).op) continue;
       const auto& made = placed.at(static_cast<std::size_t>(slot.node)).at(static_cast<std::size_t>(slot.output));

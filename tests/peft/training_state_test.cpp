@@ -1,0 +1,148 @@
+#include "peft/training_state.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "data/safetensors_writer.h"
+#include "engine/core/error.h"
+#include "engine/core/file.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/values.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+constexpr const char* kFingerprint = "method prompt tokens 2";
+
+/// One trainable matrix and its optimizer.
+struct Run {
+  Run() : trainables{{"prompt_embeddings", Tensor(tensor_of({2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}))}}, optimizer(make_adamw({{2, 3}}, {})) {}
+
+  void step(float gradient) {
+    const std::vector<float> gradients = {gradient, -gradient, 2, 0.5F, gradient, 1};
+    const std::vector<ParameterUpdate> updates = {{trainables[0].value, gradients}};
+    optimizer->step(updates, 0.1, 1);
+  }
+  [[nodiscard]] std::vector<double> values() const { return numbers(trainables[0].value); }
+
+  std::vector<Trainable> trainables;
+  std::unique_ptr<Optimizer> optimizer;
+  std::vector<Tensor> best;
+};
+
+TrainingState state_at(std::int64_t step) {
+  TrainingState state;
+  state.step = step;
+  state.position = {.epoch = 3, .batch = 7};
+  state.evaluations_without_gain = 2;
+  state.best_metric = 0.1 + 0.2;  // no short decimal
+  state.best_step = 1;
+  state.fingerprint = kFingerprint;
+  return state;
+}
+
+void load(const TemporaryFolder& folder, const std::string& fingerprint = kFingerprint) {
+  Run run;
+  (void)TrainingState::load(folder.path(), fingerprint, run.trainables, *run.optimizer, run.best);
+}
+
+}  // namespace
+
+TEST_CASE("training state: a run that stops and goes on has the bits of one that never stopped") {
+  const TemporaryFolder folder;
+  Run whole;
+  Run first;
+  for (auto* run : {&whole, &first}) run->step(0.3F), run->step(-0.7F);
+  state_at(2).save(folder.path(), first.trainables, *first.optimizer, {});
+
+  Run second;
+  void* memory = second.trainables[0].value.data();
+  const TrainingState state = TrainingState::load(folder.path(), kFingerprint, second.trainables, *second.optimizer, second.best);
+  CHECK(state.step == 2);
+  CHECK(state.position == BatchPosition{.epoch = 3, .batch = 7});
+  CHECK(state.evaluations_without_gain == 2);
+  CHECK(state.best_metric == 0.1 + 0.2);
+  CHECK(state.best_step == 1);
+  CHECK(second.optimizer->steps() == 2);
+  // programs read this memory: values are restored in place
+  CHECK(second.trainables[0].value.data() == memory);
+  for (auto* run : {&whole, &second}) run->step(0.2F), run->step(0.9F);
+  CHECK(second.values() == whole.values());
+  CHECK(whole.values() != first.values());
+}
+
+TEST_CASE("training state: the best values are kept apart from the last ones") {
+  const TemporaryFolder folder;
+  Run run;
+  const std::vector<Tensor> best = {run.trainables[0].value.clone()};
+  run.step(1);
+  state_at(1).save(folder.path(), run.trainables, *run.optimizer, best);
+  Run other;
+  other.best = {Tensor(), Tensor()};
+  (void)TrainingState::load(folder.path(), kFingerprint, other.trainables, *other.optimizer, other.best);
+  REQUIRE(other.best.size() == 1);
+  CHECK(numbers(other.best[0]) == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK(other.values() == run.values());
+}
+
+TEST_CASE("training state: before any evaluation there is no best") {
+  const TemporaryFolder folder;
+  Run run;
+  TrainingState state = state_at(0);
+  state.best_metric.reset();
+  state.save(folder.path(), run.trainables, *run.optimizer, {});
+  Run other;
+  other.best = {Tensor()};
+  CHECK(!TrainingState::load(folder.path(), kFingerprint, other.trainables, *other.optimizer, other.best).best_metric);
+  CHECK(other.best.empty());
+}
+
+TEST_CASE("training state: a state of another run is refused with both") {
+  const TemporaryFolder folder;
+  const Run run;
+  state_at(1).save(folder.path(), run.trainables, *run.optimizer, {});
+  const std::string file = TrainingState::path(folder.path()).string();
+  CHECK_THROWS_WITH_AS(load(folder, "method prompt tokens 3"),
+                       (file + ": it belongs to another run: method prompt tokens 2; this one is: method prompt tokens 3").c_str(), ConfigError);
+}
+
+TEST_CASE("training state: a damaged file is an error, at whatever byte it ends") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(load(folder), FileError);
+  Run run;
+  run.step(1);
+  state_at(1).save(folder.path(), run.trainables, *run.optimizer, {});
+  const std::string whole = read_text(TrainingState::path(folder.path()));
+  for (std::size_t size = 0; size < whole.size(); size += 31) {
+    folder.write("trainer_state.safetensors", std::string_view(whole).substr(0, size));
+    CHECK_THROWS_AS(load(folder), FileError);
+  }
+}
+
+TEST_CASE("training state: says what is missing or has another shape") {
+  const TemporaryFolder folder;
+  const auto path = TrainingState::path(folder.path());
+  const std::string file = path.string();
+  std::map<std::string, std::string> metadata = {{"format", "preamble-trainer-state-1"}, {"step", "1"}, {"epoch", "0"}, {"batch", "0"},
+                                                 {"evaluations_without_gain", "0"}, {"best_step", "0"}, {"fingerprint", kFingerprint}};
+  const auto put = [&](const Tensor& value) {
+    write_safetensors(path, std::vector<std::pair<std::string, Tensor>>{{"value.prompt_embeddings", value}}, metadata);
+  };
+  put(Tensor(Dtype::f32, {3, 3}));
+  CHECK_THROWS_WITH_AS(load(folder), (file + ": 'value.prompt_embeddings' is F32 [3, 3]; wanted F32 [2, 3]").c_str(), FileError);
+  metadata["step"] = "1x";
+  put(Tensor(Dtype::f32, {2, 3}));
+  CHECK_THROWS_WITH_AS(load(folder), (file + ": metadata 'step' is '1x'; wanted a number").c_str(), FileError);
+  metadata.erase("fingerprint");
+  put(Tensor(Dtype::f32, {2, 3}));
+  CHECK_THROWS_WITH_AS(load(folder), (file + ": metadata 'fingerprint' is missing; wanted a state written by preamble train").c_str(), FileError);
+  metadata["format"] = "pt";
+  put(Tensor(Dtype::f32, {2, 3}));
+  CHECK_THROWS_WITH_AS(load(folder), (file + ": format 'pt' was given; wanted preamble-trainer-state-1").c_str(), FileError);
+}

@@ -1,0 +1,76 @@
+#include "tools/explain_command.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "models/made_up_model.h"
+#include "peft/adapter_file.h"
+#include "peft/training_step.h"
+#include "tools/explain_report.h"
+
+namespace preamble {
+namespace {
+
+std::unique_ptr<Method> method_of(const ExplainArguments& args, const std::string& method, EncoderDecoder& model) {
+  if (method == "full") return std::make_unique<NoMethod>();
+  if (args.adapter) return open_adapters({*args.adapter}, model);
+  return std::make_unique<PromptTuning>(
+      std::vector<PromptSlot>{{Tensor(Dtype::f32, {args.virtual_tokens, model.width()}), args.virtual_tokens}});
+}
+
+PlannedStep plan(const ExplainArguments& args, const std::string& method) {
+  Parameters::Options parameters;
+  parameters.weights = args.weights;
+  if (method == "full") parameters.frozen = freeze_none;
+  const auto model = made_up_model(args.model, untouched_source(), parameters);
+  const auto conditioned = method_of(args, method, *model);
+  Seq2SeqCapacity capacity;
+  capacity.sequences = args.batch_size;
+  capacity.source_rows = args.batch_size * args.source;
+  capacity.target_rows = args.batch_size * args.target;
+  TrainingStepOptions options;
+  options.memory = Budget::parse(args.memory_budget);
+  const TrainingStep step(*model, *conditioned, capacity, options);
+  const Program& program = step.program();
+  PlannedStep planned;
+  planned.method = method;
+  planned.memory = memory_need(*model, step, *make_adamw(step.shapes(), {}));
+  planned.forward_flops = program.flops(Phase::forward);
+  planned.backward_flops = program.flops(Phase::backward);
+  planned.recomputed_flops = program.flops(Phase::recompute);
+  planned.parts = cost_by_scope(program, seq2seq::kLoss);
+  planned.passes = program.passes();
+  const auto rows = program.graph().row_spaces();
+  planned.row_spaces.assign(rows.begin(), rows.end());
+  return planned;
+}
+
+}  // namespace
+
+int explain_command(const ExplainArguments& args) {
+  const std::string method = args.adapter ? "prompt" : args.method;
+  const PlannedStep step = plan(args, method);
+  const std::unique_ptr<PlannedStep> full = method == "full" ? nullptr : std::make_unique<PlannedStep>(plan(args, "full"));
+  if (args.json) {
+    nlohmann::json report = {{"model", args.model},
+                             {"batch_size", args.batch_size},
+                             {"source", args.source},
+                             {"target", args.target},
+                             {"weights", name_of(args.weights)},
+                             {"memory_budget", args.memory_budget},
+                             {"program", to_json(step)}};
+    if (full) report["full"] = to_json(*full);
+    fmt::print("{}\n", report.dump(2));
+    return 0;
+  }
+  fmt::print("{}, batch {}, source {}, target {}, weights {}, memory budget {}\n", args.model, args.batch_size, args.source, args.target,
+             name_of(args.weights), args.memory_budget);
+  fmt::print("{}", to_text(step, full.get()));
+  return 0;
+}
+
+}  // namespace preamble
