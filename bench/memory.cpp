@@ -23,7 +23,7 @@ constexpr double kMiB = 1 << 20;
 struct CommandLine {
   MemoryOptions run;
   std::string weights = "f32";
-  std::string budget = "none";
+  std::string budget = "auto";
   bool as_json = false;
   bool keep_blas_environment = false;
   std::string cleaned;  ///< variables that were taken out of the environment
@@ -43,14 +43,16 @@ std::string take_blas_environment() {
 
 void add_options(CLI::App& app, CommandLine& given) {
   MemoryOptions& run = given.run;
-  app.add_option("--model", run.model, "published shape (v1.1), with random weights")->check(CLI::IsMember({"t5-small", "t5-base", "t5-large"}));
-  app.add_option("--method", run.method, "default: both, each in a fresh process, and their ratios")->check(CLI::IsMember({"prompt", "full"}));
+  app.add_option("--model", run.model, "published shape (v1.1), with random weights")
+      ->check(CLI::IsMember({"t5-small", "t5-base", "t5-large"}));
+  app.add_option("--method", run.method, "default: both, each in a fresh process, and their ratios")
+      ->check(CLI::IsMember({"prompt", "full"}));
   app.add_option("--batch", run.batch, "sequences")->check(CLI::Range(1, 1 << 16));
   app.add_option("--source", run.source, "tokens of each source")->check(CLI::Range(1, 1 << 16));
   app.add_option("--target", run.target, "tokens of each target")->check(CLI::Range(1, 1 << 16));
   app.add_option("--prompt", run.prompt, "virtual tokens")->check(CLI::Range(1, 1 << 16));
   app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--memory-budget", given.budget, "none, min, or bytes (512M, 2G)");
+  app.add_option("--memory-budget", given.budget, "auto, none, min, or bytes (512M, 2G)");
   app.add_option("--steps", run.steps, "timed steps, after one that is not")->check(CLI::Range(1, 1 << 16));
   app.add_option("--threads", run.threads, "0: one for each core")->check(CLI::Range(0, 1 << 10));
   app.add_flag("--json", given.as_json, "print one JSON object");
@@ -59,13 +61,15 @@ void add_options(CLI::App& app, CommandLine& given) {
   app.option_defaults()->always_capture_default();
 }
 
-double beyond_weights(const json& result) { return result.at("planned_peak_bytes").get<double>() - result.at("weights_bytes").get<double>(); }
+double beyond_weights(const json& result) {
+  return result.at("planned_peak_bytes").get<double>() - result.at("weights_bytes").get<double>();
+}
 
 double measured_beyond_weights(const json& result) {
   return result.at("measured_peak_bytes").get<double>() - result.at("weights_bytes").get<double>();
 }
 
-double row_time(const json& result) { return result.at("step_ms").get<double>() / result.at("rows_per_step").get<double>(); }
+double row_time(const json& result, const char* step) { return result.at(step).get<double>() / result.at("rows_per_step").get<double>(); }
 
 double ratio(const json& full, const json& prompt, const char* key) { return full.at(key).get<double>() / prompt.at(key).get<double>(); }
 
@@ -74,14 +78,15 @@ json ratios(const json& prompt, const json& full) {
           {"measured_peak", ratio(full, prompt, "measured_peak_bytes")},
           {"planned_beyond_weights", beyond_weights(full) / beyond_weights(prompt)},
           {"measured_beyond_weights", measured_beyond_weights(full) / measured_beyond_weights(prompt)},
-          {"time_per_row", row_time(prompt) / row_time(full)},
+          {"time_per_row", row_time(prompt, "step_ms") / row_time(full, "step_ms")},
+          {"cpu_time_per_row", row_time(prompt, "step_cpu_ms") / row_time(full, "step_cpu_ms")},
           {"step_time", 1 / ratio(full, prompt, "step_ms")}};
 }
 
 void print_header(const CommandLine& given, const json& result) {
   const MemoryOptions& run = given.run;
-  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {}, {} thread(s), AdamW\n", run.model, run.batch, run.source,
-             run.target, run.prompt, given.weights, given.budget, result.at("threads").get<int>());
+  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {}, {} thread(s), AdamW\n", run.model, run.batch,
+             run.source, run.target, run.prompt, given.weights, given.budget, result.at("threads").get<int>());
   fmt::print("BLAS: {}; kernels: {}\n", result.at("blas").get<std::string>(), result.at("instruction_set").get<std::string>());
   if (!given.cleaned.empty()) fmt::print("taken out of the environment, so that OpenBLAS chooses its kernels itself: {}\n", given.cleaned);
   fmt::print("\n");
@@ -105,12 +110,14 @@ void print_table(const std::vector<json>& results) {
                                            {"  lower bound, MiB", "lower_bound_bytes", kMiB, "{:>12.1f}"},
                                            {"step, fastest, ms", "step_ms", 1, "{:>12.1f}"},
                                            {"step, median, ms", "step_ms_median", 1, "{:>12.1f}"},
+                                           {"processor time of a step, ms", "step_cpu_ms", 1, "{:>12.1f}"},
                                            {"computed rows a step", "rows_per_step", 1, "{:>12.0f}"},
                                            {"tokens/s, prompts excluded", "tokens_per_second", 1, "{:>12.1f}"},
                                            {"GFLOP a step", "step_gflop", 1, "{:>12.1f}"},
                                            {"GFLOP/s", "gflops", 1, "{:>12.1f}"},
                                            {"FMA peak of this run, GFLOP/s", "fma_peak_gflops", 1, "{:>12.1f}"},
-                                           {"share of it, %", "fma_peak_share", 0.01, "{:>12.1f}"}};
+                                           {"share of it, %", "fma_peak_share", 0.01, "{:>12.1f}"},
+                                           {"share, by processor time, %", "fma_peak_share_of_cpu_time", 0.01, "{:>12.1f}"}};
   fmt::print("{:<32}", "");
   for (const auto& result : results) fmt::print("{:>12}", result.at("method").get<std::string>());
   fmt::print("\n");
@@ -126,15 +133,17 @@ void print_ratios(const json& r) {
   fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "total peak", r.at("planned_peak").get<double>(), r.at("measured_peak").get<double>());
   fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "peak beyond the model's weights", r.at("planned_beyond_weights").get<double>(),
              r.at("measured_beyond_weights").get<double>());
-  fmt::print("\nprompt / full\n{:<32}{:>24.2f}\n{:<32}{:>24.2f}\n", "time per computed row", r.at("time_per_row").get<double>(), "time of a step",
-             r.at("step_time").get<double>());
+  fmt::print("\nprompt / full\n");
+  fmt::print("{:<32}{:>24.2f}\n", "time per computed row", r.at("time_per_row").get<double>());
+  fmt::print("{:<32}{:>24.2f}\n", "processor time per computed row", r.at("cpu_time_per_row").get<double>());
+  fmt::print("{:<32}{:>24.2f}\n", "time of a step", r.at("step_time").get<double>());
 }
 
 /// True if the plan held and the backbone is what it was; complains otherwise.
 bool accept(const MemoryResult& result) {
   if (!result.plan_holds()) {
-    fmt::print(stderr, "bench/memory: {}: {:.1f} MiB were measured; {:.1f} MiB were planned, and they may differ by {:.1f} MiB\n", result.method,
-               static_cast<double>(result.measured_peak) / kMiB, static_cast<double>(result.planned.total()) / kMiB,
+    fmt::print(stderr, "bench/memory: {}: {:.1f} MiB were measured; {:.1f} MiB were planned, and they may differ by {:.1f} MiB\n",
+               result.method, static_cast<double>(result.measured_peak) / kMiB, static_cast<double>(result.planned.total()) / kMiB,
                static_cast<double>(result.tolerance()) / kMiB);
   }
   if (!result.backbone_unchanged) fmt::print(stderr, "bench/memory: {}: the frozen weights have changed\n", result.method);

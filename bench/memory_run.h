@@ -31,6 +31,7 @@ struct MemoryResult {
   std::int64_t measured_peak = 0;  ///< resident memory above the idle process
   double step_seconds = 0;         ///< of the fastest step
   double median_seconds = 0;
+  double cpu_seconds = 0;   ///< processor time of all threads in the step that took least of it
   std::int64_t rows = 0;    ///< computed rows of a step, prompts included
   std::int64_t tokens = 0;  ///< tokens of a step, prompts excluded
   double step_flops = 0;
@@ -45,6 +46,8 @@ struct MemoryResult {
   [[nodiscard]] bool plan_holds() const noexcept;
   [[nodiscard]] double gflops() const noexcept { return step_flops / step_seconds * 1e-9; }
   [[nodiscard]] double fma_share() const noexcept { return step_flops / step_seconds / fma_peak; }
+  /// The same while the threads were on a core: what is left of it does not depend on who else uses the machine.
+  [[nodiscard]] double fma_share_of_cpu_time() const noexcept { return step_flops / cpu_seconds / (fma_peak / threads); }
 };
 
 /// Builds the model, makes one step that does not count and then `steps` that do.

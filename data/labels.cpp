@@ -36,6 +36,7 @@ std::int32_t LabelMap::class_of(const Table& table, std::int64_t row, std::size_
   const auto found = values_.find(value);
   if (found != values_.end()) return found->second;
   std::vector<std::string_view> known;
+  known.reserve(values_.size());
   for (const auto& entry : values_) known.push_back(entry.first);
   raise<FileError>("{}: label '{}' in '{}'; wanted one of: {}", table.where(row), value, table.columns()[column], fmt::join(known, ", "));
 }

@@ -19,7 +19,7 @@ constexpr std::uint64_t kSubsampleStream = 0x5AB5A3B1E0000000ULL;
 
 std::string format_of(const std::filesystem::path& path, const TableOptions& options) {
   const std::string extension = path.extension().string();
-  const std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
+  std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
   const bool known = format == "jsonl" || format == "json" || format == "tsv" || format == "csv";
   if (options.format.empty()) {
     require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name",

@@ -26,7 +26,8 @@ class TiedSource final : public ParameterSource {
 
 }  // namespace
 
-std::unique_ptr<EncoderDecoder> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source, Parameters::Options options) {
+std::unique_ptr<EncoderDecoder> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source,
+                                              Parameters::Options options) {
   if (!std::filesystem::is_directory(shape)) {
     return std::make_unique<T5>(T5Config::published(shape), Parameters(std::move(source), std::move(options)));
   }

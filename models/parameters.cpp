@@ -103,8 +103,8 @@ Tensor Parameters::tensor(std::string_view name, const Dims& dims, ParameterKind
   const Dtype real = options_.weights == Dtype::f64 ? Dtype::f64 : Dtype::f32;
   const Dtype wanted = frozen && kind == ParameterKind::matrix ? options_.weights : real;
   Tensor tensor = source_->get(name, dims, wanted);
-  require<FileError>(tensor.dims() == dims, "{}: tensor '{}' is {}; wanted {}", source_->where(name), name, to_string(tensor.dims()), to_string(dims));
-  require<FileError>(is_floating(tensor.dtype()), "{}: tensor '{}' is {}; wanted a floating type", source_->where(name), name, name_of(tensor.dtype()));
+  require<FileError>(tensor.dims() == dims, "{} is {}; wanted {}", source_->where(name), to_string(tensor.dims()), to_string(dims));
+  require<FileError>(is_floating(tensor.dtype()), "{} is {}; wanted a floating type", source_->where(name), name_of(tensor.dtype()));
   tensor = tensor.to(wanted);
   if (!frozen && !tensor.writable()) tensor = tensor.clone();
   known_.emplace(name);
@@ -125,7 +125,7 @@ void Parameters::require_all_known() const {
   }
   if (unknown.empty()) return;
   const std::size_t shown = std::min<std::size_t>(unknown.size(), 8);
-  raise<FileError>("{}: {} tensor(s) that this architecture does not have: {}{}", source_->where(unknown[0]), unknown.size(),
+  raise<FileError>("{}: this architecture has no such tensor; {} in all: {}{}", source_->where(unknown[0]), unknown.size(),
                    fmt::join(unknown.begin(), unknown.begin() + static_cast<std::ptrdiff_t>(shown), ", "), shown < unknown.size() ? ", ..." : "");
 }
 

@@ -27,7 +27,7 @@ class ParameterSource {
   /// The tensor of that name. A source that makes tensors up gives it these dimensions and this type; one that reads them
   /// returns them as they are. Throws FileError.
   [[nodiscard]] virtual Tensor get(std::string_view name, const Dims& dims, Dtype dtype) const = 0;
-  /// For messages.
+  /// For messages: `FILE: 'NAME'`, or the folder if there is no such tensor.
   [[nodiscard]] virtual std::string where(std::string_view name) const = 0;
   /// Names that the source holds; empty if it makes tensors up.
   [[nodiscard]] virtual std::vector<std::string> names() const = 0;

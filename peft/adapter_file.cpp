@@ -16,8 +16,9 @@ std::int64_t virtual_tokens(const std::string& where, std::int64_t rows, const P
   if (!config.num_transformer_submodules && config.num_virtual_tokens == rows) submodules = 1;
   require<FileError>(rows % submodules == 0, "{}: {} rows for {} submodules; wanted a multiple", where, rows, submodules);
   const std::int64_t tokens = rows / submodules;
-  require<FileError>(config.num_virtual_tokens.value_or(tokens) == tokens, "{}: {} rows; adapter_config.json wants {} ({} virtual tokens, {} submodules)",
-                     where, rows, config.num_virtual_tokens.value_or(0) * submodules, config.num_virtual_tokens.value_or(0), submodules);
+  require<FileError>(config.num_virtual_tokens.value_or(tokens) == tokens,
+                     "{}: {} rows; adapter_config.json wants {} ({} virtual tokens, {} submodules)", where, rows,
+                     config.num_virtual_tokens.value_or(0) * submodules, config.num_virtual_tokens.value_or(0), submodules);
   return tokens;
 }
 
@@ -25,13 +26,14 @@ std::int64_t virtual_tokens(const std::string& where, std::int64_t rows, const P
 void check_prefix_width(const std::string& where, std::int64_t width, const PeftConfig& config) {
   if (!config.token_dim || !config.num_layers) return;
   const std::int64_t wanted = *config.num_layers * 2 * *config.token_dim;
-  require<FileError>(width == wanted, "{}: rows {} wide; adapter_config.json wants {} ({} layers, 2, token_dim {})", where, width, wanted, *config.num_layers,
+  require<FileError>(width == wanted, "{}: rows {} wide; wanted {} ({} layers, 2, token_dim {})", where, width, wanted, *config.num_layers,
                      *config.token_dim);
 }
 
 void warn_of_leftovers(const TensorArchive& archive, const Warn& warn) {
   std::vector<std::string> others;
-  std::ranges::copy_if(archive.names(), std::back_inserter(others), [](const std::string& name) { return name != PromptTuning::kEmbeddings; });
+  std::ranges::copy_if(archive.names(), std::back_inserter(others),
+                       [](const std::string& name) { return name != PromptTuning::kEmbeddings; });
   if (others.empty()) return;
   warn(fmt::format("{}: {} other tensor(s) that nothing reads, the first is '{}'", archive.folder().string(), others.size(), others[0]));
 }
@@ -40,7 +42,8 @@ void warn_of_leftovers(const TensorArchive& archive, const Warn& warn) {
 
 PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig& config, const Warn& warn) {
   const TensorArchive archive(folder, kAdapterFiles);
-  require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing; wanted a prompt", folder.string(), PromptTuning::kEmbeddings);
+  require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing; wanted a prompt", folder.string(),
+                     PromptTuning::kEmbeddings);
   const Tensor stored = archive.get(PromptTuning::kEmbeddings);
   const std::string where = archive.where(PromptTuning::kEmbeddings);
   require<FileError>(is_floating(stored.dtype()) && stored.dims().size() == 2 && stored.dim(0) > 0 && stored.dim(1) > 0,
@@ -59,11 +62,12 @@ PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig
 }
 
 PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width, const Warn& warn) {
-  require<UnsupportedError>(config.peft_type != PeftType::prefix_tuning, "{}: PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING", folder.string());
+  require<UnsupportedError>(config.peft_type != PeftType::prefix_tuning, "{}: PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING",
+                            folder.string());
   PromptSlot prompt = read_embeddings(folder, config, warn);
   const std::int64_t given = prompt.embeddings.dim(1);
-  require<FileError>(config.token_dim.value_or(given) == given, "{}: rows {} wide; adapter_config.json says token_dim {}", folder.string(), given,
-                     config.token_dim.value_or(0));
+  require<FileError>(config.token_dim.value_or(given) == given, "{}: rows {} wide; adapter_config.json says token_dim {}", folder.string(),
+                     given, config.token_dim.value_or(0));
   require<FileError>(given == width, "{}: a prompt {} wide; the model's embeddings are {} wide{}", folder.string(), given, width,
                      config.base_model_name_or_path ? fmt::format(" (the prompt belongs to '{}')", *config.base_model_name_or_path) : "");
   return prompt;

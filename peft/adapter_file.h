@@ -17,7 +17,8 @@
 namespace preamble {
 
 /// Opens one adapter folder per slot. All must be of one kind and fit the model. Throws FileError, UnsupportedError.
-[[nodiscard]] std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model, const Warn& warn = {});
+[[nodiscard]] std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model,
+                                                    const Warn& warn = {});
 
 /// The tensor `prompt_embeddings` of an adapter of any type: an owned F32 copy with all rows that are stored, and how many of
 /// them are virtual tokens. It may be F32, F16, BF16 or F64, in adapter_model.safetensors or adapter_model.bin.
@@ -28,7 +29,8 @@ namespace preamble {
 
 /// The prompt of a PROMPT_TUNING (or a folded P_TUNING) folder. `width`: of the model's embedding. Throws as
 /// `read_embeddings`, and UnsupportedError for a prefix, FileError for another width.
-[[nodiscard]] PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width, const Warn& warn = {});
+[[nodiscard]] PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width,
+                                     const Warn& warn = {});
 
 /// The config with those fields filled in that are absent and that PEFT derives from the model: token_dim, num_layers,
 /// num_attention_heads, num_transformer_submodules, encoder_hidden_size. Where PEFT takes the width of the embeddings for a

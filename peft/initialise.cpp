@@ -27,7 +27,12 @@ constexpr std::array<std::pair<std::string_view, PromptInitKind>, 11> kNames = {
 class Initialiser {
  public:
   Initialiser(const PromptInit& init, const Tensor& embedding, const Tokenize& tokenize)
-      : init_(init), embedding_(embedding), tokenize_(tokenize), random_(init.seed, kStream), width_(embedding.dim(1)), prompt_(Dtype::f32, {init.tokens, width_}) {}
+      : init_(init),
+        embedding_(embedding),
+        tokenize_(tokenize),
+        random_(init.seed, kStream),
+        width_(embedding.dim(1)),
+        prompt_(Dtype::f32, {init.tokens, width_}) {}
 
   Tensor run() {
     switch (init_.kind) {
@@ -52,7 +57,8 @@ class Initialiser {
   }
 
   void set_embedding(std::int64_t i, std::int64_t id) {
-    require<ConfigError>(id >= 0 && id < embedding_.dim(0), "prompt initialiser: token id {} was given; the vocabulary has {}", id, embedding_.dim(0));
+    require<ConfigError>(id >= 0 && id < embedding_.dim(0), "prompt initialiser: token id {} was given; the vocabulary has {}", id,
+                         embedding_.dim(0));
     const Tensor values = embedding_.rows(id, 1).to(Dtype::f32);
     std::ranges::copy(values.values<float>(), row(i).begin());
   }
@@ -63,7 +69,9 @@ class Initialiser {
     }
   }
 
-  static std::uint32_t narrow(std::int64_t rows) { return static_cast<std::uint32_t>(std::min<std::int64_t>(rows, std::numeric_limits<std::int32_t>::max())); }
+  static std::uint32_t narrow(std::int64_t rows) {
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(rows, std::numeric_limits<std::int32_t>::max()));
+  }
 
   /// With replacement.
   void draw(std::int64_t from, std::uint32_t population) {
@@ -71,7 +79,8 @@ class Initialiser {
   }
 
   void sample(std::int64_t from) {
-    require<ConfigError>(init_.population > 0, "prompt initialiser: a population of {} was given; wanted one row at least", init_.population);
+    require<ConfigError>(init_.population > 0, "prompt initialiser: a population of {} was given; wanted one row at least",
+                         init_.population);
     const std::uint32_t population = narrow(std::min(init_.population, embedding_.dim(0)));
     const std::int64_t count = init_.tokens - from;
     if (count > population) {
@@ -110,7 +119,8 @@ class Initialiser {
   }
 
   void rows(const Tensor& source) {
-    require<ShapeError>(source.defined() && source.dims().size() == 2 && source.dim(1) == width_, "prompt initialiser: rows {} were given; wanted {} wide ones",
+    require<ShapeError>(source.defined() && source.dims().size() == 2 && source.dim(1) == width_,
+                        "prompt initialiser: rows {} were given; wanted {} wide ones",
                         source.defined() ? to_string(source.dims()) : "absent", width_);
     const std::int64_t count = std::min(init_.tokens, source.dim(0));
     const Tensor values = source.to(Dtype::f32);
@@ -133,14 +143,17 @@ class Initialiser {
 
 PromptInitKind prompt_init_of(std::string_view name) {
   const auto found = std::ranges::find(kNames, name, &std::pair<std::string_view, PromptInitKind>::first);
-  require<ConfigError>(found != kNames.end(), "prompt initialiser: '{}' was given; wanted random, random_symmetric, normal, sample_vocab, class_labels, "
-                       "text, adapter, file, RANDOM, SAMPLE_VOCAB or TEXT", name);
+  require<ConfigError>(found != kNames.end(),
+                       "prompt initialiser: '{}' was given; wanted random, random_symmetric, normal, sample_vocab, class_labels, "
+                       "text, adapter, file, RANDOM, SAMPLE_VOCAB or TEXT",
+                       name);
   return found->second;
 }
 
 Tensor initial_prompt(const PromptInit& init, const Tensor& embedding, const Tokenize& tokenize) {
   require<ConfigError>(init.tokens > 0, "prompt initialiser: {} virtual tokens were given; wanted one at least", init.tokens);
-  require<ShapeError>(embedding.dims().size() == 2 && embedding.count() > 0, "prompt initialiser: an embedding {} was given; wanted [V, D]", to_string(embedding.dims()));
+  require<ShapeError>(embedding.dims().size() == 2 && embedding.count() > 0, "prompt initialiser: an embedding {} was given; wanted [V, D]",
+                      to_string(embedding.dims()));
   return Initialiser(init, embedding, tokenize).run();
 }
 

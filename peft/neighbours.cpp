@@ -29,8 +29,8 @@ double norm_of(std::span<const float> row) {
 bool has_direction(double norm) { return norm > 0 && std::isfinite(norm); }
 
 void require_matrix(const Tensor& matrix) {
-  require<ShapeError>(matrix.defined() && matrix.dims().size() == 2 && is_floating(matrix.dtype()), "neighbours: {} {} was given; wanted a floating matrix",
-                      name_of(matrix.dtype()), to_string(matrix.dims()));
+  require<ShapeError>(matrix.defined() && matrix.dims().size() == 2 && is_floating(matrix.dtype()),
+                      "neighbours: {} {} was given; wanted a floating matrix", name_of(matrix.dtype()), to_string(matrix.dims()));
 }
 
 /// Scales rows of `target` to length 1 and says which have a direction; the others become 0.
@@ -97,7 +97,8 @@ std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& prompt, const T
   require_matrix(prompt);
   require_matrix(embedding);
   require<ShapeError>(prompt.dim(1) == embedding.dim(1) && prompt.count() > 0 && embedding.count() > 0,
-                      "neighbours: a prompt {} and an embedding {} were given; wanted one width", to_string(prompt.dims()), to_string(embedding.dims()));
+                      "neighbours: a prompt {} and an embedding {} were given; wanted one width", to_string(prompt.dims()),
+                      to_string(embedding.dims()));
   require<ConfigError>(count > 0, "neighbours: {} were asked for; wanted one at least", count);
   const std::int64_t vocabulary = embedding.dim(0);
   const std::int64_t tokens = prompt.dim(0);

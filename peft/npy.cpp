@@ -51,7 +51,8 @@ Tensor read_npy(const std::filesystem::path& path) {
   const auto bytes = file->bytes();
   constexpr std::string_view kMagic = "\x93NUMPY";
   const std::string where = path.string();
-  require<FileError>(bytes.size() >= 12 && std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0, "{}: no .npy file; wanted a matrix of floats", where);
+  require<FileError>(bytes.size() >= 12 && std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0,
+                     "{}: no .npy file; wanted a matrix of floats", where);
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(bytes[i]); };
   const std::size_t version = byte(6);
   require<FileError>(version >= 1 && version <= 3, "{}: .npy version {}; wanted 1, 2 or 3", where, version);
@@ -67,8 +68,9 @@ Tensor read_npy(const std::filesystem::path& path) {
   const auto data = static_cast<std::int64_t>(bytes.size() - start - length);
   const auto size = static_cast<std::int64_t>(size_of(*dtype));
   // divisions, because a product of what the header says may overflow
-  require<FileError>(dims.size() == 2 && dims[0] > 0 && dims[1] > 0 && data % size == 0 && data / size % dims[0] == 0 && data / size / dims[0] == dims[1],
-                     "{}: shape {} and {} bytes of numbers; wanted a matrix that fills the file", where, to_string(dims), data);
+  require<FileError>(
+      dims.size() == 2 && dims[0] > 0 && dims[1] > 0 && data % size == 0 && data / size % dims[0] == 0 && data / size / dims[0] == dims[1],
+      "{}: shape {} and {} bytes of numbers; wanted a matrix that fills the file", where, to_string(dims), data);
   Tensor tensor(*dtype, dims);
   std::memcpy(tensor.data(), bytes.data() + start + length, tensor.bytes());
   return tensor.to(Dtype::f32);

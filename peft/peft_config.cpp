@@ -17,18 +17,20 @@ namespace {
 constexpr std::array<std::pair<PeftType, std::string_view>, 3> kTypes = {
     {{PeftType::prompt_tuning, "PROMPT_TUNING"}, {PeftType::prefix_tuning, "PREFIX_TUNING"}, {PeftType::p_tuning, "P_TUNING"}}};
 
-constexpr std::array<std::string_view, 6> kTasks = {"SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"};
+constexpr std::array<std::string_view, 6> kTasks = {"SEQ_CLS",   "SEQ_2_SEQ_LM", "CAUSAL_LM",
+                                                    "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"};
 
 constexpr std::array<std::string_view, 3> kInits = {"RANDOM", "TEXT", "SAMPLE_VOCAB"};
 
 /// Fields that PEFT knows and that do not change what a stored prompt computes.
-constexpr std::array<std::string_view, 7> kIrrelevant = {"auto_mapping", "inference_mode", "init_weights", "peft_version",
+constexpr std::array<std::string_view, 7> kIrrelevant = {"auto_mapping", "inference_mode", "init_weights",    "peft_version",
                                                          "revision",     "runtime_config", "tokenizer_kwargs"};
 
 PeftType type_of(const JsonFile& json) {
   const auto name = json.get<std::string>("peft_type");
   const auto found = std::ranges::find(kTypes, name, &std::pair<PeftType, std::string_view>::second);
-  require<UnsupportedError>(found != kTypes.end(), "{}: peft_type is '{}'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING", json.where(), name);
+  require<UnsupportedError>(found != kTypes.end(), "{}: peft_type is '{}'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING", json.where(),
+                            name);
   return found->first;
 }
 
@@ -51,11 +53,13 @@ class Fields {
   void size(std::string_view key, std::optional<std::int64_t>& value) {
     constexpr std::int64_t kLargest = 1 << 24;
     (*this)(key, value);
-    require<FileError>(!value || (*value > 0 && *value <= kLargest), "{}: field '{}' is {}; wanted a number from 1 to {}", json_.where(), key,
-                       value.value_or(0), kLargest);
+    require<FileError>(!value || (*value > 0 && *value <= kLargest), "{}: field '{}' is {}; wanted a number from 1 to {}", json_.where(),
+                       key, value.value_or(0), kLargest);
   }
 
-  [[nodiscard]] bool known(std::string_view key) const { return known_.contains(key) || std::ranges::find(kIrrelevant, key) != kIrrelevant.end(); }
+  [[nodiscard]] bool known(std::string_view key) const {
+    return known_.contains(key) || std::ranges::find(kIrrelevant, key) != kIrrelevant.end();
+  }
 
  private:
   const JsonFile& json_;
@@ -63,8 +67,8 @@ class Fields {
 };
 
 void read_text_init(const JsonFile& json, const PeftConfig& c, const Warn& warn) {
-  require<FileError>(std::ranges::find(kInits, c.prompt_tuning_init) != kInits.end(), "{}: prompt_tuning_init is '{}'; wanted one of {}", json.where(),
-                     c.prompt_tuning_init, fmt::join(kInits, ", "));
+  require<FileError>(std::ranges::find(kInits, c.prompt_tuning_init) != kInits.end(), "{}: prompt_tuning_init is '{}'; wanted one of {}",
+                     json.where(), c.prompt_tuning_init, fmt::join(kInits, ", "));
   const bool complete = c.prompt_tuning_init_text && !c.tokenizer_name_or_path.value_or("").empty();
   if (warn && c.prompt_tuning_init == "TEXT" && !complete) {
     warn(fmt::format("{}: prompt_tuning_init is TEXT without the text or the tokenizer; PEFT refuses the file", json.where()));

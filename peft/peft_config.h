@@ -51,10 +51,10 @@ struct PeftConfig {
   /// FileError for fields of a wrong type, a task or adapter type that does not exist, and UnsupportedError for types that
   /// are no prompts (LORA, ...).
   [[nodiscard]] static PeftConfig read(const std::filesystem::path& folder, const Warn& warn = {});
-  /// Writes it as PEFT does: sorted keys, two spaces, ASCII, no newline at the end. There are only keys that every PEFT since
-  /// 0.3 knows (before 0.14 others are an error), except `extra` and `modules_to_save` where they hold something. TEXT is
-  /// written only with the text and the tokenizer that PEFT wants beside it; any other initialisation as RANDOM, because a
-  /// stored prompt needs none and old versions know no third.
+  /// Writes it as PEFT does: sorted keys, two spaces, ASCII, no newline at the end. There are only keys that PEFT has long
+  /// known (before 0.14 others are an error), except `extra` and `modules_to_save` where they hold something. TEXT is written
+  /// only with the text and the tokenizer that PEFT wants beside it; any other initialisation as RANDOM, because a stored
+  /// prompt needs none and old versions know no third.
   void write(const std::filesystem::path& folder) const;
 };
 

@@ -17,8 +17,16 @@
 namespace preamble {
 namespace {
 
-constexpr std::array kCopied = {"generation_config.json", "tokenizer.json",   "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-                                "spiece.model",           "spm.model",        "vocab.json",            "merges.txt",              "vocab.txt"};
+constexpr std::array kCopied = {"generation_config.json",
+                                "tokenizer.json",
+                                "tokenizer_config.json",
+                                "special_tokens_map.json",
+                                "added_tokens.json",
+                                "spiece.model",
+                                "spm.model",
+                                "vocab.json",
+                                "merges.txt",
+                                "vocab.txt"};
 
 /// As transformers names it: `float32`, `bfloat16`.
 std::string_view config_dtype(const Parameters& parameters) {
@@ -39,7 +47,8 @@ std::string config_text(const std::filesystem::path& path, std::string_view dtyp
 
 void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters) {
   std::error_code error;
-  require<FileError>(!std::filesystem::equivalent(source, target, error), "{}: it holds the model that was trained; wanted another folder", target.string());
+  require<FileError>(!std::filesystem::equivalent(source, target, error), "{}: it holds the model that was trained; wanted another folder",
+                     target.string());
   std::filesystem::create_directories(target, error);
   require<FileError>(!error, "{}: cannot create the folder: {}", target.string(), error.message());
   const std::string config = config_text(source / "config.json", config_dtype(parameters));

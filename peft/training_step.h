@@ -17,7 +17,7 @@
 namespace preamble {
 
 struct TrainingStepOptions {
-  Budget memory = Budget::none();
+  Budget memory = Budget::automatic();
   /// The loss is the mean over the label tokens of the whole batch; false: their sum (t5x).
   bool mean = true;
   double z_loss = 0;

@@ -16,20 +16,26 @@ struct ExplainOptions {
 }  // namespace
 
 void add_explain(CLI::App& app) {
-  auto* command = app.add_subcommand("explain", "bytes and FLOPs of a training step, by layer, beside full fine-tuning; nothing is run or loaded");
+  auto* command =
+      app.add_subcommand("explain", "bytes and FLOPs of a training step, by layer, beside full fine-tuning; nothing is run or loaded");
   const auto options = std::make_shared<ExplainOptions>();
   ExplainArguments& args = options->arguments;
   const auto shown = [](CLI::Option* option) { return option->capture_default_str(); };
-  command->add_option("--model", args.model, "Hugging Face folder, of which only config.json is read, or t5-small, t5-base, t5-large (v1.1)")->required();
+  command
+      ->add_option("--model", args.model, "Hugging Face folder, of which only config.json is read, or t5-small, t5-base, t5-large (v1.1)")
+      ->required();
   auto* adapter = command->add_option("--adapter", args.adapter, "adapter folder that would be trained on")->check(CLI::ExistingDirectory);
-  shown(command->add_option("--method", args.method, "prompt: only a prompt learns; full: everything does")->check(CLI::IsMember({"prompt", "full"})))
+  shown(command->add_option("--method", args.method, "prompt: only a prompt learns; full: everything does")
+            ->check(CLI::IsMember({"prompt", "full"})))
       ->excludes(adapter);
-  shown(command->add_option("--num-virtual-tokens", args.virtual_tokens, "rows of the prompt")->check(CLI::Range(1, 1 << 16)))->excludes(adapter);
+  shown(command->add_option("--num-virtual-tokens", args.virtual_tokens, "rows of the prompt")->check(CLI::Range(1, 1 << 16)))
+      ->excludes(adapter);
   shown(command->add_option("--batch-size", args.batch_size, "sequences of an update")->check(CLI::Range(1, 1 << 16)));
   shown(command->add_option("--source", args.source, "tokens of each source")->check(CLI::Range(1, 1 << 16)));
   shown(command->add_option("--target", args.target, "tokens of each target, all with a label")->check(CLI::Range(1, 1 << 16)));
-  shown(command->add_option("--weights", options->weights, "how frozen matrices are held: f32 or bf16")->check(CLI::IsMember({"f32", "bf16"})));
-  shown(command->add_option("--memory-budget", args.memory_budget, "of activations: none, min, or bytes such as 512M, 2G"));
+  shown(command->add_option("--weights", options->weights, "how frozen matrices are held: f32 or bf16")
+            ->check(CLI::IsMember({"f32", "bf16"})));
+  shown(command->add_option("--memory-budget", args.memory_budget, "of activations: auto, none, min, or bytes such as 512M, 2G"));
   command->add_flag("--json", args.json, "print one JSON object");
   add_common(*command, options->common);
   command->callback([options] {

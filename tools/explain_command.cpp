@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "engine/core/error.h"
 #include "models/made_up_model.h"
 #include "peft/adapter_file.h"
 #include "peft/training_step.h"
@@ -22,7 +24,7 @@ std::unique_ptr<Method> method_of(const ExplainArguments& args, const std::strin
       std::vector<PromptSlot>{{Tensor(Dtype::f32, {args.virtual_tokens, model.width()}), args.virtual_tokens}});
 }
 
-PlannedStep plan(const ExplainArguments& args, const std::string& method) {
+PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget budget) {
   Parameters::Options parameters;
   parameters.weights = args.weights;
   if (method == "full") parameters.frozen = freeze_none;
@@ -33,7 +35,7 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method) {
   capacity.source_rows = args.batch_size * args.source;
   capacity.target_rows = args.batch_size * args.target;
   TrainingStepOptions options;
-  options.memory = Budget::parse(args.memory_budget);
+  options.memory = budget;
   const TrainingStep step(*model, *conditioned, capacity, options);
   const Program& program = step.program();
   PlannedStep planned;
@@ -49,27 +51,46 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method) {
   return planned;
 }
 
+struct Baseline {
+  PlannedStep step;
+  std::string memory_budget;
+};
+
+/// Full fine-tuning under the same budget, or under the smallest one where that is too small for it.
+Baseline plan_full(const ExplainArguments& args, Budget budget) {
+  try {
+    return {plan(args, "full", budget), args.memory_budget};
+  } catch (const ConfigError&) {
+    if (budget.kind != Budget::Kind::bytes) throw;
+    return {plan(args, "full", Budget::smallest()), "min"};
+  }
+}
+
 }  // namespace
 
 int explain_command(const ExplainArguments& args) {
   const std::string method = args.adapter ? "prompt" : args.method;
-  const PlannedStep step = plan(args, method);
-  const std::unique_ptr<PlannedStep> full = method == "full" ? nullptr : std::make_unique<PlannedStep>(plan(args, "full"));
+  const Budget budget = Budget::parse(args.memory_budget);
+  const PlannedStep step = plan(args, method, budget);
+  std::optional<Baseline> full;
+  if (method != "full") full = plan_full(args, budget);
   if (args.json) {
-    nlohmann::json report = {{"model", args.model},
-                             {"batch_size", args.batch_size},
-                             {"source", args.source},
-                             {"target", args.target},
-                             {"weights", name_of(args.weights)},
-                             {"memory_budget", args.memory_budget},
+    nlohmann::json report = {{"model", args.model},     {"batch_size", args.batch_size},    {"source", args.source},
+                             {"target", args.target},   {"weights", name_of(args.weights)}, {"memory_budget", args.memory_budget},
                              {"program", to_json(step)}};
-    if (full) report["full"] = to_json(*full);
+    if (full) {
+      report["full"] = to_json(full->step);
+      report["full_memory_budget"] = full->memory_budget;
+    }
     fmt::print("{}\n", report.dump(2));
     return 0;
   }
   fmt::print("{}, batch {}, source {}, target {}, weights {}, memory budget {}\n", args.model, args.batch_size, args.source, args.target,
              name_of(args.weights), args.memory_budget);
-  fmt::print("{}", to_text(step, full.get()));
+  if (full && full->memory_budget != args.memory_budget) {
+    fmt::print("Full fine-tuning does not fit this budget; it is shown with the budget {}.\n", full->memory_budget);
+  }
+  fmt::print("{}", to_text(step, full ? &full->step : nullptr));
   return 0;
 }
 

@@ -22,7 +22,7 @@ struct ExplainArguments {
   std::int64_t source = 256;  ///< tokens of each source
   std::int64_t target = 16;   ///< tokens of each target, all with a label
   Dtype weights = Dtype::f32;
-  std::string memory_budget = "none";
+  std::string memory_budget = "auto";
   bool json = false;
 };
 

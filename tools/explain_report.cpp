@@ -70,7 +70,9 @@ std::vector<Layer> layers_of(const std::vector<ReportLine>& lines) {
 }
 
 std::string rows_of(const ScopeCost& cost) {
-  const auto joined = [](const std::vector<std::string>& names) { return names.empty() ? std::string("-") : fmt::format("{}", fmt::join(names, "+")); };
+  const auto joined = [](const std::vector<std::string>& names) {
+    return names.empty() ? std::string("-") : fmt::format("{}", fmt::join(names, "+"));
+  };
   return fmt::format("{} / {}", joined(cost.forward_rows), joined(cost.backward_rows));
 }
 
@@ -86,12 +88,15 @@ void put_parts(std::string& text, const PlannedStep& step, const PlannedStep* fu
     rows_width = std::max(rows_width, rows_of(line.step).size());
   }
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "Costs of each layer: GFLOP forward, backward and recomputed; MiB kept for the backward pass and of gradients of trained tensors.\n\n");
+  fmt::format_to(out,
+                 "Costs of each layer: GFLOP forward, backward and recomputed; MiB kept for the backward pass and of gradients of trained "
+                 "tensors.\n\n");
   fmt::format_to(out, "{:<{}}  {:<{}}{:>47}", "", part_width, "", rows_width, step.method + ": ");
   fmt::format_to(out, "{}\n", full != nullptr ? fmt::format("{:>47}", "full fine-tuning: ") : "");
   constexpr auto kColumns = "{:>9}{:>10}{:>11}{:>8}{:>9}";
   const std::string header = fmt::format(kColumns, "forward", "backward", "recomputed", "kept", "gradient");
-  fmt::format_to(out, "{:<{}}  {:<{}}{}{}\n", "part", part_width, "rows, forward / backward", rows_width, header, full != nullptr ? header : "");
+  fmt::format_to(out, "{:<{}}  {:<{}}{}{}\n", "part", part_width, "rows, forward / backward", rows_width, header,
+                 full != nullptr ? header : "");
   const auto columns = [&](const ScopeCost& c) {
     fmt::format_to(out, kColumns, number(c.forward_flops, kGiga), number(c.backward_flops, kGiga), number(c.recomputed_flops, kGiga),
                    number(static_cast<double>(c.kept_bytes), kMiB), number(static_cast<double>(c.gradient_bytes), kMiB));
@@ -115,26 +120,40 @@ void put_totals(std::string& text, const PlannedStep& step, const PlannedStep* f
     }
     text += '\n';
   };
-  fmt::format_to(out, "\n{:<44}{:>12}{}\n", "In total", step.method, full != nullptr ? fmt::format("{:>12}{:>12}", "full", "full/" + step.method) : "");
-  line("frozen weights, MiB", [](const PlannedStep& s) { return s.memory.frozen; }, kMiB);
-  line("trained tensors, MiB", [](const PlannedStep& s) { return s.memory.trained; }, kMiB);
-  line("optimizer state (AdamW), MiB", [](const PlannedStep& s) { return s.memory.optimizer; }, kMiB);
-  line("arena: activations, gradients, inputs, MiB", [](const PlannedStep& s) { return s.memory.arena; }, kMiB);
-  line("  gradients in it, MiB", [](const PlannedStep& s) { return s.memory.gradients; }, kMiB);
-  line("  its lower bound, MiB", [](const PlannedStep& s) { return s.memory.lower_bound; }, kMiB);
-  line("total peak, MiB", [](const PlannedStep& s) { return s.memory.total(); }, kMiB);
-  line("beyond the model's weights, MiB", [](const PlannedStep& s) { return s.memory.beyond_weights(); }, kMiB);
-  line("forward, GFLOP", [](const PlannedStep& s) { return s.forward_flops; }, kGiga);
-  line("backward, GFLOP", [](const PlannedStep& s) { return s.backward_flops; }, kGiga);
-  line("recomputed, GFLOP", [](const PlannedStep& s) { return s.recomputed_flops; }, kGiga);
-  line("a step, GFLOP", [](const PlannedStep& s) { return s.flops(); }, kGiga);
+  fmt::format_to(out, "\n{:<44}{:>12}{}\n", "In total", step.method,
+                 full != nullptr ? fmt::format("{:>12}{:>12}", "full", "full/" + step.method) : "");
+  line(
+      "frozen weights, MiB", [](const PlannedStep& s) { return s.memory.frozen; }, kMiB);
+  line(
+      "trained tensors, MiB", [](const PlannedStep& s) { return s.memory.trained; }, kMiB);
+  line(
+      "optimizer state (AdamW), MiB", [](const PlannedStep& s) { return s.memory.optimizer; }, kMiB);
+  line(
+      "arena: activations, gradients, inputs, MiB", [](const PlannedStep& s) { return s.memory.arena; }, kMiB);
+  line(
+      "  gradients in it, MiB", [](const PlannedStep& s) { return s.memory.gradients; }, kMiB);
+  line(
+      "  its lower bound, MiB", [](const PlannedStep& s) { return s.memory.lower_bound; }, kMiB);
+  line(
+      "total peak, MiB", [](const PlannedStep& s) { return s.memory.total(); }, kMiB);
+  line(
+      "beyond the model's weights, MiB", [](const PlannedStep& s) { return s.memory.beyond_weights(); }, kMiB);
+  line(
+      "forward, GFLOP", [](const PlannedStep& s) { return s.forward_flops; }, kGiga);
+  line(
+      "backward, GFLOP", [](const PlannedStep& s) { return s.backward_flops; }, kGiga);
+  line(
+      "recomputed, GFLOP", [](const PlannedStep& s) { return s.recomputed_flops; }, kGiga);
+  line(
+      "a step, GFLOP", [](const PlannedStep& s) { return s.flops(); }, kGiga);
 }
 
 void put_passes(std::string& text, const PlannedStep& step) {
   auto out = std::back_inserter(text);
   fmt::format_to(out, "\n{:<24}{:>8}{:>12}{:>20}\n", step.method + ", after", "nodes", "GFLOP", "most live, MiB");
   for (const auto& pass : step.passes) {
-    fmt::format_to(out, "{:<24}{:>8}{:>12.2f}{:>20.2f}\n", pass.pass, pass.nodes, pass.flops / kGiga, static_cast<double>(pass.live_bytes) / kMiB);
+    fmt::format_to(out, "{:<24}{:>8}{:>12.2f}{:>20.2f}\n", pass.pass, pass.nodes, pass.flops / kGiga,
+                   static_cast<double>(pass.live_bytes) / kMiB);
   }
 }
 
@@ -198,7 +217,11 @@ nlohmann::json to_json(const PlannedStep& step) {
             {"gradient_bytes", m.gradients},
             {"lower_bound_bytes", m.lower_bound},
             {"total_peak_bytes", m.total()}}},
-          {"flops", {{"forward", step.forward_flops}, {"backward", step.backward_flops}, {"recomputed", step.recomputed_flops}, {"total", step.flops()}}},
+          {"flops",
+           {{"forward", step.forward_flops},
+            {"backward", step.backward_flops},
+            {"recomputed", step.recomputed_flops},
+            {"total", step.flops()}}},
           {"row_spaces", std::move(rows)},
           {"parts", std::move(parts)},
           {"passes", std::move(passes)}};

@@ -14,8 +14,11 @@ void add_inspect(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   InspectArguments& args = options->arguments;
   command->add_option("--adapter", args.adapter, "adapter folder")->required()->check(CLI::ExistingDirectory);
-  command->add_option("--model", args.model, "Hugging Face folder of the model: adds the share of its parameters, and neighbours")->check(CLI::ExistingDirectory);
-  command->add_option("--neighbours", args.neighbours, "nearest words of each row, by cosine; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--model", args.model, "Hugging Face folder of the model: adds the share of its parameters, and neighbours")
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--neighbours", args.neighbours, "nearest words of each row, by cosine; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_flag("--json", args.json, "one JSON object on standard output");
   add_common(*command, options->common);
   command->callback([options] { inspect_command(options->arguments); });

@@ -14,7 +14,7 @@ struct RunOptions {
   RunArguments arguments;
   CommonOptions common;
   GenerationOptions generation;
-  std::string budget = "none";
+  std::string budget = "auto";
   std::string weights = "f32";
 };
 
@@ -33,7 +33,7 @@ void add_run(CLI::App& app) {
   command->add_flag("--generate", args.generate, "write generated sequences");
   command->add_option("--steps", args.steps, "train so many steps on the batch")->check(CLI::NonNegativeNumber);
   command->add_option("--gradient-accumulation-steps", args.accumulation, "cut the batch into so many parts")->check(CLI::PositiveNumber);
-  command->add_option("--memory-budget", options->budget, "min, none, or bytes (512M, 2G)");
+  command->add_option("--memory-budget", options->budget, "auto, none, min, or bytes (512M, 2G)");
   command->add_option("--weights", options->weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
   command->add_option("--in", args.in, "input tensors")->required()->check(CLI::ExistingFile);
   command->add_option("--out", args.out, "where results go")->required();

@@ -60,7 +60,7 @@ void add_train(CLI::App& app) {
   command->add_option("--train-file", args.train_file, "JSONL, JSON, TSV or CSV")->required()->check(CLI::ExistingFile);
   command->add_option("--validation-file", args.validation_file, "chooses the checkpoint")->check(CLI::ExistingFile);
   command->add_option("--output-dir", args.output_dir, "where the adapter (or the model) goes")->required();
-  command->add_option("--memory-budget", args.memory_budget, "of activations: none, min, or bytes such as 512M, 2G")->capture_default_str();
+  command->add_option("--memory-budget", args.memory_budget, "of activations: auto, none, min, or bytes such as 512M, 2G")->capture_default_str();
   command->add_option("--weights", args.weights, "how frozen matrices are held: f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   command->add_option("--json", args.json, "JSONL log, - for standard output");
   command->add_option("--dump-batches", args.dump_batches, "write the token ids of every batch as JSONL");

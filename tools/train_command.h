@@ -40,7 +40,7 @@ struct TrainArguments {
   std::int64_t train_samples = 0;
   std::uint64_t seed = 42;
   bool resume = false;
-  std::string memory_budget = "none";
+  std::string memory_budget = "auto";
   std::string weights = "f32";
 
   std::optional<std::filesystem::path> json;

@@ -89,6 +89,7 @@ SquadScores squad_scores(const std::vector<SquadQuestion>& questions, const std:
     sum.questions += missing && rules == SquadRules::v2 ? 0 : 1;
     if (missing) continue;
     std::vector<std::string> gold;
+    gold.reserve(question.answers.size());
     for (const SquadAnswer& answer : question.answers) gold.push_back(answer.text);
     const SquadScores best = best_over_answers(found->second, gold, rules);
     sum.exact += best.exact;

@@ -41,11 +41,19 @@ Keys saved_values(const Graph& graph) {
   return saved;
 }
 
-/// Copies the graph; backward nodes read `kept` values directly and all other forward values through copies of their
-/// producers, made where they are first needed.
+/// What a candidate keeps, and how it recomputes the rest.
+struct Choice {
+  Keys kept;
+  /// Recomputed values that live until their last reader. Empty: all of them do; else the others are made anew for each
+  /// backward node that reads them, from these and the kept ones.
+  Keys lasting;
+};
+
+/// Copies the graph; backward nodes read kept values directly and all other forward values through copies of their
+/// producers, made where they are needed.
 class Recomputer {
  public:
-  Recomputer(const Graph& graph, const Keys& kept) : graph_(graph), kept_(kept), rewriter_(graph) {}
+  Recomputer(const Graph& graph, const Choice& choice) : graph_(graph), choice_(choice), rewriter_(graph) {}
 
   Graph run() {
     for (std::int32_t n = 0; n < graph_.size(); ++n) {
@@ -55,6 +63,7 @@ class Recomputer {
     for (std::int32_t n = 0; n < graph_.size(); ++n) {
       const Node& node = graph_.node(n);
       if (!node.op || node.phase == Phase::forward) continue;
+      if (!choice_.lasting.empty()) fresh_.clear();
       const Value first = rewriter_.graph().append(node, inputs_of(node));
       for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) {
         rewriter_.replace({const_cast<Graph*>(&graph_), n, i}, {first.graph, first.node, i});
@@ -73,23 +82,26 @@ class Recomputer {
   }
 
   Value recomputed(Value value) {
-    if (kept_.contains(key(value))) return rewriter_(value);
-    const auto found = clones_.find(value.node);
-    std::int32_t clone = found == clones_.end() ? -1 : found->second;
-    if (clone < 0) {
-      Node node = graph_.node(value);
-      auto inputs = inputs_of(node);
-      node.phase = Phase::recompute;
-      clone = rewriter_.graph().append(node, std::move(inputs)).node;
-      clones_[value.node] = clone;
+    if (choice_.kept.contains(key(value))) return rewriter_(value);
+    const bool lasts = choice_.lasting.empty() || choice_.lasting.contains(key(value));
+    for (auto* clones : {&fresh_, lasts ? &first_ : nullptr}) {
+      if (clones == nullptr) continue;
+      if (const auto found = clones->find(value.node); found != clones->end()) return {&rewriter_.graph(), found->second, value.output};
     }
+    Node node = graph_.node(value);
+    auto inputs = inputs_of(node);
+    node.phase = Phase::recompute;
+    const std::int32_t clone = rewriter_.graph().append(node, std::move(inputs)).node;
+    fresh_[value.node] = clone;
+    first_.try_emplace(value.node, clone);
     return {&rewriter_.graph(), clone, value.output};
   }
 
   const Graph& graph_;
-  const Keys& kept_;
+  const Choice& choice_;
   Rewriter rewriter_;
-  std::map<std::int32_t, std::int32_t> clones_;
+  std::map<std::int32_t, std::int32_t> fresh_;  ///< made for the present backward node
+  std::map<std::int32_t, std::int32_t> first_;  ///< made first of all
 };
 
 struct Candidate {
@@ -98,8 +110,8 @@ struct Candidate {
   double flops = 0;
 };
 
-Candidate evaluate(const Graph& graph, const Keys& kept) {
-  Candidate candidate{Recomputer(graph, kept).run()};
+Candidate evaluate(const Graph& graph, const Choice& choice) {
+  Candidate candidate{Recomputer(graph, choice).run()};
   candidate.peak = analyse_liveness(schedule(fuse_sums(candidate.graph))).lower_bound;
   candidate.flops = flops_of(candidate.graph);
   return candidate;
@@ -135,17 +147,61 @@ double price(const Graph& graph, const Keys& kept, Key value, const std::vector<
   return flops / static_cast<double>(graph.bytes(graph.node(value.first).outputs[static_cast<std::size_t>(value.second)]));
 }
 
-/// (b): drops the cheapest values first, in steps.
-void add_partial(const Graph& graph, const Keys& base, std::vector<Keys>& candidates) {
-  constexpr std::size_t kSteps = 16;
+/// Kept values, those that cost the fewest operations per byte first.
+std::vector<std::pair<double, Key>> by_price(const Graph& graph, const Keys& kept) {
   const auto used = used_outputs(graph);
   std::vector<std::pair<double, Key>> prices;
-  for (const auto& value : base) prices.emplace_back(price(graph, base, value, used), value);
+  for (const auto& value : kept) prices.emplace_back(price(graph, kept, value, used), value);
   std::ranges::sort(prices);
+  return prices;
+}
+
+/// Bytes of leaves in a training run: a trained parameter has two moments besides (AdamW).
+std::int64_t leaf_bytes(const Graph& graph) {
+  std::int64_t bytes = 0;
+  for (const auto& node : graph.nodes()) {
+    if (!node.op && node.role != Role::input) bytes += static_cast<std::int64_t>(node.tensor.bytes()) * (node.role == Role::trainable ? 3 : 1);
+  }
+  return bytes;
+}
+
+/// Drops the cheapest values while all of it costs at most a few percent more operations, and saves at least as many
+/// percent of the run's memory as it costs of its operations. The smallest peak among a few such choices.
+Graph nearly_free(const Graph& graph, const Keys& base) {
+  constexpr double kShare = 0.05;
+  constexpr std::size_t kChoices = 16;
+  const auto prices = by_price(graph, base);
+  Candidate best = evaluate(graph, {base, {}});
+  const double operations = best.flops;
+  const auto first_peak = static_cast<double>(best.peak);
+  const double memory = first_peak + static_cast<double>(leaf_bytes(graph));
+  const auto without = [&](std::size_t count) {
+    Keys kept = base;
+    for (std::size_t i = 0; i < count; ++i) kept.erase(prices[i].second);
+    return evaluate(graph, {kept, {}});
+  };
+  std::size_t fits = 0;
+  std::size_t beyond = prices.size() + 1;
+  while (fits + 1 < beyond) {
+    const std::size_t middle = (fits + beyond) / 2;
+    (without(middle).flops <= operations * (1 + kShare) ? fits : beyond) = middle;
+  }
+  for (std::size_t choice = 1; choice <= kChoices; ++choice) {
+    Candidate candidate = without(fits * choice / kChoices);
+    const double saved = (first_peak - static_cast<double>(candidate.peak)) / memory;
+    if (candidate.peak < best.peak && saved >= candidate.flops / operations - 1) best = std::move(candidate);
+  }
+  return std::move(best.graph);
+}
+
+/// (b): drops the cheapest values first, in steps.
+void add_partial(const Graph& graph, const Keys& base, std::vector<Choice>& candidates) {
+  constexpr std::size_t kSteps = 16;
+  const auto prices = by_price(graph, base);
   for (std::size_t step = 1; step <= kSteps; ++step) {
     Keys kept = base;
     for (std::size_t i = 0; i < prices.size() * step / kSteps; ++i) kept.erase(prices[i].second);
-    candidates.push_back(std::move(kept));
+    candidates.push_back({std::move(kept), {}});
   }
 }
 
@@ -202,12 +258,38 @@ std::vector<std::int32_t> narrow_places(const Graph& graph, const Crossings& cro
   return places;
 }
 
-/// (c): keeps what crosses every g-th narrow place, and what the last stretch saves, since it is read at once.
-void add_segmented(const Graph& graph, const Keys& saved, std::vector<Keys>& candidates) {
+/// True if the value comes from leaves through cheap ops alone.
+bool is_cheap_from_leaves(const Graph& graph, Value value) {
+  const Node& node = graph.node(value);
+  return !node.op || (node.op->cheap() && std::ranges::all_of(node.inputs, [&](Value input) { return !input || is_cheap_from_leaves(graph, input); }));
+}
+
+/// Values at narrow places, and those so small that it does not pay to make them twice.
+Keys lasting_values(const Graph& graph, const Crossings& crossings, const std::vector<std::int32_t>& places) {
+  constexpr std::int64_t kSmall = 8;
+  Keys lasting;
+  std::int64_t narrowest = std::numeric_limits<std::int64_t>::max();
+  for (const auto place : places) {
+    lasting.merge(crossings.at(place));
+    narrowest = std::min(narrowest, crossings.bytes(place));
+  }
+  for (std::int32_t n = 0; n < graph.size(); ++n) {
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph.node(n).outputs.size()); ++i) {
+      if (graph.bytes(graph.node(n).outputs[static_cast<std::size_t>(i)]) * kSmall < narrowest) lasting.insert({n, i});
+    }
+  }
+  return lasting;
+}
+
+/// (c): keeps what crosses every g-th narrow place, and what the last stretch saves, since it is read at once. With and
+/// without making values anew for each of their readers.
+void add_segmented(const Graph& graph, const Keys& saved, std::vector<Choice>& candidates) {
   const Crossings crossings(graph);
   const auto places = narrow_places(graph, crossings);
-  for (std::size_t stride = 1; stride <= places.size(); stride = stride < 4 ? stride + 1 : stride * 3 / 2) {
-    for (std::size_t phase = 0; phase < stride && phase < 4; ++phase) {
+  if (places.empty()) return;
+  const Keys lasting = lasting_values(graph, crossings, places);
+  for (std::size_t stride = 1; stride <= places.size(); stride = stride < 8 ? stride + 1 : stride * 3 / 2) {
+    for (std::size_t phase = 0; phase < stride && phase < 2; ++phase) {
       Keys kept;
       std::int32_t last = -1;
       for (std::size_t i = places.size(); i > phase; i -= std::min(i, stride)) {
@@ -216,10 +298,14 @@ void add_segmented(const Graph& graph, const Keys& saved, std::vector<Keys>& can
         last = std::max(last, place);
         if (i <= stride) break;
       }
+      std::erase_if(kept, [&](const Key& value) {
+        return is_cheap_from_leaves(graph, {const_cast<Graph*>(&graph), value.first, value.second});
+      });
       for (const auto& value : saved) {
         if (value.first > last) kept.insert(value);
       }
-      candidates.push_back(std::move(kept));
+      candidates.push_back({kept, {}});
+      candidates.push_back({std::move(kept), lasting});
     }
   }
 }
@@ -228,6 +314,7 @@ void add_segmented(const Graph& graph, const Keys& saved, std::vector<Keys>& can
 
 Budget Budget::parse(const std::string& text) {
   if (text == "none") return none();
+  if (text == "auto") return automatic();
   if (text == "min") return smallest();
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -235,17 +322,18 @@ Budget Budget::parse(const std::string& text) {
   const std::map<std::string, int> shifts = {{"", 0}, {"K", 10}, {"M", 20}, {"G", 30}};
   const auto shift = shifts.find(suffix);
   require<ConfigError>(error == std::errc() && number > 0 && shift != shifts.end() && number <= std::numeric_limits<std::int64_t>::max() >> 30,
-                       "memory budget: '{}' was given; wanted none, min, or bytes such as 800000000, 512M, 2G", text);
+                       "memory budget: '{}' was given; wanted auto, none, min, or bytes such as 800000000, 512M, 2G", text);
   return bytes(number << shift->second);
 }
 
 Graph rematerialise(const Graph& graph, Budget budget) {
   const Keys saved = saved_values(graph);
   const Keys base = without_cheap(graph, saved);
-  if (budget.kind == Budget::Kind::none) return Recomputer(graph, base).run();
-  Candidate best = evaluate(graph, base);
+  if (budget.kind == Budget::Kind::none) return Recomputer(graph, {saved, {}}).run();
+  if (budget.kind == Budget::Kind::automatic) return nearly_free(graph, base);
+  Candidate best = evaluate(graph, {base, {}});
   if (budget.kind == Budget::Kind::bytes && best.peak <= budget.limit) return std::move(best.graph);
-  std::vector<Keys> candidates;
+  std::vector<Choice> candidates;
   add_partial(graph, base, candidates);
   add_segmented(graph, saved, candidates);
   const auto better = [&](const Candidate& a, const Candidate& b) {
@@ -254,8 +342,8 @@ Graph rematerialise(const Graph& graph, Budget budget) {
     if (fits_a != fits_b) return fits_a;
     return fits_a ? std::pair(a.flops, a.peak) < std::pair(b.flops, b.peak) : std::pair(a.peak, a.flops) < std::pair(b.peak, b.flops);
   };
-  for (const auto& kept : candidates) {
-    Candidate candidate = evaluate(graph, kept);
+  for (const auto& choice : candidates) {
+    Candidate candidate = evaluate(graph, choice);
     if (better(candidate, best)) best = std::move(candidate);
   }
   require<ConfigError>(budget.kind != Budget::Kind::bytes || best.peak <= budget.limit,

@@ -11,29 +11,32 @@ namespace preamble {
 
 /// How much memory a program may take for its activations.
 struct Budget {
-  enum class Kind : std::uint8_t { none, smallest, bytes };
+  enum class Kind : std::uint8_t { automatic, none, smallest, bytes };
 
-  Kind kind = Kind::none;
+  Kind kind = Kind::automatic;
   std::int64_t limit = 0;
 
-  /// Recompute only what is nearly free.
-  [[nodiscard]] static Budget none() noexcept { return {}; }
+  /// Recompute only what is nearly free: at most 5 % more operations, and only where that saves as many percent of the run's
+  /// memory (frozen weights, trained ones with two moments, activations).
+  [[nodiscard]] static Budget automatic() noexcept { return {}; }
+  /// Recompute nothing.
+  [[nodiscard]] static Budget none() noexcept { return {Kind::none, 0}; }
   /// The smallest peak that recomputation can reach.
   [[nodiscard]] static Budget smallest() noexcept { return {Kind::smallest, 0}; }
   /// At most this many bytes of arena, with as few extra operations as possible.
   [[nodiscard]] static Budget bytes(std::int64_t limit) noexcept { return {Kind::bytes, limit}; }
-  /// `none`, `min`, or a number of bytes with an optional suffix K, M, G (powers of 1024). Throws ConfigError.
+  /// `auto`, `none`, `min`, or a number of bytes with an optional suffix K, M, G (powers of 1024). Throws ConfigError.
   [[nodiscard]] static Budget parse(const std::string& text);
 };
 
 /// Copy of a differentiated graph in which the backward pass reads recomputed copies of forward values.
 ///
-/// A forward value is either kept or computed again right before its first reader in the backward pass, from kept values
-/// and leaves. Candidates, from cheap to dear: (a) results of cheap ops whose operands are kept anyway; (b) besides,
-/// single values in ascending order of operations per byte; (c) everything but the values that cross chosen points of the
-/// forward pass, where least is alive: the layer boundaries (Chen et al. 2016, arXiv 1604.06174). Each candidate's peak is
-/// the one of the schedule that it gives. Without a budget (a); with one, the candidate with the fewest operations that
-/// fits.
+/// A forward value is either kept or computed again before a reader in the backward pass, from kept values and leaves.
+/// Candidates, from cheap to dear: (a) results of cheap ops whose operands are kept anyway; (b) besides, single values in
+/// ascending order of operations per byte; (c) everything but the values that cross chosen points of the forward pass, where
+/// least is alive: the layer boundaries (Chen et al. 2016, arXiv 1604.06174), with recomputed values alive until their last
+/// reader or made anew for each. Each candidate's peak is the one of the schedule that it gives. `automatic` takes (a), and of
+/// (b) what is nearly free; a limit takes the candidate with the fewest operations that fits.
 /// Throws ConfigError, with the smallest possible peak, if the limit cannot be met.
 [[nodiscard]] Graph rematerialise(const Graph& graph, Budget budget);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "engine/compile/rewrite.h"
@@ -39,7 +40,10 @@ class Scheduler {
     sink();
     std::vector<std::int32_t> order(key_.size());
     std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, {}, [&](std::int32_t n) { return key_[static_cast<std::size_t>(n)]; });
+    // where a recomputation and a gradient wait for the same reader, the gradient's operands live on anyway: it comes second
+    std::ranges::stable_sort(order, {}, [&](std::int32_t n) {
+      return std::pair(key_[static_cast<std::size_t>(n)], graph_.node(n).phase == Phase::backward);
+    });
     Rewriter rewriter(graph_);
     for (const auto n : order) {
       if (graph_.node(n).op) rewriter.copy(n);

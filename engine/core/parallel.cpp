@@ -14,6 +14,10 @@ namespace {
 
 int limit = 0;
 std::unique_ptr<oneapi::tbb::task_arena> arena;
+// oneTBB starts no more threads than the machine has unless it is told to
+std::unique_ptr<oneapi::tbb::global_control> allowed;
+// Orders the caller before its blocks. Not on the stack: a block must find it before anything is ordered.
+std::atomic<std::uint64_t> forks;
 
 oneapi::tbb::task_arena& workers() {
   if (!arena) arena = std::make_unique<oneapi::tbb::task_arena>(threads());
@@ -25,6 +29,8 @@ oneapi::tbb::task_arena& workers() {
 void set_threads(int threads) {
   limit = threads;
   arena.reset();
+  allowed = std::make_unique<oneapi::tbb::global_control>(oneapi::tbb::global_control::max_allowed_parallelism,
+                                                          static_cast<std::size_t>(preamble::threads()));
 }
 
 int threads() {
@@ -43,17 +49,14 @@ void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
   }
   // Orders the caller before every block and every block before the return (blocks not among each other), as oneTBB does
   // too, but in instrumented code: the thread sanitizer cannot see into Debian's libtbb.
-  std::atomic<bool> forked = false;
   std::atomic<std::int64_t> joined = 0;
   const auto ordered_run = [&](std::int64_t block) {
-    (void)forked.load(std::memory_order_acquire);
+    (void)forks.load(std::memory_order_acquire);
     run(block);
     joined.fetch_add(1, std::memory_order_release);
   };
-  forked.store(true, std::memory_order_release);
-  workers().execute([&] {
-    oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner());
-  });
+  forks.fetch_add(1, std::memory_order_release);
+  workers().execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner()); });
   (void)joined.load(std::memory_order_acquire);
 }
 

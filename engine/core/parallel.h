@@ -15,7 +15,8 @@ class RangeBody {
  public:
   template <class F>
   RangeBody(const F& f) noexcept
-      : object_(&f), call_([](const void* object, std::int64_t begin, std::int64_t end) { (*static_cast<const F*>(object))(begin, end); }) {}
+      : object_(&f),
+        call_([](const void* object, std::int64_t begin, std::int64_t end) { (*static_cast<const F*>(object))(begin, end); }) {}
   void operator()(std::int64_t begin, std::int64_t end) const { call_(object_, begin, end); }
 
  private:

@@ -124,9 +124,10 @@ std::vector<Value> Attention::gradients(const GradientRequest& request) const {
   operands.push_back(request.output_gradients[kOutput]);
   operands.push_back(request.output(kLogSumExp));
   std::vector<Value> d(request.node.inputs.size());
-  const Value node = request.graph.add(std::make_shared<AttentionGrad>(options), std::move(operands));
+  const bool joint = request.input(kKey) == request.input(kValue);
+  const Value node = request.graph.add(std::make_shared<AttentionGrad>(options, joint), std::move(operands));
   for (std::size_t i = 0; i < d.size(); ++i) {
-    if (!request.wanted[i]) continue;
+    if (!request.wanted[i] || (joint && i == kValue)) continue;
     require<UnsupportedError>(i < kSlots, "attention: a gradient for operand '{}' was asked for; there is none", kOperandNames[i]);
     d[i] = {node.graph, node.node, static_cast<std::int32_t>(i)};
   }
@@ -159,7 +160,7 @@ std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
 double AttentionGrad::flops(const NodeCost& cost) const {
   const Products p = products(cost, options);
   const auto used = [&](std::size_t i) { return cost.used[i] ? 1.0 : 0.0; };
-  const double own = 2.0 + used(Attention::kQuery) + used(Attention::kKey) + used(Attention::kValue);
+  const double own = 2.0 + used(Attention::kQuery) + used(Attention::kKey) * (joint ? 2 : 1) + used(Attention::kValue);
   const double prefix = 2.0 + used(Attention::kQuery) + used(Attention::kPrefixKey) + used(Attention::kPrefixValue);
   return own * p.own + prefix * p.prefix;
 }

@@ -73,7 +73,8 @@ class AttentionGrad final : public Op {
  public:
   static constexpr std::size_t kOutputGradient = 8, kLogSumExp = 9;
 
-  explicit AttentionGrad(const AttentionOptions& given) : options(given) {}
+  /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
+  AttentionGrad(const AttentionOptions& given, bool joint_keys) : options(given), joint(joint_keys) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "attention_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   /// 2 H d a pair of query and key for each product: scores, dP, and one for each gradient that is read.
@@ -81,6 +82,7 @@ class AttentionGrad final : public Op {
   [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
+  const bool joint;
 };
 
 /// Throws ConfigError in the name of `op` for options that fit no operands.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/compile/absorb.h"
 #include "engine/compile/differentiate.h"
 #include "engine/compile/fuse.h"
 #include "engine/compile/liveness.h"
@@ -45,6 +46,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
   const Backend& backend = options.backend != nullptr ? *options.backend : cpu_backend();
   Pipeline pipeline(std::move(graph));
   pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+  if (options.fuse) pipeline.run("absorb_projections", [](const Graph& g) { return absorb_projections(g); });
   if (options.fuse) pipeline.run("fuse_forward", [](const Graph& g) { return fuse_forward(g); });
   if (!options.loss.empty()) {
     pipeline.run("differentiate", [&](const Graph& g) {

@@ -15,13 +15,13 @@ namespace preamble {
 struct CompileOptions {
   /// The scalar result to differentiate; empty: a program that only computes its results.
   std::string loss;
-  Budget memory = Budget::none();
+  Budget memory = Budget::automatic();
   /// Merge neighbouring ops. Off for comparing with unfused results.
   bool fuse = true;
   const Backend* backend = nullptr;  ///< null: cpu_backend()
 };
 
-/// Runs the passes prune_rows, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums, schedule, plan_memory, in
+/// Runs the passes prune_rows, absorb_projections, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums, schedule, plan_memory, in
 /// this order, and resolves the kernels. The results of the program are those of the graph and, with a loss, the gradient
 /// `grad.<leaf>` of every trainable leaf that the loss depends on.
 /// Throws what the passes throw, and UnsupportedError for an op without a kernel.

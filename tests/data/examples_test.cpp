@@ -77,27 +77,27 @@ TEST_CASE("examples: a label outside of the vocabulary is an error with file and
   const Table rows = table("{\"s\": \"x\", \"label\": 1}\n{\"s\": \"y\", \"label\": -1}\n");
   TruncationReport report;
   const ExampleRules rules{.source = Template("{s}"), .labels = LabelMap::parse("0=n,1=p")};
-  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "t.jsonl:2: label '-1' in 'label'; wanted one of: 0, 1", FileError);
+  CHECK_THROWS_WITH_AS((void)make_examples(rows, rules, bytes, report), "t.jsonl:2: label '-1' in 'label'; wanted one of: 0, 1", FileError);
 }
 
 TEST_CASE("examples: rejects rules that contradict each other or leave no room") {
   const Table rows = table("{\"s\": \"x\"}\n");
   TruncationReport report;
   ExampleRules rules{.source = Template("{s}"), .target = Template("{s}"), .labels = LabelMap::parse("0=n")};
-  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "examples: both a target template and labels; wanted one of them",
+  CHECK_THROWS_WITH_AS((void)make_examples(rows, rules, bytes, report), "examples: both a target template and labels; wanted one of them",
                        ConfigError);
   rules.target.reset();
-  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "t.jsonl: no column 'label'; the columns are: s", ConfigError);
+  CHECK_THROWS_WITH_AS((void)make_examples(rows, rules, bytes, report), "t.jsonl: no column 'label'; the columns are: s", ConfigError);
   rules.labels.reset();
   rules.special.source_end = {1};
   rules.max_source_length = 1;
-  CHECK_THROWS_WITH_AS(make_examples(rows, rules, bytes, report), "source length limit of 1 tokens; wanted more than the 1 special ones",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS((void)make_examples(rows, rules, bytes, report),
+                       "source length limit of 1 tokens; wanted more than the 1 special ones", ConfigError);
 }
 
 TEST_CASE("examples: rejects a source without tokens") {
   const Table rows = table("{\"s\": \"x\"}\n{\"s\": \"\"}\n");
   TruncationReport report;
-  CHECK_THROWS_WITH_AS(make_examples(rows, {.source = Template("{s}")}, bytes, report),
+  CHECK_THROWS_WITH_AS((void)make_examples(rows, {.source = Template("{s}")}, bytes, report),
                        "t.jsonl:2: a source without tokens; wanted at least one", FileError);
 }

@@ -89,15 +89,15 @@ TEST_CASE("jsonl: rejects what is not JSON, with the line of the file") {
   CHECK_THROWS_WITH_AS(lines("{\"a\": 1}\n{\"a\": tru}\n"),
                        "t.jsonl:2: not JSON: column 10: syntax error while parsing value - invalid literal; last read: '\"a\": tru}'",
                        FileError);
-  for (const std::string_view bad : {"{\"a\": \"open"sv, "{\"a\": 1} {}"sv, "{\"a\" 1}"sv, "{\"a\": \"\xFF\"}"sv, "{\"a\": \"\0\"}"sv,
-                                     "{a: 1}"sv, "{\"a\": NaN}"sv, "\0"sv}) {
+  for (const std::string_view bad : {R"({"a": "open)"sv, R"({"a": 1} {})"sv, R"({"a" 1})"sv, "{\"a\": \"\xFF\"}"sv, "{\"a\": \"\0\"}"sv,
+                                     "{a: 1}"sv, R"({"a": NaN})"sv, "\0"sv}) {
     CHECK_THROWS_AS(lines(bad), FileError);
   }
 }
 
 TEST_CASE("jsonl: an error message stays short however long the bad token is") {
   try {
-    lines("{\"a\": \"" + std::string(1'000'000, 'x'));
+    lines(R"({"a": ")" + std::string(1'000'000, 'x'));
     FAIL("an unterminated string was accepted");
   } catch (const FileError& error) {
     CHECK(std::string_view(error.what()).size() < 400);

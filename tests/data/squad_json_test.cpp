@@ -15,8 +15,7 @@ namespace {
 
 SquadData read(std::string_view paragraphs) {
   return read_squad(
-      TemporaryFile("q.json", "{\"version\": \"x\", \"data\": [{\"title\": \"T\", \"paragraphs\": [" + std::string(paragraphs) + "]}]}")
-          .path());
+      TemporaryFile("q.json", R"({"version": "x", "data": [{"title": "T", "paragraphs": [)" + std::string(paragraphs) + "]}]}").path());
 }
 
 void check_rejected(std::string_view paragraphs, std::string_view message) {

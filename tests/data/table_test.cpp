@@ -47,13 +47,13 @@ TEST_CASE("table: a format given by name beats the extension") {
 TEST_CASE("table: rejects unknown formats and column names for JSON") {
   const TemporaryFile bare("train", "1\t2\n");
   CHECK_THROWS_WITH_AS(
-      load_table(bare.path()),
+      (void)load_table(bare.path()),
       (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name").c_str(),
       ConfigError);
-  CHECK_THROWS_WITH_AS(load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv or csv",
+  CHECK_THROWS_WITH_AS((void)load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv or csv",
                        ConfigError);
   const TemporaryFile jsonl("a.jsonl", "{}");
-  CHECK_THROWS_WITH_AS(load_table(jsonl.path(), {.columns = {"x"}}),
+  CHECK_THROWS_WITH_AS((void)load_table(jsonl.path(), {.columns = {"x"}}),
                        (jsonl.name() + ": column names given; wanted them only for tsv and csv").c_str(), ConfigError);
 }
 
@@ -62,14 +62,14 @@ TEST_CASE("table: rejects files without rows") {
            {"a.tsv", "x\ty\n"}, {"a.csv", "x,y\r\n"}, {"a.jsonl", ""}, {"b.jsonl", "\n \n"}, {"a.json", "[]"}}) {
     CAPTURE(name);
     const TemporaryFile file(name, content);
-    CHECK_THROWS_WITH_AS(load_table(file.path()), (file.name() + ": no rows; wanted at least one").c_str(), FileError);
+    CHECK_THROWS_WITH_AS((void)load_table(file.path()), (file.name() + ": no rows; wanted at least one").c_str(), FileError);
   }
   const TemporaryFile empty("a.tsv", "");
-  CHECK_THROWS_WITH_AS(load_table(empty.path()), (empty.name() + ": empty; wanted a header line and rows").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)load_table(empty.path()), (empty.name() + ": empty; wanted a header line and rows").c_str(), FileError);
 }
 
 TEST_CASE("table: names a file that cannot be opened") {
-  CHECK_THROWS_WITH_AS(load_table("/no/such/file.tsv"), "/no/such/file.tsv: cannot open: No such file or directory", FileError);
+  CHECK_THROWS_WITH_AS((void)load_table("/no/such/file.tsv"), "/no/such/file.tsv: cannot open: No such file or directory", FileError);
 }
 
 TEST_CASE("table: an unknown column is an error that lists the columns") {
@@ -116,6 +116,6 @@ TEST_CASE("subsample: depends on the seed alone") {
 }
 
 TEST_CASE("subsample: rejects sizes that the table does not have") {
-  CHECK_THROWS_WITH_AS(subsample(numbered(5), 6, 0), "t.tsv: a subset of 6 rows; wanted 1 to 5", ConfigError);
-  CHECK_THROWS_WITH_AS(subsample(numbered(5), 0, 0), "t.tsv: a subset of 0 rows; wanted 1 to 5", ConfigError);
+  CHECK_THROWS_WITH_AS((void)subsample(numbered(5), 6, 0), "t.tsv: a subset of 6 rows; wanted 1 to 5", ConfigError);
+  CHECK_THROWS_WITH_AS((void)subsample(numbered(5), 0, 0), "t.tsv: a subset of 0 rows; wanted 1 to 5", ConfigError);
 }

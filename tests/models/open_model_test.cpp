@@ -21,7 +21,8 @@ TEST_CASE("open_encoder_decoder: opens what config.json names") {
 TEST_CASE("open_encoder_decoder: says which model it does not know, and which file is missing") {
   TemporaryFolder folder;
   const std::string config = folder.write("config.json", R"({"model_type": "mamba"})").string();
-  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(folder.path()), (config + ": model_type is 'mamba'; wanted t5").c_str(), UnsupportedError);
+  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(folder.path()), (config + ": model_type is 'mamba'; wanted t5").c_str(),
+                       UnsupportedError);
   CHECK_THROWS_AS((void)open_encoder_decoder(folder.path() / "nowhere"), FileError);
   TemporaryFolder weightless;
   weightless.write("config.json", R"({"model_type": "t5"})");

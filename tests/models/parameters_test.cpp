@@ -30,7 +30,9 @@ class Few final : public ParameterSource {
 
   [[nodiscard]] bool contains(std::string_view name) const override { return tensors_.contains(std::string(name)); }
   [[nodiscard]] Tensor get(std::string_view name, const Dims&, Dtype) const override { return tensors_.at(std::string(name)); }
-  [[nodiscard]] std::string where(std::string_view) const override { return "few.safetensors"; }
+  [[nodiscard]] std::string where(std::string_view name) const override {
+    return contains(name) ? fmt::format("few.safetensors: '{}'", name) : "few.safetensors";
+  }
   [[nodiscard]] std::vector<std::string> names() const override {
     std::vector<std::string> names;
     for (const auto& [name, tensor] : tensors_) names.push_back(name);
@@ -83,19 +85,19 @@ TEST_CASE("parameters: frozen matrices may be held in bf16, vectors and trained 
 
 TEST_CASE("parameters: a missing, misshaped or whole-numbered tensor is named with its file") {
   Parameters parameters = few();
-  CHECK_THROWS_WITH_AS((void)parameters.tensor("gone", {2, 3}, ParameterKind::matrix), "few.safetensors: tensor 'gone' is missing; wanted [2, 3]",
-                       FileError);
+  CHECK_THROWS_WITH_AS((void)parameters.tensor("gone", {2, 3}, ParameterKind::matrix),
+                       "few.safetensors: tensor 'gone' is missing; wanted [2, 3]", FileError);
   CHECK_THROWS_WITH_AS((void)parameters.tensor("matrix.weight", {3, 2}, ParameterKind::matrix),
-                       "few.safetensors: tensor 'matrix.weight' is [2, 3]; wanted [3, 2]", FileError);
-  CHECK_THROWS_WITH_AS((void)parameters.tensor("ids", {3}, ParameterKind::vector), "few.safetensors: tensor 'ids' is I32; wanted a floating type",
+                       "few.safetensors: 'matrix.weight' is [2, 3]; wanted [3, 2]", FileError);
+  CHECK_THROWS_WITH_AS((void)parameters.tensor("ids", {3}, ParameterKind::vector), "few.safetensors: 'ids' is I32; wanted a floating type",
                        FileError);
 }
 
 TEST_CASE("parameters: a strict reader lists the names that nobody asked for") {
   Parameters parameters = few();
   (void)parameters.tensor("norm.weight", {3}, ParameterKind::vector);
-  CHECK_THROWS_WITH_AS(parameters.require_all_known(), "few.safetensors: 2 tensor(s) that this architecture does not have: ids, matrix.weight",
-                       FileError);
+  CHECK_THROWS_WITH_AS(parameters.require_all_known(),
+                       "few.safetensors: 'ids': this architecture has no such tensor; 2 in all: ids, matrix.weight", FileError);
   parameters.tolerate("ids");
   (void)parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix);
   parameters.require_all_known();

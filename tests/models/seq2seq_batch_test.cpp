@@ -90,13 +90,17 @@ TEST_CASE("feed: says what does not fit or does not exist") {
     change(changed);
     program.feed(changed);
   };
-  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.sources[1][0] = 113; }), "source: token id 113 was given; the vocabulary has 113", ConfigError);
-  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.decoder_inputs[0][1] = -1; }), "decoder input: token id -1 was given; the vocabulary has 113",
+  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.sources[1][0] = 113; }), "source: token id 113 was given; the vocabulary has 113",
                        ConfigError);
-  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.labels[2][0] = 500; }), "target 2: label 500 was given; the vocabulary has 113", ConfigError);
-  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.labels[2].push_back(1); }), "target 2: 3 labels were given for 2 decoder positions", ShapeError);
+  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.decoder_inputs[0][1] = -1; }),
+                       "decoder input: token id -1 was given; the vocabulary has 113", ConfigError);
+  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.labels[2][0] = 500; }), "target 2: label 500 was given; the vocabulary has 113",
+                       ConfigError);
+  CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.labels[2].push_back(1); }), "target 2: 3 labels were given for 2 decoder positions",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.slots = {0, 2, 1}; }), "sequence 1: slot 2 was given; there are 2", ConfigError);
   CHECK_THROWS_WITH_AS(feeding([](auto& b) { b.sources[0].push_back(1); }),
-                       "row space 'source': 16 rows in 3 sequences were given; the program holds at most 15 rows in 3 sequences", ShapeError);
+                       "row space 'source': 16 rows in 3 sequences were given; the program holds at most 15 rows in 3 sequences",
+                       ShapeError);
   program.feed(batch);
 }

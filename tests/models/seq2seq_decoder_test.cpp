@@ -21,7 +21,8 @@ using Rows = std::vector<std::vector<float>>;
 Rows rows_of(std::span<const float> logits, std::int64_t width) {
   Rows rows;
   for (std::size_t i = 0; i < logits.size(); i += static_cast<std::size_t>(width)) {
-    rows.emplace_back(logits.begin() + static_cast<std::ptrdiff_t>(i), logits.begin() + static_cast<std::ptrdiff_t>(i + static_cast<std::size_t>(width)));
+    rows.emplace_back(logits.begin() + static_cast<std::ptrdiff_t>(i),
+                      logits.begin() + static_cast<std::ptrdiff_t>(i + static_cast<std::size_t>(width)));
   }
   return rows;
 }
@@ -147,7 +148,8 @@ TEST_CASE("seq2seq decoder: says what it cannot hold") {
                        "generation: an empty decoder prompt was given; wanted the start token at least", ConfigError);
   (void)decoder.prefill(kStarts);
   (void)decoder.step(std::vector<StepRow>{{0, 8, 0}});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}), "generation: a sequence of 3 tokens; the cache holds 2", ShapeError);
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}), "generation: a sequence of 3 tokens; the cache holds 2",
+                       ShapeError);
   s.batch.sources[0].push_back(1);
   CHECK_THROWS_AS(decoder.encode(s.batch), ShapeError);
 }

@@ -99,7 +99,8 @@ TEST_CASE("adapter file: numbers of half the size are read") {
 TEST_CASE("adapter file: adapter_model.bin is read where there is no safetensors file") {
   const AdapterFolder folder;
   const std::vector<float> values = {1, 2, 3, 4, 5, 6};
-  const auto pickle = pickled::state_dict({{"prompt_embeddings", pickled::tensor(pickled::storage("FloatStorage", "0", 6), 0, {3, 2}, {2, 1})}});
+  const auto pickle =
+      pickled::state_dict({{"prompt_embeddings", pickled::tensor(pickled::storage("FloatStorage", "0", 6), 0, {3, 2}, {2, 1})}});
   folder.write("adapter_model.bin", torch_zip(pickle, {{"0", floats(values)}}));
   CHECK(numbers(folder.read(2).embeddings) == std::vector<double>{1, 2, 3, 4, 5, 6});
 }
@@ -108,8 +109,10 @@ TEST_CASE("adapter file: each damaged folder has one clear error") {
   const AdapterFolder folder;
   const std::string name = folder.path().string();
   const auto message = [&] { return message_of([&] { (void)folder.read(4); }); };
-  CHECK(message() == name + ": has no weights; wanted one of adapter_model.safetensors, adapter_model.safetensors.index.json, adapter_model.bin, "
-                            "adapter_model.bin.index.json");
+  CHECK(message() ==
+        name +
+            ": has no weights; wanted one of adapter_model.safetensors, adapter_model.safetensors.index.json, adapter_model.bin, "
+            "adapter_model.bin.index.json");
   folder.put(counting(3, 4), "lora_A");
   CHECK(message() == name + ": tensor 'prompt_embeddings' is missing; wanted a prompt");
   folder.put(counting(5, 4));
@@ -140,8 +143,9 @@ TEST_CASE("adapter file: a config that contradicts the tensor is an error") {
   const AdapterFolder prefix(R"({"peft_type":"PREFIX_TUNING","task_type":"CAUSAL_LM","token_dim":8,"num_layers":2})");
   prefix.put(counting(2, 16));
   CHECK(message_of([&] { (void)read_embeddings(prefix.path(), PeftConfig::read(prefix.path())); }) ==
-        prefix.where() + ": rows 16 wide; adapter_config.json wants 32 (2 layers, 2, token_dim 8)");
-  CHECK(message_of([&] { (void)prefix.read(16); }) == prefix.path().string() + ": PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING");
+        prefix.where() + ": rows 16 wide; wanted 32 (2 layers, 2, token_dim 8)");
+  CHECK(message_of([&] { (void)prefix.read(16); }) ==
+        prefix.path().string() + ": PREFIX_TUNING was given; wanted PROMPT_TUNING or P_TUNING");
 }
 
 TEST_CASE("adapter file: every truncation of the tensors is an error") {
@@ -159,12 +163,13 @@ TEST_CASE("adapter file: tensors that nothing reads and values that are not fini
   const AdapterFolder folder;
   Tensor prompt = counting(6, 4);
   prompt.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
-  write_safetensors(folder.path() / kTensors,
-                    std::vector<std::pair<std::string, Tensor>>{{"prompt_embeddings", prompt}, {"base_model.shared.weight", counting(2, 2)}});
+  write_safetensors(folder.path() / kTensors, std::vector<std::pair<std::string, Tensor>>{{"prompt_embeddings", prompt},
+                                                                                          {"base_model.shared.weight", counting(2, 2)}});
   std::vector<std::string> warnings;
   (void)read_prompt(folder.path(), PeftConfig::read(folder.path()), 4, [&](const std::string& text) { warnings.push_back(text); });
-  CHECK(warnings == std::vector<std::string>{folder.path().string() + ": 1 other tensor(s) that nothing reads, the first is 'base_model.shared.weight'",
-                                             folder.where() + ": 1 of 24 values are not finite"});
+  CHECK(warnings ==
+        std::vector<std::string>{folder.path().string() + ": 1 other tensor(s) that nothing reads, the first is 'base_model.shared.weight'",
+                                 folder.where() + ": 1 of 24 values are not finite"});
 }
 
 TEST_CASE("adapter file: what is written reads back, and equal adapters are equal bytes") {
@@ -233,6 +238,7 @@ TEST_CASE("adapter file: several folders are the slots of one method, and all mu
   CHECK(trainables[1].name == "1.prompt_embeddings");
   CHECK(trainables[1].value.dims() == Dims{10, 32});
   other.put(counting(10, 16));
-  CHECK(message_of([&] { (void)open_adapters({one.path(), other.path()}, *model); }) ==
-        other.path().string() + ": a prompt 16 wide; the model's embeddings are 32 wide");
+  CHECK(message_of([&] {
+          (void)open_adapters({one.path(), other.path()}, *model);
+        }) == other.path().string() + ": a prompt 16 wide; the model's embeddings are 32 wide");
 }

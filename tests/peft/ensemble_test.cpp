@@ -31,5 +31,6 @@ TEST_CASE("ensemble: rejects no votes, a choice outside, and members that know d
   const auto vote = [](const std::vector<Vote>& votes) { (void)majority_vote(votes); };
   CHECK_THROWS_WITH_AS(vote({{2, {-1.0, -1.0}}}), "majority vote: choice 2 among 2 classes was given; the first vote has 2", ShapeError);
   CHECK_THROWS_WITH_AS(vote({{-1, {-1.0, -1.0}}}), "majority vote: choice -1 among 2 classes was given; the first vote has 2", ShapeError);
-  CHECK_THROWS_WITH_AS(vote({{0, {-1.0, -1.0}}, {0, {-1.0}}}), "majority vote: choice 0 among 1 classes was given; the first vote has 2", ShapeError);
+  CHECK_THROWS_WITH_AS(vote({{0, {-1.0, -1.0}}, {0, {-1.0}}}), "majority vote: choice 0 among 1 classes was given; the first vote has 2",
+                       ShapeError);
 }

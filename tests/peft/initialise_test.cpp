@@ -202,10 +202,11 @@ TEST_CASE("initialise: names of both worlds") {
   CHECK(prompt_init_of("sample_vocab") == PromptInitKind::sample_vocab);
   CHECK(prompt_init_of("SAMPLE_VOCAB") == PromptInitKind::whole_vocab);
   CHECK(prompt_init_of("TEXT") == PromptInitKind::text);
-  CHECK_THROWS_WITH_AS((void)prompt_init_of("zeros"),
-                       "prompt initialiser: 'zeros' was given; wanted random, random_symmetric, normal, sample_vocab, class_labels, text, adapter, file, "
-                       "RANDOM, SAMPLE_VOCAB or TEXT",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      (void)prompt_init_of("zeros"),
+      "prompt initialiser: 'zeros' was given; wanted random, random_symmetric, normal, sample_vocab, class_labels, text, adapter, file, "
+      "RANDOM, SAMPLE_VOCAB or TEXT",
+      ConfigError);
 }
 
 TEST_CASE("initialise: says what is missing or does not fit") {
@@ -227,5 +228,6 @@ TEST_CASE("initialise: says what is missing or does not fit") {
   init = of(PromptInitKind::sample_vocab, 2);
   init.population = -1;
   fails(init, "prompt initialiser: a population of -1 was given; wanted one row at least");
-  CHECK_THROWS_WITH((void)run(of(PromptInitKind::random, 1), Tensor(Dtype::f32, {5})), "prompt initialiser: an embedding [5] was given; wanted [V, D]");
+  CHECK_THROWS_WITH((void)run(of(PromptInitKind::random, 1), Tensor(Dtype::f32, {5})),
+                    "prompt initialiser: an embedding [5] was given; wanted [V, D]");
 }

@@ -20,7 +20,8 @@ std::string bytes_of(const std::vector<T>& values) {
 }
 
 /// A file as numpy.save writes it: the header is padded with spaces to a multiple of 64 bytes.
-std::string npy(const std::string& descr, const std::string& shape, const std::string& data, char version = 1, const std::string& order = "False") {
+std::string npy(const std::string& descr, const std::string& shape, const std::string& data, char version = 1,
+                const std::string& order = "False") {
   std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }";
   const std::size_t start = version == 1 ? 10 : 12;
   while ((start + header.size() + 1) % 64 != 0) header += ' ';
@@ -72,6 +73,7 @@ TEST_CASE("npy: says what is wrong with any other file") {
   CHECK(message_of(npy("<f4", "(6,)", kSix)) == ": shape [6] and 24 bytes of numbers; wanted a matrix that fills the file");
   CHECK(message_of(npy("<f4", "(1, 2, 3)", kSix)) == ": shape [1, 2, 3] and 24 bytes of numbers; wanted a matrix that fills the file");
   CHECK(message_of(npy("<f4", "(2, 4)", kSix)) == ": shape [2, 4] and 24 bytes of numbers; wanted a matrix that fills the file");
+  CHECK(message_of(npy("<f4", "(2, 3)", kSix + "x")) == ": shape [2, 3] and 25 bytes of numbers; wanted a matrix that fills the file");
   CHECK(message_of(npy("<f4", "(0, 3)", "")) == ": shape [0, 3] and 0 bytes of numbers; wanted a matrix that fills the file");
   CHECK(message_of(npy("<f4", "(-2, 3)", kSix)) == ": shape [] and 24 bytes of numbers; wanted a matrix that fills the file");
 }

@@ -19,7 +19,8 @@ constexpr const char* kFile = "adapter_config.json";
 
 PeftConfig parse(const TemporaryFolder& folder, std::string_view json, std::vector<std::string>* warnings = nullptr) {
   folder.write(kFile, json);
-  return PeftConfig::read(folder.path(), warnings == nullptr ? Warn() : [warnings](const std::string& text) { warnings->push_back(text); });
+  return PeftConfig::read(
+      folder.path(), warnings == nullptr ? Warn() : [warnings](const std::string& text) { warnings->push_back(text); });
 }
 
 }  // namespace
@@ -55,8 +56,10 @@ TEST_CASE("peft config: null counts as absent, and repeated modules are one") {
 TEST_CASE("peft config: what is unknown or odd is a warning") {
   const TemporaryFolder folder;
   std::vector<std::string> warnings;
-  const auto config = parse(folder, R"({"peft_type":"PROMPT_TUNING","prompt_tuning_init":"TEXT","peft_version":"0.21.0","inference_mode":true,
-    "init_lora":1,"preamble_mode":"native"})", &warnings);
+  const auto config =
+      parse(folder, R"({"peft_type":"PROMPT_TUNING","prompt_tuning_init":"TEXT","peft_version":"0.21.0","inference_mode":true,
+    "init_lora":1,"preamble_mode":"native"})",
+            &warnings);
   const std::string file = (folder.path() / kFile).string();
   CHECK(warnings == std::vector<std::string>{file + ": prompt_tuning_init is TEXT without the text or the tokenizer; PEFT refuses the file",
                                              file + ": field 'init_lora' is unknown for PROMPT_TUNING and ignored",
@@ -68,14 +71,16 @@ TEST_CASE("peft config: rejects what is no prompt adapter, with what was wanted"
   const TemporaryFolder folder;
   const std::string file = (folder.path() / kFile).string();
   CHECK_THROWS_WITH_AS((void)PeftConfig::read(folder.path()), (file + ": cannot open: No such file or directory").c_str(), FileError);
-  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA"})"), (file + ": peft_type is 'LORA'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING").c_str(),
-                       UnsupportedError);
+  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA"})"),
+                       (file + ": peft_type is 'LORA'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING").c_str(), UnsupportedError);
   CHECK_THROWS_WITH_AS(parse(folder, "{}"), (file + ": field 'peft_type' is missing; wanted a string").c_str(), FileError);
   CHECK_THROWS_WITH_AS(parse(folder, "[1]"), (file + ": holds an array of 1; wanted an object").c_str(), FileError);
   CHECK_THROWS_AS(parse(folder, R"({"peft_type":"PROMPT_TU)"), FileError);
-  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"PROMPT_TUNING","task_type":"SUMMARY"})"),
-                       (file + ": task_type is 'SUMMARY'; wanted one of SEQ_CLS, SEQ_2_SEQ_LM, CAUSAL_LM, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION").c_str(),
-                       FileError);
+  CHECK_THROWS_WITH_AS(
+      parse(folder, R"({"peft_type":"PROMPT_TUNING","task_type":"SUMMARY"})"),
+      (file + ": task_type is 'SUMMARY'; wanted one of SEQ_CLS, SEQ_2_SEQ_LM, CAUSAL_LM, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION")
+          .c_str(),
+      FileError);
   CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"PROMPT_TUNING","num_virtual_tokens":0})"),
                        (file + ": field 'num_virtual_tokens' is 0; wanted a number from 1 to 16777216").c_str(), FileError);
   CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"PROMPT_TUNING","token_dim":9223372036854775807})"),
@@ -147,7 +152,8 @@ TEST_CASE("peft config: what is written reads back, for each type") {
     config.extra = {{"preamble_mode", "native"}};
     if (type != PeftType::prompt_tuning) config.encoder_hidden_size = 16;
     config.prefix_projection = type == PeftType::prefix_tuning;
-    if (type == PeftType::p_tuning) config.encoder_reparameterization_type = "LSTM", config.encoder_num_layers = 3, config.encoder_dropout = 0.1;
+    if (type == PeftType::p_tuning)
+      config.encoder_reparameterization_type = "LSTM", config.encoder_num_layers = 3, config.encoder_dropout = 0.1;
     config.write(folder.path());
     std::vector<std::string> warnings;
     const auto read = PeftConfig::read(folder.path(), [&](const std::string& text) { warnings.push_back(text); });

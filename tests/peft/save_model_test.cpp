@@ -99,7 +99,8 @@ TEST_CASE("save model: equal models are equal bytes") {
   const ModelFolder source;
   const TemporaryFolder target;
   for (const auto* name : {"a", "b"}) save_model_folder(source.path(), target.path() / name, open_trainable(source.path())->parameters());
-  for (const auto* name : {"config.json", "model.safetensors"}) CHECK(read_text(target.path() / "a" / name) == read_text(target.path() / "b" / name));
+  for (const auto* name : {"config.json", "model.safetensors"})
+    CHECK(read_text(target.path() / "a" / name) == read_text(target.path() / "b" / name));
 }
 
 TEST_CASE("save model: the model that was trained is not overwritten") {
@@ -114,6 +115,6 @@ TEST_CASE("save model: a folder that cannot be made is an error") {
   const ModelFolder source;
   const auto model = open_trainable(source.path());
   const auto target = source.write("file", "") / "folder";
-  CHECK_THROWS_WITH_AS(save_model_folder(source.path(), target, model->parameters()), (target.string() + ": cannot create the folder: Not a directory").c_str(),
-                       FileError);
+  CHECK_THROWS_WITH_AS(save_model_folder(source.path(), target, model->parameters()),
+                       (target.string() + ": cannot create the folder: Not a directory").c_str(), FileError);
 }

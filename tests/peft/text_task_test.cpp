@@ -42,7 +42,11 @@ Table table_of(std::string_view jsonl) {
 TEST_CASE("text task: what is written beside an adapter reads back") {
   const TemporaryFolder folder;
   CHECK(!TextTask::read(folder.path()));
-  const TextTask task{.input = "sentence: {sentence}", .labels = "0=negative,1=positive", .label_column = "stars", .max_source_length = 64, .max_target_length = 8};
+  const TextTask task{.input = "sentence: {sentence}",
+                      .labels = "0=negative,1=positive",
+                      .label_column = "stars",
+                      .max_source_length = 64,
+                      .max_target_length = 8};
   task.write(folder.path());
   const auto read = TextTask::read(folder.path());
   REQUIRE(read);
@@ -66,7 +70,8 @@ TEST_CASE("text task: a damaged file is one clear error, absent fields have thei
   folder.write(kFile, "{}");
   CHECK_THROWS_WITH_AS((void)TextTask::read(folder.path()), (file + ": field 'input' is missing; wanted a string").c_str(), FileError);
   folder.write(kFile, R"({"input":"{a}","max_source_length":"64"})");
-  CHECK_THROWS_WITH_AS((void)TextTask::read(folder.path()), (file + ": field 'max_source_length' is \"64\"; wanted an integer").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)TextTask::read(folder.path()), (file + ": field 'max_source_length' is \"64\"; wanted an integer").c_str(),
+                       FileError);
 }
 
 TEST_CASE("text task: sources and label words end with the end token") {
@@ -109,12 +114,14 @@ TEST_CASE("text task: either labels or a target template") {
   const Table table = table_of("{\"text\":\"a\",\"label\":0}\n");
   TruncationReport report;
   const auto make = [&](const TextTask& task) { (void)examples_of(task, table, tokenizer(), true, report); };
-  CHECK_THROWS_WITH_AS(make({.input = "{text}"}), "task: neither a target template nor labels were given; wanted a target template or labels", ConfigError);
+  CHECK_THROWS_WITH_AS(make({.input = "{text}"}),
+                       "task: neither a target template nor labels were given; wanted a target template or labels", ConfigError);
   CHECK_THROWS_WITH_AS(make({.input = "{text}", .target = "{text}", .labels = "0=old"}),
                        "task: a target template and labels were given; wanted a target template or labels", ConfigError);
 }
 
 TEST_CASE("text task: a label word that the vocabulary cannot spell is an error before training") {
   const TextTask task{.input = "{text}", .labels = "0=old,1=\u6f22\u5b57"};
-  CHECK_THROWS_WITH_AS((void)label_targets(task, tokenizer()), "label word '\u6f22\u5b57': the vocabulary cannot spell it; wanted another word", ConfigError);
+  CHECK_THROWS_WITH_AS((void)label_targets(task, tokenizer()),
+                       "label word '\u6f22\u5b57': the vocabulary cannot spell it; wanted another word", ConfigError);
 }

@@ -22,7 +22,9 @@ constexpr const char* kFingerprint = "method prompt tokens 2";
 
 /// One trainable matrix and its optimizer.
 struct Run {
-  Run() : trainables{{"prompt_embeddings", Tensor(tensor_of({2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}))}}, optimizer(make_adamw({{2, 3}}, {})) {}
+  Run()
+      : trainables{{"prompt_embeddings", Tensor(tensor_of({2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}))}},
+        optimizer(make_adamw({{2, 3}}, {})) {}
 
   void step(float gradient) {
     const std::vector<float> gradients = {gradient, -gradient, 2, 0.5F, gradient, 1};
@@ -109,7 +111,8 @@ TEST_CASE("training state: a state of another run is refused with both") {
   state_at(1).save(folder.path(), run.trainables, *run.optimizer, {});
   const std::string file = TrainingState::path(folder.path()).string();
   CHECK_THROWS_WITH_AS(load(folder, "method prompt tokens 3"),
-                       (file + ": it belongs to another run: method prompt tokens 2; this one is: method prompt tokens 3").c_str(), ConfigError);
+                       (file + ": it belongs to another run: method prompt tokens 2; this one is: method prompt tokens 3").c_str(),
+                       ConfigError);
 }
 
 TEST_CASE("training state: a damaged file is an error, at whatever byte it ends") {
@@ -129,8 +132,13 @@ TEST_CASE("training state: says what is missing or has another shape") {
   const TemporaryFolder folder;
   const auto path = TrainingState::path(folder.path());
   const std::string file = path.string();
-  std::map<std::string, std::string> metadata = {{"format", "preamble-trainer-state-1"}, {"step", "1"}, {"epoch", "0"}, {"batch", "0"},
-                                                 {"evaluations_without_gain", "0"}, {"best_step", "0"}, {"fingerprint", kFingerprint}};
+  std::map<std::string, std::string> metadata = {{"format", "preamble-trainer-state-1"},
+                                                 {"step", "1"},
+                                                 {"epoch", "0"},
+                                                 {"batch", "0"},
+                                                 {"evaluations_without_gain", "0"},
+                                                 {"best_step", "0"},
+                                                 {"fingerprint", kFingerprint}};
   const auto put = [&](const Tensor& value) {
     write_safetensors(path, std::vector<std::pair<std::string, Tensor>>{{"value.prompt_embeddings", value}}, metadata);
   };
@@ -141,7 +149,8 @@ TEST_CASE("training state: says what is missing or has another shape") {
   CHECK_THROWS_WITH_AS(load(folder), (file + ": metadata 'step' is '1x'; wanted a number").c_str(), FileError);
   metadata.erase("fingerprint");
   put(Tensor(Dtype::f32, {2, 3}));
-  CHECK_THROWS_WITH_AS(load(folder), (file + ": metadata 'fingerprint' is missing; wanted a state written by preamble train").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(load(folder), (file + ": metadata 'fingerprint' is missing; wanted a state written by preamble train").c_str(),
+                       FileError);
   metadata["format"] = "pt";
   put(Tensor(Dtype::f32, {2, 3}));
   CHECK_THROWS_WITH_AS(load(folder), (file + ": format 'pt' was given; wanted preamble-trainer-state-1").c_str(), FileError);

@@ -61,7 +61,10 @@ struct Stack {
       const Value h = rms_norm(x, scales, 1e-6);
       AttentionOptions options;
       options.heads = options.kv_heads = 2;
-      const Value o = attention({.q = linear(h, weight("q", width, width)), .k = linear(h, weight("kk", width, width)), .v = linear(h, weight("vvv", width, width))}, options);
+      const Value o = attention({.q = linear(h, weight("q", width, width)),
+                                 .k = linear(h, weight("kk", width, width)),
+                                 .v = linear(h, weight("vvv", width, width))},
+                                options);
       x = add(x, linear(o, weight("oooo", width, width)));
       const Value inner = activation(linear(rms_norm(x, scales, 1e-6), weight("inner", 4 * width, width)), kind);
       x = add(x, linear(inner, weight("outer.", width, 4 * width)));

@@ -32,14 +32,16 @@ using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Dims>
 class Training {
  public:
   Training(std::vector<Dims> shapes, const MakeOptimizer& make) : shapes_(std::move(shapes)), optimizer_(make(shapes_)) {
-    for (std::size_t i = 0; i < shapes_.size(); ++i) parameters_.push_back(tensor_of(shapes_[i], random_floats(count_of(shapes_[i]), 100 + i)));
+    for (std::size_t i = 0; i < shapes_.size(); ++i)
+      parameters_.push_back(tensor_of(shapes_[i], random_floats(count_of(shapes_[i]), 100 + i)));
   }
 
   void run(std::int64_t first, std::int64_t last) {
     for (std::int64_t step = first; step < last; ++step) {
       std::vector<std::vector<float>> gradients;
       std::vector<ParameterUpdate> updates;
-      for (const auto& dims : shapes_) gradients.push_back(random_floats(count_of(dims), static_cast<std::uint64_t>(step) * 10 + gradients.size()));
+      for (const auto& dims : shapes_)
+        gradients.push_back(random_floats(count_of(dims), static_cast<std::uint64_t>(step) * 10 + gradients.size()));
       for (std::size_t i = 0; i < shapes_.size(); ++i) updates.push_back({parameters_[i], gradients[i]});
       optimizer_->step(updates, 0.1 / static_cast<double>(step + 1), 0.5);
     }
@@ -119,7 +121,8 @@ inline void check_restore_errors(const MakeOptimizer& make, const std::string& n
 }
 
 /// One step on one parameter; its new values.
-inline std::vector<float> step_once(Optimizer& optimizer, Tensor& p, const std::vector<float>& gradient, double learning_rate, double scale = 1) {
+inline std::vector<float> step_once(Optimizer& optimizer, Tensor& p, const std::vector<float>& gradient, double learning_rate,
+                                    double scale = 1) {
   const std::vector<ParameterUpdate> updates = {{p, gradient}};
   optimizer.step(updates, learning_rate, scale);
   const auto values = p.values<float>();

@@ -1,4 +1,6 @@
 // `preamble run` against what transformers and PEFT compute, case by case: tests/golden/t5-*/cases.
+#include "tests/support/golden.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,7 +14,6 @@
 
 #include "data/safetensors.h"
 #include "engine/core/file.h"
-#include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"
 #include "tools/commands.h"
@@ -25,7 +26,9 @@ namespace {
 /// The working folder while it lives: the paths of a case are relative to its own.
 class WorkingFolder {
  public:
-  explicit WorkingFolder(const std::filesystem::path& path) : outer_(std::filesystem::current_path()) { std::filesystem::current_path(path); }
+  explicit WorkingFolder(const std::filesystem::path& path) : outer_(std::filesystem::current_path()) {
+    std::filesystem::current_path(path);
+  }
   WorkingFolder(const WorkingFolder&) = delete;
   WorkingFolder& operator=(const WorkingFolder&) = delete;
   ~WorkingFolder() { std::filesystem::current_path(outer_); }

@@ -7,13 +7,13 @@ namespace {
 template <class T>
 class Gradient {
  public:
-  Gradient(const KernelArguments& args, const AttentionOptions& options)
+  Gradient(const KernelArguments& args, const AttentionOptions& options, bool joint)
       : problem_(args, options),
         output_gradient_(args.in[AttentionGrad::kOutputGradient]),
         log_sum_exp_(args.in[AttentionGrad::kLogSumExp].as<const T>()),
         dq_(args.out[Attention::kQuery]),
         dk_(args.out[Attention::kKey]),
-        dv_(args.out[Attention::kValue]),
+        dv_(args.out[joint ? Attention::kKey : Attention::kValue]),
         dbias_(args.out[Attention::kBiasTable]),
         dprefix_k_(args.out[Attention::kPrefixKey]),
         dprefix_v_(args.out[Attention::kPrefixValue]),
@@ -64,6 +64,7 @@ class Gradient {
       if (unit < sizes_.k_segments) {
         const RowLayout& keys = *problem_.k.layout;
         const auto u = static_cast<std::int32_t>(unit);
+        // both before anything is added: they may be one
         if (dk_) clear(dk_, dk_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
         if (dv_) clear(dv_, dv_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
       }
@@ -187,7 +188,8 @@ class Gradient {
 
 template <class T>
 void attention_grad(const KernelArguments& args) {
-  Gradient<T>(args, static_cast<const AttentionGrad&>(args.op).options).run();
+  const auto& op = static_cast<const AttentionGrad&>(args.op);
+  Gradient<T>(args, op.options, op.joint).run();
 }
 
 template void attention_grad<float>(const KernelArguments&);

@@ -113,7 +113,8 @@ TEST_CASE("differentiate: gradient nodes carry the scope of the node they belong
   c.finish(h);
   std::multiset<std::string> scopes;
   for (const auto& node : c.graph.nodes()) {
-    if (node.op && node.phase == Phase::backward && node.op->name() != "scale_by") scopes.insert(node.scope + ":" + std::string(node.op->name()));
+    if (node.op && node.phase == Phase::backward && node.op->name() != "scale_by")
+      scopes.insert(node.scope + ":" + std::string(node.op->name()));
   }
   CHECK(scopes.contains("first:outer_sum"));
   CHECK(scopes.contains("second:linear"));

@@ -87,13 +87,15 @@ TEST_CASE("fuse_forward: the losses of the rows survive as a second result") {
 
 TEST_CASE("fuse_forward: activation times value becomes a gate, in preference to an epilogue") {
   const auto gate = building([](Graph&, const auto& o) {
-    return multiply(activation(linear(o[kX], o[kW]), ActivationKind::gelu_tanh), linear(o[kX], o[kV]));
+    const Value a = activation(linear(o[kX], o[kW]), ActivationKind::gelu_tanh);
+    return multiply(a, linear(o[kX], o[kV]));
   });
   const auto ops = ops_after(gate, fuse_forward);
   CHECK(ops == Ops{"linear", "linear", "gated"});
   check_fusion(gate);
   const auto other_side = building([](Graph&, const auto& o) {
-    return multiply(linear(o[kX], o[kV]), activation(linear(o[kX], o[kW]), ActivationKind::silu));
+    const Value b = linear(o[kX], o[kV]);
+    return multiply(b, activation(linear(o[kX], o[kW]), ActivationKind::silu));
   });
   CHECK(ops_after(other_side, fuse_forward) == Ops{"linear", "linear", "multiply"});
   check_fusion(other_side);
@@ -139,7 +141,10 @@ TEST_CASE("fuse_sums: a sum that is read before the norm stays a sum") {
 }
 
 TEST_CASE("fuse_sums: a product adds to a sum that dies at it") {
-  const auto sum = building([](Graph&, const auto& o) { return add(scale(o[kX], 3), linear(linear(o[kX], o[kW]), o[kU])); });
+  const auto sum = building([](Graph&, const auto& o) {
+    const Value tripled = scale(o[kX], 3);
+    return add(tripled, linear(linear(o[kX], o[kW]), o[kU]));
+  });
   CHECK(ops_after(sum, fuse_sums) == Ops{"scale", "linear", "linear"});
   check_fusion(sum);
 }

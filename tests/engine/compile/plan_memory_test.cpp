@@ -77,7 +77,8 @@ TEST_CASE("is_valid: agrees with painting on broken plans as well") {
     const auto buffers = random_buffers(random, 2 + static_cast<int>(random.below(8)), 10);
     MemoryPlan plan = plan_memory(buffers, bound_of(buffers));
     auto& moved = plan.offsets[random.below(static_cast<std::uint32_t>(buffers.size()))];
-    moved = kBufferAlignment * (static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(plan.arena_bytes / kBufferAlignment))) - 1);
+    moved =
+        kBufferAlignment * (static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(plan.arena_bytes / kBufferAlignment))) - 1);
     const bool expected = valid_by_painting(plan, buffers);
     CAPTURE(round);
     CHECK(is_valid(plan, buffers) == expected);

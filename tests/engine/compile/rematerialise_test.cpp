@@ -57,18 +57,26 @@ TEST_CASE("budget: texts name budgets") {
 TEST_CASE("budget: other texts are answered with what is wanted") {
   for (const auto* text : {"", "M", "-1", "0", "1.5G", "2g", "2GB", "12 M", "minimum", "99999999999999999999", "9000000000000000000G"}) {
     CAPTURE(text);
-    const std::string expected = std::string("memory budget: '") + text + "' was given; wanted none, min, or bytes such as 800000000, 512M, 2G";
+    const std::string expected =
+        std::string("memory budget: '") + text + "' was given; wanted none, min, or bytes such as 800000000, 512M, 2G";
     CHECK_THROWS_WITH_AS((void)Budget::parse(text), expected.c_str(), ConfigError);
   }
 }
 
-TEST_CASE("rematerialise: without a budget only cheap ops are computed again") {
-  const auto program = compiled(Budget::none());
+TEST_CASE("rematerialise: with more memory than needed only cheap ops are computed again") {
+  const auto program = compiled(Budget::bytes(std::int64_t{1} << 40));
+  CHECK(program->flops(Phase::backward) > 0);
   for (const auto& node : program->graph().nodes()) {
     if (node.op && node.phase == Phase::recompute) CHECK(node.op->cheap());
   }
-  CHECK(count_ops(program->graph(), "linear", Phase::recompute) == 0);
-  CHECK(count_ops(program->graph(), "attention", Phase::recompute) == 0);
+}
+
+TEST_CASE("rematerialise: without a budget a few percent more operations are spent at most") {
+  const auto cheapest = compiled(Budget::bytes(std::int64_t{1} << 40));
+  const auto plain = compiled(Budget::none());
+  CHECK(plain->flops() <= 1.05 * cheapest->flops());
+  CHECK(plain->lower_bound_bytes() <= cheapest->lower_bound_bytes());
+  check_close(gradient_of(plain), gradient_of(cheapest), 1e-12);
 }
 
 TEST_CASE("rematerialise: the smallest budget lowers the peak, costs operations, and changes no gradient") {
@@ -83,13 +91,12 @@ TEST_CASE("rematerialise: the smallest budget lowers the peak, costs operations,
 }
 
 TEST_CASE("rematerialise: every budget between the two is kept, at a price that falls as the budget grows") {
-  const auto plain = compiled(Budget::none());
+  const auto plain = compiled(Budget::bytes(std::int64_t{1} << 40));
   const auto small = compiled(Budget::smallest());
   const auto expected = gradient_of(plain);
   double dearest = small->flops() * 1.0001;
   for (int step = 0; step <= 4; ++step) {
-    const std::int64_t limit =
-        small->lower_bound_bytes() + (plain->lower_bound_bytes() - small->lower_bound_bytes()) * step / 4;
+    const std::int64_t limit = small->lower_bound_bytes() + (plain->lower_bound_bytes() - small->lower_bound_bytes()) * step / 4;
     CAPTURE(limit);
     const auto program = compiled(Budget::bytes(limit));
     CHECK(program->lower_bound_bytes() <= limit);

@@ -46,11 +46,11 @@ TEST_CASE("schedule: nodes keep the order in which they were made") {
 TEST_CASE("schedule: a result that is larger than what it frees waits for its first reader") {
   Small s;
   const Value kept = linear(s.x, s.weight("wide", 256, 16));  // x is read again: nothing is freed
-  const Value a = scale(s.x, 2);
-  const Value b = linear(a, s.weight("b", 16, 16));
+  const Value a = linear(s.x, s.weight("a", 128, 16));
+  const Value b = scale(linear(a, s.weight("b", 16, 128)), 2);
   s.graph.output("y", linear_add(kept, s.weight("narrow", 16, 256), {}, b, WeightLayout::out_in));
   const Graph ordered = schedule(s.graph);
-  CHECK(ops_of(ordered) == Ops{"scale", "linear", "linear", "linear"});
+  CHECK(ops_of(ordered) == Ops{"linear", "linear", "scale", "linear", "linear"});
   CHECK(analyse_liveness(ordered).lower_bound < analyse_liveness(s.graph).lower_bound);
 }
 

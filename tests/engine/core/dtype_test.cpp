@@ -115,8 +115,8 @@ TEST_CASE("convert: copies bits within a type, binary16 and booleans included") 
 TEST_CASE("convert: refuses pairs of different kinds") {
   float x = 1;
   std::int32_t i = 1;
-  CHECK_THROWS_WITH_AS(convert(&x, Dtype::f32, &i, Dtype::i32, 1), "convert: F32 to I32 was asked for; wanted two floating or two integer types",
-                       DtypeError);
+  CHECK_THROWS_WITH_AS(convert(&x, Dtype::f32, &i, Dtype::i32, 1),
+                       "convert: F32 to I32 was asked for; wanted two floating or two integer types", DtypeError);
   CHECK_THROWS_AS(convert(&i, Dtype::i32, &x, Dtype::f32, 1), DtypeError);
   CHECK_THROWS_AS(convert(&x, Dtype::f32, &i, Dtype::f16, 1), DtypeError);
   CHECK_THROWS_AS(convert(&x, Dtype::boolean, &i, Dtype::u8, 1), DtypeError);

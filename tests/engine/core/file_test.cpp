@@ -8,12 +8,11 @@
 #include <string>
 #include <vector>
 
+#include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <doctest/doctest.h>
 
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"

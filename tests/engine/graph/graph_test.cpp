@@ -50,7 +50,8 @@ TEST_CASE("graph: a row space is declared once, and may be named again") {
 TEST_CASE("graph: rejects row spaces that disagree or hold nothing") {
   Graph graph;
   graph.rows("source", 10, 2);
-  CHECK_THROWS_WITH_AS(graph.rows("source", 11, 2), "row space 'source': declared with 11 rows and 2 segments; it has 10 and 2", ShapeError);
+  CHECK_THROWS_WITH_AS(graph.rows("source", 11, 2), "row space 'source': declared with 11 rows and 2 segments; it has 10 and 2",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(graph.rows("none", 0, 2), "row space 'none': capacities of 0 rows and 2 segments were given; wanted positive ones",
                        ShapeError);
   CHECK_THROWS_AS(graph.rows("none", 3, 0), ShapeError);

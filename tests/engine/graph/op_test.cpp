@@ -33,7 +33,9 @@ class Probe final : public Op {
 };
 
 /// Adds a probe and throws what it throws.
-void probe(Graph& graph, Probe::Check check, std::vector<Value> inputs) { (void)graph.add(std::make_shared<Probe>(check), std::move(inputs)); }
+void probe(Graph& graph, Probe::Check check, std::vector<Value> inputs) {
+  (void)graph.add(std::make_shared<Probe>(check), std::move(inputs));
+}
 
 }  // namespace
 
@@ -70,8 +72,8 @@ TEST_CASE("require_dims: takes exactly the dimensions, without rows") {
   Graph graph;
   const RowSpaceId rows = graph.rows("r", 2, 1);
   probe(graph, Probe::Check::dims, {graph.input("a", {Dtype::f32, kNoRows, {2, 3}})});
-  CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::dims, {graph.input("b", {Dtype::f32, kNoRows, {6}})}), "probe: x is F32 [6]; wanted [2, 3]",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::dims, {graph.input("b", {Dtype::f32, kNoRows, {6}})}),
+                       "probe: x is F32 [6]; wanted [2, 3]", ShapeError);
   CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::dims, {graph.input("c", {Dtype::f32, rows, {2, 3}})}),
                        "probe: x is F32 r[2] x [2, 3]; wanted [2, 3]", ShapeError);
 }
@@ -83,8 +85,8 @@ TEST_CASE("require_same: takes two operands of one type") {
   const Value a = graph.input("a", {Dtype::f32, rows, {3}});
   const Value b = graph.input("b", {Dtype::f32, others, {3}});
   probe(graph, Probe::Check::same, {a, a});
-  CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::same, {a, b}), "probe: operands are F32 r[2] x [3] and F32 s[2] x [3]; wanted equal types",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::same, {a, b}),
+                       "probe: operands are F32 r[2] x [3] and F32 s[2] x [3]; wanted equal types", ShapeError);
   CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::same, {a, Value{}}), "probe: operands are F32 r[2] x [3] and absent; wanted equal types",
                        ShapeError);
 }

@@ -58,7 +58,7 @@ TEST_CASE("schedule_of: takes the names of transformers") {
   CHECK(schedule_of("linear") == ScheduleKind::linear);
   CHECK(schedule_of("cosine") == ScheduleKind::cosine);
   CHECK(schedule_of("inverse_sqrt") == ScheduleKind::inverse_sqrt);
-  CHECK_THROWS_WITH_AS((void)schedule_of("polynomial"),
-                       "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine or inverse_sqrt",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      (void)schedule_of("polynomial"),
+      "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine or inverse_sqrt", ConfigError);
 }

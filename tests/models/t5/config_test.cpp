@@ -15,7 +15,8 @@ T5Config parsed(const std::string& fields) { return T5Config::read(JsonFile::par
 }  // namespace
 
 TEST_CASE("t5 config: reads the shape of the model") {
-  const T5Config c = parsed(R"("vocab_size": 113, "d_model": 36, "d_kv": 8, "d_ff": 44, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 5,
+  const T5Config c =
+      parsed(R"("vocab_size": 113, "d_model": 36, "d_kv": 8, "d_ff": 44, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 5,
     "relative_attention_num_buckets": 16, "relative_attention_max_distance": 20, "layer_norm_epsilon": 1e-5, "eos_token_id": 2,
     "pad_token_id": 3, "decoder_start_token_id": 4)");
   CHECK(c.vocab_size == 113);
@@ -66,7 +67,8 @@ TEST_CASE("t5 config: the decoder's output is scaled unless the file says otherw
 }
 
 TEST_CASE("t5 config: senseless fields are named") {
-  CHECK_THROWS_WITH_AS((void)parsed(R"("d_model": 0)"), "config.json: field 'd_model' is 0; wanted a number from 1 to 268435456", FileError);
+  CHECK_THROWS_WITH_AS((void)parsed(R"("d_model": 0)"), "config.json: field 'd_model' is 0; wanted a number from 1 to 268435456",
+                       FileError);
   CHECK_THROWS_AS((void)parsed(R"("num_heads": -4)"), FileError);
   CHECK_THROWS_AS((void)parsed(R"("vocab_size": 1e18)"), FileError);
   CHECK_THROWS_AS((void)parsed(R"("d_ff": "large")"), FileError);
@@ -83,6 +85,6 @@ TEST_CASE("t5 config: published shapes are those of v1.1") {
   CHECK(base.gated);
   CHECK(!base.scale_decoder_outputs);
   CHECK(T5Config::published("t5-xxl").d_ff == 10240);
-  CHECK_THROWS_WITH_AS((void)T5Config::published("t5-tiny"), "model shape: 't5-tiny' was given; wanted t5-small, t5-base, t5-large, t5-xl or t5-xxl",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS((void)T5Config::published("t5-tiny"),
+                       "model shape: 't5-tiny' was given; wanted t5-small, t5-base, t5-large, t5-xl or t5-xxl", ConfigError);
 }

@@ -30,11 +30,17 @@ std::vector<float> losses(T5& model, const Seq2SeqBatch& batch) {
   return {nll.begin(), nll.end()};
 }
 
-void erase(NamedTensors& tensors, const std::string& name) {
+/// Equal but for rounding: programs of other capacities or roles may multiply in another order.
+void check_near(const std::vector<float>& given, const std::vector<float>& expected) {
+  REQUIRE(given.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(given[i] == doctest::Approx(expected[i]).epsilon(1e-5));
+}
+
+void drop(NamedTensors& tensors, const std::string& name) {
   std::erase_if(tensors, [&](const auto& entry) { return entry.first == name; });
 }
 
-Tensor find(const NamedTensors& tensors, const std::string& name) {
+Tensor tensor_named(const NamedTensors& tensors, const std::string& name) {
   return std::ranges::find(tensors, name, &NamedTensors::value_type::first)->second;
 }
 
@@ -57,22 +63,24 @@ TEST_CASE("t5: a missing, unexpected or misshaped tensor is named") {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "model.safetensors").string();
   const std::string norm = "encoder.block.1.layer.0.layer_norm.weight";
-  write_changed_t5(folder, [&](NamedTensors& tensors) { erase(tensors, norm); });
-  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), (folder.path().string() + ": tensor '" + norm + "' is missing; wanted [36]").c_str(), FileError);
+  write_changed_t5(folder, [&](NamedTensors& tensors) { drop(tensors, norm); });
+  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), (folder.path().string() + ": tensor '" + norm + "' is missing; wanted [36]").c_str(),
+                       FileError);
   write_changed_t5(folder, [&](NamedTensors& tensors) {
-    erase(tensors, norm);
+    drop(tensors, norm);
     tensors.emplace_back(norm, Tensor(Dtype::f32, {35}));
   });
-  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), (file + ": tensor '" + norm + "' is [35]; wanted [36]").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), (file + ": '" + norm + "' is [35]; wanted [36]").c_str(), FileError);
   write_changed_t5(folder, [&](NamedTensors& tensors) { tensors.emplace_back("encoder.block.9.strange", Tensor(Dtype::f32, {2})); });
-  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()),
-                       (file + ": 1 tensor(s) that this architecture does not have: encoder.block.9.strange").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(
+      (void)T5::open(folder.path()),
+      (file + ": 'encoder.block.9.strange': this architecture has no such tensor; 1 in all: encoder.block.9.strange").c_str(), FileError);
 }
 
 TEST_CASE("t5: copies of the embedding and the unused bias of old checkpoints are no errors") {
   const TemporaryFolder folder;
   write_changed_t5(folder, [](NamedTensors& tensors) {
-    const Tensor shared = find(tensors, "shared.weight");
+    const Tensor shared = tensor_named(tensors, "shared.weight");
     tensors.emplace_back("encoder.embed_tokens.weight", shared);
     tensors.emplace_back("decoder.embed_tokens.weight", shared);
     tensors.emplace_back("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", Tensor(Dtype::f32, {16, 5}));
@@ -85,17 +93,17 @@ TEST_CASE("t5: copies of the embedding and the unused bias of old checkpoints ar
 TEST_CASE("t5: a head that equals the embedding is tied to it, one that is absent as well") {
   const TemporaryFolder folder;
   write_changed_t5(folder, [](NamedTensors& tensors) {
-    const Tensor shared = find(tensors, "shared.weight");
-    erase(tensors, "lm_head.weight");
+    const Tensor shared = tensor_named(tensors, "shared.weight");
+    drop(tensors, "lm_head.weight");
     tensors.emplace_back("lm_head.weight", shared.clone());
   });
   const auto equal = T5::open(folder.path(), {.frozen = freeze_none});
   CHECK(equal->tied());
   const TemporaryFolder other;
-  write_changed_t5(other, [](NamedTensors& tensors) { erase(tensors, "lm_head.weight"); });
+  write_changed_t5(other, [](NamedTensors& tensors) { drop(tensors, "lm_head.weight"); });
   const auto absent = T5::open(other.path());
   CHECK(absent->tied());
-  CHECK(losses(*equal, small_batch()) == losses(*absent, small_batch()));
+  check_near(losses(*equal, small_batch()), losses(*absent, small_batch()));
 }
 
 TEST_CASE("t5: half-precision matrices give nearly the same losses") {
@@ -114,8 +122,7 @@ TEST_CASE("t5: a sequence's losses do not depend on the batch it stands in") {
   for (std::size_t i = 0; i < batch.sources.size(); ++i) {
     for (const float x : losses(*model, sequence_of(batch, i))) alone.push_back(x);
   }
-  REQUIRE(together.size() == alone.size());
-  for (std::size_t i = 0; i < alone.size(); ++i) CHECK(together[i] == doctest::Approx(alone[i]).epsilon(1e-5));
+  check_near(together, alone);
 }
 
 TEST_CASE("t5: a decoder position does not see later ones") {
@@ -139,12 +146,15 @@ TEST_CASE("t5: one program serves every batch up to its capacity") {
   Graph graph;
   add_loss(*model, graph, {}, capacity);
   Session session(compile(std::move(graph)));
+  std::vector<std::vector<float>> results;
   for (const auto& part : {batch, sequence_of(batch, 1), batch}) {
     feed(session, part, {}, model->vocabulary(), 1);
     session.run();
-    const auto expected = losses(*model, part);
-    CHECK(std::ranges::equal(session.result<float>(seq2seq::kNll), expected));
+    const auto nll = session.result<float>(seq2seq::kNll);
+    results.emplace_back(nll.begin(), nll.end());
+    check_near(results.back(), losses(*model, part));
   }
+  CHECK(results[0] == results[2]);
 }
 
 TEST_CASE("t5: the memory plan is within 5 % of the lower bound, trained in part or as a whole") {

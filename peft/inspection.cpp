@@ -1,0 +1,174 @@
+#include "peft/inspection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "data/tensor_archive.h"
+#include "data/tokenizers/tokenizer.h"
+#include "engine/core/error.h"
+#include "models/open_model.h"
+#include "peft/adapter_file.h"
+#include "peft/neighbours.h"
+#include "peft/text_task.h"
+#include "peft/training_state.h"
+
+namespace preamble {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+/// Smallest, mean and largest of norms; null where a value is not finite.
+Json summary(const std::vector<double>& norms) {
+  const auto [least, most] = std::ranges::minmax(norms);
+  return {{"min", least}, {"mean", std::accumulate(norms.begin(), norms.end(), 0.0) / static_cast<double>(norms.size())}, {"max", most}};
+}
+
+/// Matrices stay mapped in the type of the file.
+Dtype stored_weights(const std::filesystem::path& model) {
+  const TensorArchive archive(model);
+  const bool rounded = std::ranges::any_of(archive.names(), [&](const auto& name) { return archive.dtype_name(name) == "BF16"; });
+  return rounded ? Dtype::bf16 : Dtype::f32;
+}
+
+std::string token_text(const Tokenizer& tokenizer, std::int32_t id) {
+  const auto token = tokenizer.id_to_token(id);
+  // an embedding may have more rows than the tokenizer has tokens
+  return token ? std::string(*token) : fmt::format("<no token {}>", id);
+}
+
+class Inspection {
+ public:
+  Inspection(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model, std::int64_t neighbours)
+      : adapter_(adapter),
+        model_folder_(model),
+        count_(neighbours),
+        config_(PeftConfig::read(adapter, warn())),
+        prompt_(read_embeddings(adapter, config_, warn())) {}
+
+  Json run() {
+    add_config();
+    if (model_folder_) add_model();
+    add_rows();
+    add_files();
+    json_["warnings"] = warnings_;
+    return std::move(json_);
+  }
+
+ private:
+  [[nodiscard]] Warn warn() {
+    return [this](const std::string& text) { warnings_.push_back(text); };
+  }
+  [[nodiscard]] bool prefix() const { return config_.peft_type == PeftType::prefix_tuning; }
+
+  void add_config() {
+    json_ = {{"adapter", adapter_.string()},
+             {"peft_type", name_of(config_.peft_type)},
+             {"task_type", or_null(config_.task_type)},
+             {"base_model_name_or_path", or_null(config_.base_model_name_or_path)},
+             {"num_virtual_tokens", prompt_.tokens},
+             {"num_transformer_submodules", prompt_.embeddings.dim(0) / prompt_.tokens},
+             {"num_layers", or_null(config_.num_layers)},
+             {"rows", prompt_.embeddings.dim(0)},
+             {"width", prompt_.embeddings.dim(1)},
+             {"trainable", prompt_.embeddings.count()},
+             {"used", prompt_.tokens * prompt_.embeddings.dim(1)},
+             {"resumable", std::filesystem::exists(TrainingState::path(adapter_))}};
+    for (const auto& [key, value] : config_.extra) json_[key] = value;
+    if (const auto task = TextTask::read(adapter_)) {
+      json_["task"] = {{"input", task->input}, {"target", task->target}, {"labels", task->labels}, {"label_column", task->label_column}};
+    }
+  }
+
+  void add_model() {
+    Parameters::Options options;
+    options.weights = stored_weights(*model_folder_);
+    const auto model = open_encoder_decoder(*model_folder_, options);
+    std::int64_t backbone = 0;
+    for (const auto& [name, tensor] : model->parameters().loaded()) backbone += tensor.count();
+    json_["model"] = model_folder_->string();
+    json_["parameters"] = backbone + prompt_.embeddings.count();
+    json_["trainable_percent"] =
+        100.0 * static_cast<double>(prompt_.embeddings.count()) / static_cast<double>(backbone + prompt_.embeddings.count());
+    // read again, now against the model; what is odd about the folder is known
+    const PeftConfig full = resolved(config_, *model);
+    json_["num_layers"] = *full.num_layers;
+    if (prefix()) {
+      (void)read_embeddings(adapter_, full);
+      warnings_.push_back("a prefix holds keys and values of layers: it has no neighbours among embeddings");
+      return;
+    }
+    (void)read_prompt(adapter_, config_, model->width());
+    json_["vocabulary_norm"] = summary(row_norms(model->embedding()));
+    if (count_ == 0) return;
+    tokenizer_ = load_tokenizer(*model_folder_);
+    neighbours_ = nearest_tokens(prompt_.embeddings.rows(0, prompt_.tokens), model->embedding(), count_);
+  }
+
+  void add_rows() {
+    const auto norms = row_norms(prompt_.embeddings.rows(0, prompt_.tokens));
+    json_["norm"] = summary(norms);
+    Json rows = Json::array();
+    const std::int64_t width = prompt_.embeddings.dim(1);
+    const auto values = std::as_const(prompt_.embeddings).values<float>();
+    for (std::size_t r = 0; r < norms.size(); ++r) {
+      const auto row = values.subspan(r * static_cast<std::size_t>(width), static_cast<std::size_t>(width));
+      const double mean = std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(width);
+      // the variance as mean square less squared mean: both are small here
+      const double deviation = std::sqrt(std::max(0.0, norms[r] * norms[r] / static_cast<double>(width) - mean * mean));
+      Json one = {{"row", r}, {"norm", norms[r]}, {"mean", mean}, {"std", deviation}};
+      if (!neighbours_.empty()) one["neighbours"] = neighbours_of(r);
+      rows.push_back(std::move(one));
+    }
+    json_["prompt"] = std::move(rows);
+  }
+
+  [[nodiscard]] Json neighbours_of(std::size_t row) const {
+    Json list = Json::array();
+    for (const auto& neighbour : neighbours_[row]) {
+      list.push_back({{"id", neighbour.id}, {"token", token_text(*tokenizer_, neighbour.id)}, {"cosine", neighbour.cosine}});
+    }
+    return list;
+  }
+
+  void add_files() {
+    std::vector<std::pair<std::string, std::uintmax_t>> files;
+    for (const auto& entry : std::filesystem::directory_iterator(adapter_)) {
+      if (entry.is_regular_file()) files.emplace_back(entry.path().filename().string(), entry.file_size());
+    }
+    std::ranges::sort(files);
+    json_["files"] = Json::object();
+    for (const auto& [name, size] : files) json_["files"][name] = size;
+  }
+
+  const std::filesystem::path& adapter_;
+  const std::optional<std::filesystem::path>& model_folder_;
+  std::int64_t count_;
+  std::vector<std::string> warnings_;
+  PeftConfig config_;
+  PromptSlot prompt_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::vector<std::vector<Neighbour>> neighbours_;
+  Json json_;
+};
+
+}  // namespace
+
+nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model,
+                                       std::int64_t neighbours) {
+  require<ConfigError>(neighbours >= 0, "inspection: {} neighbours were asked for; wanted none or more", neighbours);
+  return Inspection(adapter, model, neighbours).run();
+}
+
+}  // namespace preamble
