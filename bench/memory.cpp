@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -23,7 +24,8 @@ constexpr double kMiB = 1 << 20;
 struct CommandLine {
   MemoryOptions run;
   std::string weights = "f32";
-  std::string budget = "auto";
+  std::string budget = "none";
+  std::string full_budget = "none";
   bool as_json = false;
   bool keep_blas_environment = false;
   std::string cleaned;  ///< variables that were taken out of the environment
@@ -42,6 +44,7 @@ std::string take_blas_environment() {
 }
 
 void add_options(CLI::App& app, CommandLine& given) {
+  app.option_defaults()->always_capture_default();
   MemoryOptions& run = given.run;
   app.add_option("--model", run.model, "published shape (v1.1), with random weights")
       ->check(CLI::IsMember({"t5-small", "t5-base", "t5-large"}));
@@ -53,12 +56,15 @@ void add_options(CLI::App& app, CommandLine& given) {
   app.add_option("--prompt", run.prompt, "virtual tokens")->check(CLI::Range(1, 1 << 16));
   app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--memory-budget", given.budget, "auto, none, min, or bytes (512M, 2G)");
+  app.add_option("--full-memory-budget", given.full_budget, "that of full fine-tuning, where both are run");
   app.add_option("--steps", run.steps, "timed steps, after one that is not")->check(CLI::Range(1, 1 << 16));
   app.add_option("--threads", run.threads, "0: one for each core")->check(CLI::Range(0, 1 << 10));
   app.add_flag("--json", given.as_json, "print one JSON object");
   app.add_flag("--keep-blas-environment", given.keep_blas_environment, "let OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE choose the kernels");
   app.add_option("--cleaned", given.cleaned)->group("");  // set by the benchmark itself when it starts again
-  app.option_defaults()->always_capture_default();
+  for (auto* option : app.get_options()) {
+    if (option->get_expected_max() == 1) option->take_last();
+  }
 }
 
 double beyond_weights(const json& result) {
@@ -85,8 +91,8 @@ json ratios(const json& prompt, const json& full) {
 
 void print_header(const CommandLine& given, const json& result) {
   const MemoryOptions& run = given.run;
-  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {}, {} thread(s), AdamW\n", run.model, run.batch,
-             run.source, run.target, run.prompt, given.weights, given.budget, result.at("threads").get<int>());
+  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {} (full: {}), {} thread(s), AdamW\n", run.model, run.batch,
+             run.source, run.target, run.prompt, given.weights, given.budget, given.full_budget, result.at("threads").get<int>());
   fmt::print("BLAS: {}; kernels: {}\n", result.at("blas").get<std::string>(), result.at("instruction_set").get<std::string>());
   if (!given.cleaned.empty()) fmt::print("taken out of the environment, so that OpenBLAS chooses its kernels itself: {}\n", given.cleaned);
   fmt::print("\n");
@@ -165,9 +171,11 @@ int run_one(const CommandLine& given) {
 int run_both(const CommandLine& given, std::vector<std::string> arguments) {
   int status = 0;
   std::vector<json> results;
-  arguments.insert(arguments.end(), {"--json", "--method", ""});
-  for (const auto* method : {"prompt", "full"}) {
-    arguments.back() = method;
+  // the last option of a name counts
+  arguments.insert(arguments.end(), {"--json", "--method", "", "--memory-budget", ""});
+  for (const auto& [method, budget] : {std::pair{"prompt", given.budget}, {"full", given.full_budget}}) {
+    arguments[arguments.size() - 3] = method;
+    arguments.back() = budget;
     const ChildResult child = run_self(arguments);
     if (child.status != 0) status = 1;
     results.push_back(json::parse(child.output, nullptr, false));

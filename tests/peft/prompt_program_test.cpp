@@ -40,7 +40,7 @@ std::set<std::string> gradients(const Graph& graph) {
 
 /// The golden T5 under prompt tuning.
 struct PromptRun {
-  explicit PromptRun(Budget budget = Budget::none(), std::uint64_t seed = 5)
+  explicit PromptRun(Budget budget = Budget::automatic(), std::uint64_t seed = 5)
       : method({random_prompt(kTokens, 36, seed)}),
         step(*model, method, small_batch().capacity(), {.memory = budget, .max_grad_norm = 1}) {}
 
@@ -85,11 +85,12 @@ TEST_CASE("prompt program: the prompt's gradient is the only one, and no weight'
 }
 
 TEST_CASE("prompt program: the decoder's first self-attention stands below the prompt and has no backward pass") {
-  const PromptRun plain;
+  const PromptRun plain(Budget::none());
   const PromptRun small(Budget::smallest());
   const FullRun full;
   const Graph& prompt = plain.step.program().graph();
   CHECK(nodes_of(prompt, Phase::backward, "decoder.block.0.self_attention") == 0);
+  CHECK(nodes_of(prompt, Phase::recompute, "decoder.block.0.self_attention") == 0);
   CHECK(nodes_of(small.step.program().graph(), Phase::backward, "decoder.block.0.self_attention") == 0);
   CHECK(nodes_of(prompt, Phase::backward, "decoder.block.0.cross_attention") > 0);
   CHECK(nodes_of(prompt, Phase::backward, "decoder.block.1.self_attention") > 0);
@@ -169,7 +170,7 @@ TEST_CASE("prompt program: the same seed gives the same losses to the bit, with 
   }
   CHECK(runs[0] == runs[1]);
   CHECK(runs[0] == runs[2]);
-  CHECK(runs[0] != PromptRun(Budget::none(), 6).train(4));
+  CHECK(runs[0] != PromptRun(Budget::automatic(), 6).train(4));
 }
 
 TEST_CASE("prompt program: the smallest budget gives nearly the same losses in less memory") {

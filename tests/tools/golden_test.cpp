@@ -110,7 +110,7 @@ int run_cases(const std::string& architecture, const std::vector<std::string>& m
 void check_architecture(const std::string& architecture, int at_least) {
   const Threads restored(0);
   for (const auto* threads : {"1", "2"}) {
-    for (const auto* budget : {"none", "min"}) {
+    for (const auto* budget : {"auto", "none", "min"}) {
       CAPTURE(threads);
       CAPTURE(budget);
       CHECK(run_cases(architecture, {"--threads", threads, "--memory-budget", budget}) >= at_least);

@@ -45,6 +45,7 @@ std::vector<double> gradient_of(const std::shared_ptr<const Program>& program) {
 }  // namespace
 
 TEST_CASE("budget: texts name budgets") {
+  CHECK(Budget::parse("auto").kind == Budget::Kind::automatic);
   CHECK(Budget::parse("none").kind == Budget::Kind::none);
   CHECK(Budget::parse("min").kind == Budget::Kind::smallest);
   CHECK(Budget::parse("800000000").kind == Budget::Kind::bytes);
@@ -58,7 +59,7 @@ TEST_CASE("budget: other texts are answered with what is wanted") {
   for (const auto* text : {"", "M", "-1", "0", "1.5G", "2g", "2GB", "12 M", "minimum", "99999999999999999999", "9000000000000000000G"}) {
     CAPTURE(text);
     const std::string expected =
-        std::string("memory budget: '") + text + "' was given; wanted none, min, or bytes such as 800000000, 512M, 2G";
+        std::string("memory budget: '") + text + "' was given; wanted auto, none, min, or bytes such as 800000000, 512M, 2G";
     CHECK_THROWS_WITH_AS((void)Budget::parse(text), expected.c_str(), ConfigError);
   }
 }
@@ -71,9 +72,15 @@ TEST_CASE("rematerialise: with more memory than needed only cheap ops are comput
   }
 }
 
-TEST_CASE("rematerialise: without a budget a few percent more operations are spent at most") {
+TEST_CASE("rematerialise: 'none' computes nothing again") {
+  const auto program = compiled(Budget::none());
+  CHECK(count_phase(program->graph(), Phase::recompute) == 0);
+  CHECK(program->flops(Phase::recompute) == 0);
+}
+
+TEST_CASE("rematerialise: 'auto' spends a few percent more operations at most") {
   const auto cheapest = compiled(Budget::bytes(std::int64_t{1} << 40));
-  const auto plain = compiled(Budget::none());
+  const auto plain = compiled(Budget::automatic());
   CHECK(plain->flops() <= 1.05 * cheapest->flops());
   CHECK(plain->lower_bound_bytes() <= cheapest->lower_bound_bytes());
   check_close(gradient_of(plain), gradient_of(cheapest), 1e-12);
