@@ -33,7 +33,7 @@ struct Loaded {
     if (adapters.empty()) {
       method = std::make_unique<NoMethod>();
     } else {
-      method = open_adapters(adapters, *model);
+      method = open_adapters(adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
     }
   }
 

@@ -25,7 +25,7 @@ void add_prompt_options(CLI::App& command, const std::shared_ptr<TrainOptions>& 
             ->check(CLI::IsMember({"tile", "uniform", "sample_vocab"})));
   group(command.add_option("--prompt-tuning-init-population", args.init.population, "sample_vocab draws from so many first rows")->check(CLI::PositiveNumber));
   group(command.add_option("--init-adapter", args.init_adapter, "for adapter: its folder")->check(CLI::ExistingDirectory));
-  group(command.add_option("--init-file", args.init.file, "for file: a float32 .npy matrix")->check(CLI::ExistingFile));
+  group(command.add_option("--init-file", args.init.file, "for file: a .npy matrix of floats")->check(CLI::ExistingFile));
   group(command.add_option("--num-transformer-submodules", args.submodules, "1, or 2 to write as many unused rows as PEFT does")->check(CLI::Range(1, 2)));
 }
 
