@@ -15,7 +15,8 @@ struct CausalBatch {
   /// Slot of each sequence; empty: slot 0 for all.
   std::vector<std::int32_t> slots = {};
   /// Label of each token or kNoLabel, at the token's own place, as transformers takes them: the row in front of a token predicts its
-  /// label. The first token's label counts only behind a prompt, whose last row predicts it. Empty: no sequence has labels.
+  /// label. The first token's label counts only behind a prompt, whose last row predicts it (PEFT). Empty: no sequence has
+  /// labels.
   std::vector<Ids> labels = {};
 
   /// Labels that some row predicts.
