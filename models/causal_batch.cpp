@@ -1,6 +1,7 @@
 #include "models/causal_batch.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/core/error.h"
 
@@ -9,6 +10,18 @@ namespace {
 
 std::int32_t prompt_length(const CausalBatch& batch, const Conditioning& conditioning, std::size_t i) {
   return conditioning.prompt ? conditioning.prompt->space.slots.length(slot_of(batch.slots, i)) : 0;
+}
+
+/// Tokens where they stand among the rows: queries that are only tokens see what is in front of them by these positions.
+Segments token_segments(const CausalBatch& batch, const Conditioning& conditioning) {
+  if (!conditioning.prompt) return segments_of(batch.sequences);
+  Segments segments;
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    Ids positions(batch.sequences[i].size());
+    std::iota(positions.begin(), positions.end(), prompt_length(batch, conditioning, i));
+    segments.append(positions);
+  }
+  return segments;
 }
 
 /// Calls body(sequence, place, label) for each label that a row predicts; `place`: of that row inside its sequence.
@@ -40,7 +53,7 @@ Segments row_segments(const CausalBatch& batch, const Conditioning& conditioning
 
 void feed_rows(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
   check_slots(batch.sequences.size(), batch.slots, conditioning);
-  session.rows(causal::kTokens, segments_of(batch.sequences));
+  session.rows(causal::kTokens, token_segments(batch, conditioning));
   feed_tokens(session, causal::kIds, batch.sequences, limits.vocabulary, "sequence");
   feed_prompt(session, batch.sequences, batch.slots, conditioning, causal::kPrompt);
   feed_prefixes(session, conditioning);
