@@ -64,6 +64,8 @@ class TrainRun {
     if (full()) return std::make_unique<NoMethod>();
     PromptInit init = args_.init;
     init.seed = args_.seed;
+    // rows of the embedding behind the vocabulary were never trained
+    init.population = std::min(init.population, static_cast<std::int64_t>(tokenizer_->size()));
     init_name_ = !args_.prompt_tuning_init.empty() ? args_.prompt_tuning_init : task_.classifies() ? "class_labels" : "sample_vocab";
     init.kind = prompt_init_of(init_name_);
     if (task_.classifies()) init.labels = LabelMap::parse(task_.labels).words();
