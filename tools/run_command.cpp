@@ -7,8 +7,8 @@
 
 #include "data/safetensors.h"
 #include "data/safetensors_writer.h"
-#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
+#include "engine/runtime/compile.h"
 #include "models/generate/generate.h"
 #include "models/open_model.h"
 #include "models/seq2seq_batch.h"
@@ -105,7 +105,8 @@ Tensor padded(const Tensor& rows, const std::vector<Ids>& sequences, std::size_t
   std::size_t at = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const std::size_t count = sequences[i].size() * static_cast<std::size_t>(width);
-    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(at), count, to.begin() + static_cast<std::ptrdiff_t>(i * length * static_cast<std::size_t>(width)));
+    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(at), count,
+                to.begin() + static_cast<std::ptrdiff_t>(i * length * static_cast<std::size_t>(width)));
     at += count;
   }
   return result;
@@ -186,7 +187,8 @@ void generate_sequences(EncoderDecoder& model, const Method& method, const RunAr
   capacity.source_rows = std::max<std::int64_t>(1, batch.source_rows());
   capacity.beams = std::max(args.generation.num_beams, args.generation.num_return_sequences);
   capacity.longest = length_limit(args.generation, 1);
-  Seq2SeqDecoder decoder(model, [&](Graph& graph) { return method.condition(graph); }, capacity);
+  Seq2SeqDecoder decoder(
+      model, [&](Graph& graph) { return method.condition(graph); }, capacity);
   decoder.encode(batch);
   const auto sequences = generate(decoder, args.generation, prompts);
   std::size_t longest = 0;
@@ -194,7 +196,8 @@ void generate_sequences(EncoderDecoder& model, const Method& method, const RunAr
   Tensor tensor(Dtype::i64, {static_cast<std::int64_t>(sequences.size()), static_cast<std::int64_t>(longest)});
   auto values = tensor.values<std::int64_t>();
   std::ranges::fill(values, fill_token(args.generation));
-  for (std::size_t i = 0; i < sequences.size(); ++i) std::ranges::copy(sequences[i], values.begin() + static_cast<std::ptrdiff_t>(i * longest));
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    std::ranges::copy(sequences[i], values.begin() + static_cast<std::ptrdiff_t>(i * longest));
   results.emplace_back("sequences", std::move(tensor));
 }
 
@@ -205,7 +208,8 @@ int run_command(const RunArguments& args) {
   options.weights = args.weights;
   if (args.method == "full") options.frozen = freeze_none;
   const auto model = open_encoder_decoder(args.model, options);
-  const std::unique_ptr<Method> method = args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model);
+  const std::unique_ptr<Method> method =
+      args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model, {}, args.trainable);
   const Inputs inputs(args.in);
   Named results;
   if (args.generate) {
