@@ -26,7 +26,7 @@ inline Tensor random_floats(Dims dims, std::uint64_t seed) {
 }
 
 /// Logits of all decoder rows [rows, V], one sequence after another.
-[[nodiscard]] inline Tensor logits_of(T5& model, const Method& method, const Seq2SeqBatch& batch) {
+[[nodiscard]] inline Tensor logits_of(EncoderDecoder& model, const Method& method, const Seq2SeqBatch& batch) {
   Graph graph;
   const Conditioning conditioning = method.condition(graph);
   add_logits(model, graph, conditioning, batch.capacity(), false);
