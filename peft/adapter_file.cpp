@@ -73,7 +73,7 @@ PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& co
   return prompt;
 }
 
-PeftConfig resolved(PeftConfig config, const EncoderDecoder& model) {
+PeftConfig resolved(PeftConfig config, const LanguageModel& model) {
   // PEFT counts the layers of the encoder; its own prefixes condition the decoder
   const bool prefix = config.peft_type == PeftType::prefix_tuning;
   const AttentionShape shape = model.attention_shape(prefix ? Site::decoder_self : Site::encoder_self);

@@ -79,7 +79,7 @@ std::map<Site, SiteActivations> word_activations(EncoderDecoder& model, const st
   (void)model.decode(graph, encoded, {}, batch.capacity());
   const auto layers = mark_activations(graph);
   Session session(compile(std::move(graph)));
-  feed(session, batch, {}, model.vocabulary(), 1);
+  feed(session, batch, {}, model.limits(), 1);
   session.run();
   std::map<Site, SiteActivations> result;
   for (const auto& [site, count] : layers) {

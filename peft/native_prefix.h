@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 #include "peft/peft_config.h"
 #include "peft/prefix_tuning.h"
 

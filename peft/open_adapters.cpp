@@ -44,7 +44,7 @@ EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::
 
 }  // namespace
 
-SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfig& given, const EncoderDecoder& model,
+SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfig& given, const LanguageModel& model,
                             const std::optional<std::filesystem::path>& trainable, const Warn& warn) {
   PromptSlot rows = read_embeddings(folder, given, warn);
   const PeftConfig config = resolved(given, model);
@@ -67,7 +67,7 @@ SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfi
   return table;
 }
 
-std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& paths, EncoderDecoder& model, const Warn& warn,
+std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& paths, LanguageModel& model, const Warn& warn,
                                       const std::optional<std::filesystem::path>& trainable) {
   require<ConfigError>(!trainable || paths.size() == 1, "reparametrisation weights: {} adapters were given with them; wanted one",
                        paths.size());

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 #include "peft/method.h"
 #include "peft/prompt_encoder.h"
 

@@ -38,8 +38,8 @@ TEST_CASE("P-tuning: rows behind the prompt reach an LSTM, but not an MLP") {
   const auto model = golden_t5();
   for (const auto kind : {EncoderKind::mlp, EncoderKind::lstm}) {
     const PTuning method({encoded(kind, 6, 3, 2)});
-    TrainingStep step(*model, method, small_batch().capacity(), {});
-    const std::vector<Seq2SeqBatch> parts = {small_batch()};
+    TrainingStep step(loss_model(*model, small_batch().capacity()), method, {});
+    const std::vector<LossBatch> parts = {small_batch()};
     (void)step.differentiate(parts);
     REQUIRE(step.trainables()[0].name == "embedding.weight");
     double behind = 0;
@@ -53,9 +53,9 @@ TEST_CASE("P-tuning: training changes every tensor of the network") {
   const PTuning method({encoded(EncoderKind::lstm, 4, 4, 3)});
   std::vector<std::vector<double>> before;
   for (const auto& tensor : method.trainables()) before.push_back(numbers(tensor.value));
-  TrainingStep step(*model, method, small_batch().capacity(), {});
+  TrainingStep step(loss_model(*model, small_batch().capacity()), method, {});
   const auto optimizer = make_adamw(step.shapes(), {});
-  const std::vector<Seq2SeqBatch> parts = {small_batch()};
+  const std::vector<LossBatch> parts = {small_batch()};
   double first = 0, last = 0;
   for (int k = 0; k < 8; ++k) {
     StepResult result = step.differentiate(parts);

@@ -31,8 +31,8 @@ PrefixTuning one_site(Site site, SitePrefixTable table, PrefixPositions position
 
 /// Gradients of a batch by the name of their trainable.
 std::map<std::string, std::vector<double>> gradients_of(T5& model, const Method& method, const Seq2SeqBatch& batch) {
-  TrainingStep step(model, method, batch.capacity(), {});
-  const std::vector<Seq2SeqBatch> parts = {batch};
+  TrainingStep step(loss_model(model, batch.capacity()), method, {});
+  const std::vector<LossBatch> parts = {batch};
   (void)step.differentiate(parts);
   std::map<std::string, std::vector<double>> gradients;
   for (std::size_t i = 0; i < step.trainables().size(); ++i) {
@@ -168,7 +168,7 @@ TEST_CASE("prefix tuning: cached generation with a prefix at every site is a pla
 TEST_CASE("prefix tuning: all layers share one split and one gradient, and nothing is expanded to the batch") {
   const auto model = golden_t5();
   const PrefixTuning method = one_site(Site::decoder_self, packed_prefix(3, 4, 1));
-  const TrainingStep step(*model, method, small_batch().capacity(), {});
+  const TrainingStep step(loss_model(*model, small_batch().capacity()), method, {});
   const Graph& graph = step.program().graph();
   CHECK(count_ops(graph, "split_columns", Phase::forward) == 1);
   CHECK(count_ops(graph, "join_columns") == 1);

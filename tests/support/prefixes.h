@@ -31,7 +31,7 @@ inline Tensor random_floats(Dims dims, std::uint64_t seed) {
   const Conditioning conditioning = method.condition(graph);
   add_logits(model, graph, conditioning, batch.capacity(), false);
   Session session(compile(std::move(graph)));
-  feed(session, batch, conditioning, model.vocabulary(), 1);
+  feed(session, batch, conditioning, model.limits(), 1);
   session.run();
   return session.result_tensor(seq2seq::kLogits);
 }
