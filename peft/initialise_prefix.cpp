@@ -10,6 +10,7 @@
 #include "engine/ops/attention.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
+#include "models/causal_batch.h"
 #include "models/seq2seq_batch.h"
 
 namespace preamble {
@@ -20,8 +21,9 @@ constexpr std::array<std::pair<std::string_view, PrefixInitKind>, 4> kNames = {{
                                                                                 {"text", PrefixInitKind::text},
                                                                                 {"adapter", PrefixInitKind::adapter}}};
 
-/// Where an attention of a plain encoder-decoder's graph stands: a decoder's queries have the decoder's rows.
+/// Where an attention of a plain model's graph stands. With an encoder, a decoder's queries have the decoder's rows.
 Site site_at(const Graph& graph, const Node& attention) {
+  if (graph.rows(seq2seq::kSource) == kNoRows) return Site::decoder_self;
   const auto rows = [&](std::size_t operand) { return graph.rows(attention.inputs[operand].type().rows).name; };
   if (rows(Attention::kQuery) != seq2seq::kDecoder) return Site::encoder_self;
   return rows(Attention::kKey) == seq2seq::kDecoder ? Site::decoder_self : Site::cross;
@@ -39,6 +41,48 @@ std::map<Site, std::int64_t> mark_activations(Graph& graph) {
     graph.output(fmt::format("{}.value.{}", name_of(site), layer), node.inputs[Attention::kValue]);
   }
   return layers;
+}
+
+/// The marked results of a run. `first`: the decoder's rows in front of the text's.
+std::map<Site, SiteActivations> collect(const Session& session, const std::map<Site, std::int64_t>& layers, std::int64_t first,
+                                        std::int64_t tokens) {
+  std::map<Site, SiteActivations> result;
+  for (const auto& [site, count] : layers) {
+    const auto rows = [&, at = site == Site::decoder_self ? first : 0](std::string_view what, std::int64_t layer) {
+      return session.result_tensor(fmt::format("{}.{}.{}", name_of(site), what, layer)).rows(at, tokens);
+    };
+    for (std::int64_t layer = 0; layer < count; ++layer) {
+      result[site].keys.push_back(rows("key", layer));
+      result[site].values.push_back(rows("value", layer));
+    }
+  }
+  return result;
+}
+
+std::map<Site, SiteActivations> activations_of(CausalLm& model, std::vector<std::int32_t> ids) {
+  const auto tokens = static_cast<std::int64_t>(ids.size());
+  const CausalBatch batch{.sequences = {std::move(ids)}};
+  Graph graph;
+  (void)model.decode(graph, {}, batch.capacity());
+  const auto layers = mark_activations(graph);
+  Session session(compile(std::move(graph)));
+  feed_rows(session, batch, {}, model.limits());
+  session.run();
+  return collect(session, layers, 0, tokens);
+}
+
+std::map<Site, SiteActivations> activations_of(EncoderDecoder& model, const std::vector<std::int32_t>& ids) {
+  Seq2SeqBatch batch;
+  batch.sources = batch.decoder_inputs = {ids};
+  batch.decoder_inputs[0].insert(batch.decoder_inputs[0].begin(), model.decoder_start_id());
+  Graph graph;
+  const Value encoded = model.encode(graph, {}, batch.capacity());
+  (void)model.decode(graph, encoded, {}, batch.capacity());
+  const auto layers = mark_activations(graph);
+  Session session(compile(std::move(graph)));
+  feed(session, batch, {}, model.limits(), 1);
+  session.run();
+  return collect(session, layers, 1, static_cast<std::int64_t>(ids.size()));
 }
 
 /// The layer whose numbers a pair starts with.
@@ -66,36 +110,17 @@ PrefixInitKind prefix_init_of(std::string_view name) {
   return found->second;
 }
 
-std::map<Site, SiteActivations> word_activations(EncoderDecoder& model, const std::vector<std::int32_t>& text, std::int64_t tokens) {
+std::map<Site, SiteActivations> word_activations(LanguageModel& model, const std::vector<std::int32_t>& text, std::int64_t tokens) {
   require<ConfigError>(!text.empty() && tokens > 0, "prefix initialiser: a text of {} tokens was given for {} rows; wanted one at least",
                        text.size(), tokens);
-  Seq2SeqBatch batch;
-  batch.sources.emplace_back();
-  for (std::int64_t i = 0; i < tokens; ++i) batch.sources[0].push_back(text[static_cast<std::size_t>(i) % text.size()]);
-  batch.decoder_inputs = batch.sources;
-  batch.decoder_inputs[0].insert(batch.decoder_inputs[0].begin(), model.decoder_start_id());
-  Graph graph;
-  const Value encoded = model.encode(graph, {}, batch.capacity());
-  (void)model.decode(graph, encoded, {}, batch.capacity());
-  const auto layers = mark_activations(graph);
-  Session session(compile(std::move(graph)));
-  feed(session, batch, {}, model.limits(), 1);
-  session.run();
-  std::map<Site, SiteActivations> result;
-  for (const auto& [site, count] : layers) {
-    const std::int64_t first = site == Site::decoder_self ? 1 : 0;
-    const auto rows = [&](std::string_view what, std::int64_t layer) {
-      return session.result_tensor(fmt::format("{}.{}.{}", name_of(site), what, layer)).rows(first, tokens);
-    };
-    for (std::int64_t layer = 0; layer < count; ++layer) {
-      result[site].keys.push_back(rows("key", layer));
-      result[site].values.push_back(rows("value", layer));
-    }
-  }
-  return result;
+  std::vector<std::int32_t> ids;
+  for (std::int64_t i = 0; i < tokens; ++i) ids.push_back(text[static_cast<std::size_t>(i) % text.size()]);
+  if (auto* causal = dynamic_cast<CausalLm*>(&model)) return activations_of(*causal, std::move(ids));
+  if (auto* seq2seq = dynamic_cast<EncoderDecoder*>(&model)) return activations_of(*seq2seq, ids);
+  raise<UnsupportedError>("prefix initialiser: words' activations of a model of another family; wanted an encoder-decoder or a decoder");
 }
 
-SitePrefixTable initial_prefix(const PrefixInit& init, EncoderDecoder& model, Site site, std::int64_t pairs,
+SitePrefixTable initial_prefix(const PrefixInit& init, LanguageModel& model, Site site, std::int64_t pairs,
                                const std::map<std::int64_t, std::int64_t>& pair_of_layer) {
   require<ConfigError>(init.tokens > 0 && pairs > 0, "prefix initialiser: {} rows of {} layers were asked for; wanted one at least",
                        init.tokens, pairs);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 #include "peft/prefix_tuning.h"
 
 namespace preamble {
@@ -37,14 +37,14 @@ struct SiteActivations {
 };
 
 /// Keys and values that the plain model computes at each site for a text of exactly `tokens` ids (repeated or cut). Encoder and
-/// cross-attention see the text as source. The decoder gets the same text as target; the row of its start token is left out.
-/// Throws ConfigError for an empty text.
-[[nodiscard]] std::map<Site, SiteActivations> word_activations(EncoderDecoder& model, const std::vector<std::int32_t>& text,
+/// cross-attention see the text as source. The decoder gets the same text as target; the row of its start token is left out. A
+/// decoder-only model reads the text alone. Throws ConfigError for an empty text, UnsupportedError for a model of another family.
+[[nodiscard]] std::map<Site, SiteActivations> word_activations(LanguageModel& model, const std::vector<std::int32_t>& text,
                                                                std::int64_t tokens);
 
 /// A table of `pairs` pairs for a site of the model, in packed rows. A pair that several layers read starts as the first of
 /// them says, and one that none reads as the layer of its own number. Throws ConfigError, ShapeError.
-[[nodiscard]] SitePrefixTable initial_prefix(const PrefixInit& init, EncoderDecoder& model, Site site, std::int64_t pairs,
+[[nodiscard]] SitePrefixTable initial_prefix(const PrefixInit& init, LanguageModel& model, Site site, std::int64_t pairs,
                                              const std::map<std::int64_t, std::int64_t>& pair_of_layer);
 
 }  // namespace preamble

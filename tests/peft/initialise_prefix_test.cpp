@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
+#include "models/causal_batch.h"
+#include "models/open_model.h"
 #include "tests/support/prefixes.h"
 #include "tests/support/values.h"
 
@@ -104,4 +106,26 @@ TEST_CASE("prefix initialiser: wants a text and rows") {
                        "prefix initialiser: a text of 0 tokens was given for 3 rows; wanted one at least", ConfigError);
   CHECK_THROWS_WITH_AS((void)initial_prefix({.tokens = 0}, *model, Site::cross, 3, {}),
                        "prefix initialiser: 0 rows of 3 layers were asked for; wanted one at least", ConfigError);
+}
+
+TEST_CASE("prefix initialiser: a decoder's words in front of a text are the words in the text") {
+  // the logits behind a prefix of a text's keys and values are those behind the text itself
+  const auto opened = open_model(golden("gpt2/model"));
+  auto& model = dynamic_cast<CausalLm&>(*opened);
+  const std::int64_t layers = model.attention_shape(Site::decoder_self).layers;
+  PrefixSlot slot;
+  slot.emplace(Site::decoder_self, initial_prefix({.kind = PrefixInitKind::text, .tokens = 3, .text = kText}, model, Site::decoder_self,
+                                                  layers, pairs_of_layers(layers, 1)));
+  const auto logits = [&](const Method& method, const Ids& ids) {
+    const CausalBatch batch{.sequences = {ids}};
+    Graph graph;
+    const Conditioning conditioning = method.condition(graph);
+    add_logits(model, graph, conditioning, batch.capacity(), false);
+    Session session(compile(std::move(graph)));
+    feed(session, batch, conditioning, model.limits(), 1);
+    session.run();
+    return session.result_tensor(causal::kLogits);
+  };
+  const Tensor behind = logits(PrefixTuning({slot}, {.shifted = true}), {5, 9});
+  check_close(numbers(behind), numbers(logits(NoMethod(), {8, 30, 77, 5, 9}).rows(3, 2)), 1e-5);
 }
