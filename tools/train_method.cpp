@@ -28,6 +28,8 @@ bool native(const TrainArguments& args) { return !args.method_options.prefix_sit
 std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, EncoderDecoder& model, const Tokenizer& tokenizer) {
   PromptInit init = args.init;
   init.seed = args.seed;
+  // rows of the embedding behind the vocabulary were never trained
+  init.population = std::min(init.population, static_cast<std::int64_t>(tokenizer.size()));
   init.kind = prompt_init_of(prompt_init_name(args, task));
   if (task.classifies()) init.labels = LabelMap::parse(task.labels).words();
   if (init.kind == PromptInitKind::adapter) {

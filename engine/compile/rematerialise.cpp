@@ -10,6 +10,7 @@
 
 #include "engine/compile/fuse.h"
 #include "engine/compile/liveness.h"
+#include "engine/compile/plan_memory.h"
 #include "engine/compile/rewrite.h"
 #include "engine/compile/schedule.h"
 #include "engine/core/error.h"
@@ -109,6 +110,14 @@ struct Candidate {
   std::int64_t peak = std::numeric_limits<std::int64_t>::max();
   double flops = 0;
 };
+
+/// `min` takes the fewest operations among candidates whose run needs at most one part in so many more than the smallest.
+constexpr std::int64_t kIndifference = 80;
+
+std::int64_t arena_bytes(const Graph& graph) {
+  const Liveness liveness = analyse_liveness(schedule(fuse_sums(graph)));
+  return plan_memory(liveness.buffers, liveness.lower_bound).arena_bytes;
+}
 
 Candidate evaluate(const Graph& graph, const Choice& choice) {
   Candidate candidate{Recomputer(graph, choice).run()};
@@ -331,25 +340,22 @@ Graph rematerialise(const Graph& graph, Budget budget) {
   const Keys base = without_cheap(graph, saved);
   if (budget.kind == Budget::Kind::none) return Recomputer(graph, {saved, {}}).run();
   if (budget.kind == Budget::Kind::automatic) return nearly_free(graph, base);
-  Candidate best = evaluate(graph, {base, {}});
-  if (budget.kind == Budget::Kind::bytes && best.peak <= budget.limit) return std::move(best.graph);
-  std::vector<Choice> candidates;
-  add_partial(graph, base, candidates);
-  add_segmented(graph, saved, candidates);
-  const auto better = [&](const Candidate& a, const Candidate& b) {
-    const bool fits_a = budget.kind == Budget::Kind::bytes && a.peak <= budget.limit;
-    const bool fits_b = budget.kind == Budget::Kind::bytes && b.peak <= budget.limit;
-    if (fits_a != fits_b) return fits_a;
-    return fits_a ? std::pair(a.flops, a.peak) < std::pair(b.flops, b.peak) : std::pair(a.peak, a.flops) < std::pair(b.peak, b.flops);
-  };
-  for (const auto& choice : candidates) {
-    Candidate candidate = evaluate(graph, choice);
-    if (better(candidate, best)) best = std::move(candidate);
+  std::vector<Choice> choices = {{base, {}}};
+  add_partial(graph, base, choices);
+  add_segmented(graph, saved, choices);
+  std::vector<Candidate> candidates;
+  for (const auto& choice : choices) candidates.push_back(evaluate(graph, choice));
+  std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.flops); });
+  const std::int64_t smallest = candidates.front().peak;
+  const std::int64_t smallest_arena = arena_bytes(candidates.front().graph);
+  const std::int64_t limit = budget.kind == Budget::Kind::bytes ? budget.limit : smallest + (smallest + leaf_bytes(graph)) / kIndifference;
+  // the arena can be larger than the largest sum of live bytes, by what lies idle between buffers
+  std::ranges::stable_sort(candidates, {}, &Candidate::flops);
+  for (auto& candidate : candidates) {
+    if (candidate.peak <= limit && (budget.kind != Budget::Kind::bytes || arena_bytes(candidate.graph) <= limit)) return std::move(candidate.graph);
   }
-  require<ConfigError>(budget.kind != Budget::Kind::bytes || best.peak <= budget.limit,
-                       "memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes", budget.limit,
-                       best.peak);
-  return std::move(best.graph);
+  raise<ConfigError>("memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes", budget.limit,
+                     smallest_arena);
 }
 
 }  // namespace preamble

@@ -103,10 +103,10 @@ TEST_CASE("rematerialise: every budget between the two is kept, at a price that 
   const auto expected = gradient_of(plain);
   double dearest = small->flops() * 1.0001;
   for (int step = 0; step <= 4; ++step) {
-    const std::int64_t limit = small->lower_bound_bytes() + (plain->lower_bound_bytes() - small->lower_bound_bytes()) * step / 4;
+    const std::int64_t limit = small->arena_bytes() + (plain->arena_bytes() - small->arena_bytes()) * step / 4;
     CAPTURE(limit);
     const auto program = compiled(Budget::bytes(limit));
-    CHECK(program->lower_bound_bytes() <= limit);
+    CHECK(program->arena_bytes() <= limit);
     CHECK(program->flops() <= dearest);
     dearest = program->flops();
     check_close(gradient_of(program), expected, 1e-12);
@@ -115,11 +115,11 @@ TEST_CASE("rematerialise: every budget between the two is kept, at a price that 
 }
 
 TEST_CASE("rematerialise: an impossible budget is answered with the smallest possible one") {
-  const std::int64_t smallest = compiled(Budget::smallest())->lower_bound_bytes();
+  const std::int64_t smallest = compiled(Budget::smallest())->arena_bytes();
   const std::string expected =
       fmt::format("memory budget: 1000 bytes were given; the smallest peak for this program and these capacities is {} bytes", smallest);
   CHECK_THROWS_WITH_AS(compiled(Budget::bytes(1000)), expected.c_str(), ConfigError);
-  CHECK(compiled(Budget::bytes(smallest))->lower_bound_bytes() <= smallest);
+  CHECK(compiled(Budget::bytes(smallest))->arena_bytes() <= smallest);
 }
 
 TEST_CASE("rematerialise: recomputed nodes keep their scope and read kept values, leaves or each other") {
