@@ -47,7 +47,8 @@ int run_command(const RunArguments& args) {
   options.weights = args.weights;
   if (args.method == "full") options.frozen = freeze_none;
   const auto model = open_model(args.model, options);
-  const std::unique_ptr<Method> method = args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model);
+  const std::unique_ptr<Method> method =
+      args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model, {}, args.trainable);
   const RunInputs inputs(args.in);
   Named results;
   if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(model.get())) {
