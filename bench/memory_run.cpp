@@ -60,7 +60,7 @@ double cpu_seconds() {
 }
 
 /// Steps on one batch: the first one does not count.
-void train(TrainingStep& step, Optimizer& optimizer, const Seq2SeqBatch& batch, const MemoryOptions& options, MemoryResult& result) {
+void train(TrainingStep& step, Optimizer& optimizer, const LossBatch& batch, const MemoryOptions& options, MemoryResult& result) {
   constexpr double kLearningRate = 1e-3;
   std::vector<double> seconds;
   result.cpu_seconds = std::numeric_limits<double>::max();

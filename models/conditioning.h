@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -63,6 +64,14 @@ struct Conditioning {
     const auto rows = found->second.layers.find(layer);
     return rows == found->second.layers.end() ? nullptr : &rows->second;
   }
+  /// Absolute position of the first token of a sequence that uses `slot`.
+  [[nodiscard]] std::int32_t first_position(Site site, std::int32_t slot) const {
+    const auto found = prefixes.find(site);
+    return prefix_shifts_positions && found != prefixes.end() ? found->second.space.slots.length(slot) : 0;
+  }
 };
+
+/// Conditions a graph: `Method::condition`, as a function.
+using Conditioner = std::function<Conditioning(Graph&)>;
 
 }  // namespace preamble

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "engine/graph/graph.h"
-#include "models/conditioning.h"
-#include "models/parameters.h"
+#include "models/language_model.h"
+#include "models/prompt_names.h"
 
 namespace preamble {
 
@@ -22,13 +22,18 @@ inline constexpr std::string_view kLabelled = "decoder.labelled";      ///< rows
 inline constexpr std::string_view kSourceIds = "source_ids";           ///< i32 [source]
 inline constexpr std::string_view kMergeIndex = "encoder_index";       ///< i32 [encoder]: operand `index` of merge_rows
 inline constexpr std::string_view kPromptIndex = "encoder_prompt_index";  ///< i32 [encoder.prompt]: its operand `where_b`
+inline constexpr std::string_view kEncoderPositions = "encoder_positions";  ///< i32 [encoder]: rows of the position table
 inline constexpr std::string_view kDecoderIds = "decoder_ids";         ///< i32 [decoder]
+inline constexpr std::string_view kDecoderPositions = "decoder_positions";  ///< i32 [decoder]: rows of the position table
 inline constexpr std::string_view kLabelledIndex = "labelled_index";   ///< i32 [decoder.labelled]: rows of the decoder
 inline constexpr std::string_view kLabels = "labels";                  ///< i32 [decoder.labelled]
 inline constexpr std::string_view kLossWeight = "loss_weight";         ///< scalar: 1 / labels for the mean
 inline constexpr std::string_view kEncoderSlots = "encoder_slots";     ///< i32 [sequences]: prefix slot of each source
 inline constexpr std::string_view kDecoderSlots = "decoder_slots";     ///< i32 [targets]: prefix slot of each target
 inline constexpr std::string_view kTargetSource = "target_source";     ///< i32 [targets]: which source a target belongs to
+
+/// The encoder's rows with prompts in front.
+inline constexpr PromptNames kPrompt = {kEncoder, kPromptRows, kMergeIndex, kPromptIndex};
 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [decoder.labelled] negative log likelihood of each label
@@ -47,39 +52,16 @@ struct Seq2SeqCapacity {
   bool operator==(const Seq2SeqCapacity&) const = default;
 };
 
-/// Facts that methods and adapter files need.
-struct AttentionShape {
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-
-  [[nodiscard]] std::int64_t kv_width() const noexcept { return kv_heads * head_dim; }
-};
-
 /// State of a generation that the step graph reads: keys and values of one decoder layer.
 struct LayerCache {
   Tensor self_key, self_value;    ///< [cache rows, H·d]
   Tensor cross_key, cross_value;  ///< [encoder rows, H·d]
 };
 
-class EncoderDecoder {
+class EncoderDecoder : public LanguageModel {
  public:
-  EncoderDecoder() = default;
-  EncoderDecoder(const EncoderDecoder&) = delete;
-  EncoderDecoder& operator=(const EncoderDecoder&) = delete;
-  virtual ~EncoderDecoder() = default;
-
-  [[nodiscard]] virtual std::int64_t width() const noexcept = 0;
-  [[nodiscard]] virtual std::int64_t vocabulary() const noexcept = 0;
-  [[nodiscard]] virtual AttentionShape attention_shape(Site site) const = 0;
   [[nodiscard]] virtual std::int32_t pad_id() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t decoder_start_id() const noexcept = 0;
-  [[nodiscard]] virtual Parameters& parameters() noexcept = 0;
-  /// The embedding of the vocabulary [V, D], as loaded.
-  [[nodiscard]] virtual Tensor embedding() = 0;
-  /// Name of that parameter.
-  [[nodiscard]] virtual std::string_view embedding_name() const noexcept = 0;
 
   /// Encoder output [rows(encoder), D] from the input `source_ids`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) = 0;

@@ -1,18 +1,50 @@
 #include "models/open_model.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "data/json_file.h"
 #include "engine/core/error.h"
+#include "models/bart/bart.h"
+#include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
 
 namespace preamble {
+namespace {
 
-std::unique_ptr<EncoderDecoder> open_encoder_decoder(const std::filesystem::path& folder, Parameters::Options options) {
+using Folder = std::filesystem::path;
+
+/// Opens the model that config.json names, among those of one family.
+template <class Family>
+std::unique_ptr<Family> open_among(const std::map<std::string, std::unique_ptr<Family> (*)(const Folder&, Parameters::Options)>& known,
+                                   const Folder& folder, Parameters::Options options) {
   const JsonFile json = JsonFile::open(folder / "config.json");
   const auto type = json.get<std::string>("model_type");
-  require<UnsupportedError>(type == "t5", "{}: model_type is '{}'; wanted t5", json.where(), type);
-  return T5::open(folder, std::move(options));
+  const auto found = known.find(type);
+  if (found == known.end()) {
+    std::string names;
+    for (const auto& [name, open] : known) names += (names.empty() ? "" : ", ") + name;
+    raise<UnsupportedError>("{}: model_type is '{}'; wanted one of {}", json.where(), type, names);
+  }
+  return found->second(folder, std::move(options));
+}
+
+/// `Model::open` as a function that returns the family's base.
+template <class Family, class Model>
+std::unique_ptr<Family> open_one(const Folder& folder, Parameters::Options options) {
+  return Model::open(folder, std::move(options));
+}
+
+}  // namespace
+
+std::unique_ptr<LanguageModel> open_model(const Folder& folder, Parameters::Options options) {
+  return open_among<LanguageModel>({{"bart", open_one<LanguageModel, Bart>}, {"gpt2", open_one<LanguageModel, Gpt2>}, {"t5", open_one<LanguageModel, T5>}},
+                                   folder, std::move(options));
+}
+
+std::unique_ptr<EncoderDecoder> open_encoder_decoder(const Folder& folder, Parameters::Options options) {
+  return open_among<EncoderDecoder>({{"bart", open_one<EncoderDecoder, Bart>}, {"t5", open_one<EncoderDecoder, T5>}}, folder, std::move(options));
 }
 
 }  // namespace preamble

@@ -4,11 +4,15 @@
 #include <filesystem>
 #include <memory>
 
+#include "models/causal_lm.h"
 #include "models/encoder_decoder.h"
 
 namespace preamble {
 
-/// Opens the encoder-decoder that `model_type` of config.json names. Throws FileError, UnsupportedError.
+/// Opens the model that `model_type` of config.json names: t5, bart or gpt2. Throws FileError, UnsupportedError.
+[[nodiscard]] std::unique_ptr<LanguageModel> open_model(const std::filesystem::path& folder, Parameters::Options options = {});
+
+/// The same where only an encoder-decoder will do. Throws UnsupportedError for another model.
 [[nodiscard]] std::unique_ptr<EncoderDecoder> open_encoder_decoder(const std::filesystem::path& folder, Parameters::Options options = {});
 
 }  // namespace preamble

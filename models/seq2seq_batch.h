@@ -7,11 +7,9 @@
 #include "engine/runtime/session.h"
 #include "models/conditioning.h"
 #include "models/encoder_decoder.h"
+#include "models/feeding.h"
 
 namespace preamble {
-
-/// Marks a decoder position without a label, as in transformers.
-inline constexpr std::int32_t kNoLabel = -100;
 
 struct Seq2SeqBatch {
   std::vector<std::vector<std::int32_t>> sources;
@@ -36,11 +34,11 @@ struct Seq2SeqBatch {
 [[nodiscard]] std::vector<std::int32_t> shifted_right(const std::vector<std::int32_t>& labels, std::int32_t start, std::int32_t pad);
 
 /// Sets layouts and inputs of the encoder's side: sources, prompts, slots. Throws ShapeError if the batch exceeds the
-/// program's capacity, ConfigError for a slot or a token id that does not exist.
-void feed_sources(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, std::int64_t vocabulary);
+/// program's capacity or the model's positions, ConfigError for a slot or a token id that does not exist.
+void feed_sources(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
 
 /// The same for all inputs of a loss or logits program. `loss_weight` multiplies the sum of the labels' losses.
-void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, std::int64_t vocabulary, double loss_weight);
+void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight);
 
 /// Layout of the encoder's rows, prompts included: what `feed` sets.
 [[nodiscard]] Segments encoder_segments(const Seq2SeqBatch& batch, const Conditioning& conditioning);

@@ -7,22 +7,6 @@
 #include "engine/core/error.h"
 
 namespace preamble {
-namespace {
-
-void set(Session& session, std::string_view name, std::span<const std::int32_t> values) {
-  if (session.program().has_input(name)) session.set<std::int32_t>(name, values);
-}
-
-/// Fills a list of fixed capacity from the front.
-void set_front(Session& session, std::string_view name, std::span<const std::int32_t> values) {
-  if (!session.program().has_input(name)) return;
-  const auto memory = session.input<std::int32_t>(name);
-  std::ranges::fill(memory, 0);
-  std::ranges::copy(values, memory.begin());
-}
-
-}  // namespace
-
 Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity)
     : model_(model), capacity_(capacity) {
   {
@@ -62,11 +46,11 @@ std::shared_ptr<const Program> Seq2SeqDecoder::compile_step(const Conditioner& c
 }
 
 void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
-  feed_sources(*encoder_, batch, conditioning_, model_.vocabulary());
+  feed_sources(*encoder_, batch, conditioning_, model_.limits());
   const Segments encoded = encoder_segments(batch, conditioning_);
   std::vector<std::int32_t> places(static_cast<std::size_t>(encoded.rows()));
   std::iota(places.begin(), places.end(), 0);
-  set(*encoder_, step_inputs::kEncoderRows, places);
+  feed_input(*encoder_, step_inputs::kEncoderRows, places);
   encoder_->run();
   step_->rows(seq2seq::kEncoder, encoded);
   for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
@@ -110,7 +94,7 @@ std::span<const float> Seq2SeqDecoder::prefill(std::span<const std::vector<std::
 
 void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
   std::vector<History> histories;
-  std::vector<std::int32_t> tokens, lengths, places, row_slots, sources, source_slots;
+  std::vector<std::int32_t> tokens, positions, lengths, places, row_slots, sources, source_slots;
   Segments segments;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const StepRow& row = rows[r];
@@ -122,6 +106,10 @@ void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
     lengths.push_back(static_cast<std::int32_t>(history.size()));
     places.push_back(history.back());
     row_slots.push_back(slots_.at(static_cast<std::size_t>(row.sequence)));
+    if (const PositionTable table = model_.positions(); table.positions > 0) {
+      const std::int64_t position = conditioning_.first_position(Site::decoder_self, row_slots.back()) + lengths.back() - 1;
+      positions.push_back(position_row(position, table, static_cast<std::size_t>(row.sequence)));
+    }
     histories.push_back(std::move(history));
     if (sources.empty() || sources.back() != row.sequence) {
       sources.push_back(row.sequence);
@@ -132,12 +120,13 @@ void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
     }
   }
   step_->rows(seq2seq::kDecoder, segments);
-  set(*step_, seq2seq::kDecoderIds, tokens);
-  set(*step_, step_inputs::kLengths, lengths);
-  set(*step_, step_inputs::kPlace, places);
-  set(*step_, step_inputs::kRowSlots, row_slots);
-  set_front(*step_, seq2seq::kTargetSource, sources);
-  set_front(*step_, seq2seq::kDecoderSlots, source_slots);
+  feed_input(*step_, seq2seq::kDecoderIds, tokens);
+  if (!positions.empty()) feed_input(*step_, seq2seq::kDecoderPositions, positions);
+  feed_input(*step_, step_inputs::kLengths, lengths);
+  feed_input(*step_, step_inputs::kPlace, places);
+  feed_input(*step_, step_inputs::kRowSlots, row_slots);
+  feed_front(*step_, seq2seq::kTargetSource, sources);
+  feed_front(*step_, seq2seq::kDecoderSlots, source_slots);
   const auto table = step_->input<std::int32_t>(step_inputs::kTable);
   for (std::size_t r = 0; r < histories.size(); ++r) {
     std::ranges::copy(histories[r], table.begin() + static_cast<std::ptrdiff_t>(r) * capacity_.longest);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,9 +12,6 @@
 #include "models/seq2seq_batch.h"
 
 namespace preamble {
-
-/// Conditions a graph: `Method::condition`, as a function.
-using Conditioner = std::function<Conditioning(Graph&)>;
 
 struct DecoderCapacity {
   std::int64_t sequences = 1;

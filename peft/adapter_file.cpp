@@ -73,13 +73,7 @@ PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& co
   return prompt;
 }
 
-std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, EncoderDecoder& model, const Warn& warn) {
-  std::vector<PromptSlot> prompts;
-  for (const auto& folder : folders) prompts.push_back(read_prompt(folder, PeftConfig::read(folder, warn), model.width(), warn));
-  return std::make_unique<PromptTuning>(std::move(prompts));
-}
-
-PeftConfig resolved(PeftConfig config, const EncoderDecoder& model) {
+PeftConfig resolved(PeftConfig config, const LanguageModel& model) {
   // PEFT counts the layers of the encoder; its own prefixes condition the decoder
   const bool prefix = config.peft_type == PeftType::prefix_tuning;
   const AttentionShape shape = model.attention_shape(prefix ? Site::decoder_self : Site::encoder_self);

@@ -4,7 +4,7 @@
 
 namespace preamble {
 
-MemoryNeed memory_need(EncoderDecoder& model, const TrainingStep& step, const Optimizer& optimizer) {
+MemoryNeed memory_need(LanguageModel& model, const TrainingStep& step, const Optimizer& optimizer) {
   const Program& program = step.program();
   MemoryNeed need;
   for (const auto& [name, tensor] : model.parameters().loaded()) need.weights += static_cast<std::int64_t>(tensor.bytes());

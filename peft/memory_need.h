@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "engine/optim/optimizer.h"
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 #include "peft/training_step.h"
 
 namespace preamble {
@@ -23,6 +23,6 @@ struct MemoryNeed {
   [[nodiscard]] std::int64_t beyond_weights() const noexcept { return total() - weights; }
 };
 
-[[nodiscard]] MemoryNeed memory_need(EncoderDecoder& model, const TrainingStep& step, const Optimizer& optimizer);
+[[nodiscard]] MemoryNeed memory_need(LanguageModel& model, const TrainingStep& step, const Optimizer& optimizer);
 
 }  // namespace preamble

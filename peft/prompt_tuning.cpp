@@ -11,30 +11,32 @@ std::string slot_name(std::size_t slot, std::size_t slots, std::string_view name
   return slots == 1 ? std::string(name) : fmt::format("{}.{}", slot, name);
 }
 
+Conditioning prompt_conditioning(Graph& graph, const std::vector<Value>& tables, std::vector<std::int64_t> counts) {
+  SlotSpace space{std::string(PromptTuning::kSpace), {}};
+  for (const auto count : counts) space.slots.append(static_cast<std::int32_t>(count));
+  const RowSpaceId rows = graph.rows(space.name, space.slots.rows(), space.slots.count());
+  Conditioning conditioning;
+  conditioning.prompt = PromptRows{concat_rows(tables, std::move(counts), rows), std::move(space)};
+  return conditioning;
+}
+
 PromptTuning::PromptTuning(std::vector<PromptSlot> prompts) : prompts_(std::move(prompts)) {
   require<ShapeError>(!prompts_.empty(), "prompt tuning: no prompts were given; wanted one at least");
   for (const auto& prompt : prompts_) {
     const Dims& dims = prompt.embeddings.dims();
-    require<ShapeError>(prompt.tokens > 0 && dims.size() == 2 && dims[0] >= prompt.tokens, "prompt tuning: embeddings {} were given for {} virtual tokens",
-                        to_string(dims), prompt.tokens);
+    require<ShapeError>(prompt.tokens > 0 && dims.size() == 2 && dims[0] >= prompt.tokens,
+                        "prompt tuning: embeddings {} were given for {} virtual tokens", to_string(dims), prompt.tokens);
     require<ShapeError>(dims[1] == width(), "prompt tuning: prompts are {} and {} wide; wanted one width", width(), dims[1]);
   }
 }
 
 Conditioning PromptTuning::condition(Graph& graph) const {
   const Scope scope(graph, "prompt");
-  SlotSpace space{std::string(kSpace), {}};
+  std::vector<Value> tables;
   std::vector<std::int64_t> counts;
-  for (const auto& prompt : prompts_) {
-    counts.push_back(prompt.tokens);
-    space.slots.append(static_cast<std::int32_t>(prompt.tokens));
-  }
-  const RowSpaceId rows = graph.rows(kSpace, space.slots.rows(), static_cast<std::int64_t>(prompts_.size()));
-  std::vector<Value> leaves;
-  for (const auto& trainable : trainables()) leaves.push_back(graph.trainable(trainable.name, trainable.value));
-  Conditioning conditioning;
-  conditioning.prompt = PromptRows{concat_rows(leaves, std::move(counts), rows), std::move(space)};
-  return conditioning;
+  for (const auto& trainable : trainables()) tables.push_back(graph.trainable(trainable.name, trainable.value));
+  for (const auto& prompt : prompts_) counts.push_back(prompt.tokens);
+  return prompt_conditioning(graph, tables, std::move(counts));
 }
 
 std::vector<Trainable> PromptTuning::trainables() const {

@@ -16,6 +16,10 @@ struct PromptSlot {
   std::int64_t tokens = 0;
 };
 
+/// Rows in front of the input from one table a slot: the first counts[i] rows of tables[i] are the prompt of slot i. Tables are
+/// [N, D] with or without a row space of their own.
+[[nodiscard]] Conditioning prompt_conditioning(Graph& graph, const std::vector<Value>& tables, std::vector<std::int64_t> counts);
+
 class PromptTuning final : public Method {
  public:
   static constexpr std::string_view kEmbeddings = "prompt_embeddings";

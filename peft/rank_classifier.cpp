@@ -72,7 +72,7 @@ void RankClassifier::run(std::span<const Example> examples, std::int32_t slot, s
       batch.target_sources.push_back(static_cast<std::int32_t>(i));
     }
   }
-  feed(session_, batch, conditioning_, model_.vocabulary(), 1.0);
+  feed(session_, batch, conditioning_, model_.limits(), 1.0);
   session_.run();
   const auto nll = session_.result<float>(seq2seq::kNll);
   std::size_t row = 0;

@@ -23,51 +23,28 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-/// The largest part that a batch can have: sums of the longest examples, or the row limits where these are set.
-Seq2SeqCapacity capacity_for(const std::vector<Example>& examples, const BatchRules& rules, std::int64_t parts) {
-  const auto count = static_cast<std::int64_t>(examples.size());
-  const std::int64_t whole = rules.sequences > 0 ? std::min(rules.sequences, count) : count;
-  std::vector<std::int64_t> sources;
-  std::vector<std::int64_t> targets;
-  for (const auto& example : examples) {
-    sources.push_back(static_cast<std::int64_t>(example.source.size()));
-    targets.push_back(static_cast<std::int64_t>(example.target.size()));
-  }
-  std::ranges::sort(sources, std::greater<>());
-  std::ranges::sort(targets, std::greater<>());
-  const std::int64_t part = (whole + parts - 1) / parts;
-  const auto longest = [&](const std::vector<std::int64_t>& lengths, std::int64_t limit, std::int64_t extra) {
-    const std::int64_t sum = std::accumulate(lengths.begin(), lengths.begin() + part, std::int64_t{0});
-    return std::max<std::int64_t>(1, limit > 0 ? std::min(sum, std::max(limit - extra, lengths.front())) : sum);
-  };
-  return {std::max<std::int64_t>(1, part), longest(sources, rules.source_rows, rules.source_extra), longest(targets, rules.target_rows, rules.target_extra), 0};
-}
-
 }  // namespace
 
-Trainer::Trainer(EncoderDecoder& model, const Method& method, std::vector<Example> examples,
+Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples,
                  std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer, TrainerOptions options)
-    : model_(model), examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_of(examples_), options_.batches) {
+    : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_of(examples_), options_.batches) {
   require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0, "training: {} steps in {} parts were given; wanted positive numbers",
                        options_.max_steps, options_.gradient_accumulation_steps);
-  step_ = std::make_unique<TrainingStep>(model, method, capacity_for(examples_, options_.batches, options_.gradient_accumulation_steps), options_.step);
+  step_ = std::make_unique<TrainingStep>(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method,
+                                         options_.step);
   optimizer_ = optimizer(step_->shapes());
   trainables_ = step_->trainables();
   state_.fingerprint = options_.fingerprint;
 }
 
-std::vector<Seq2SeqBatch> Trainer::parts_of(std::span<const std::uint32_t> examples) const {
+std::vector<LossBatch> Trainer::parts_of(std::span<const std::uint32_t> examples) const {
   const auto parts = static_cast<std::size_t>(options_.gradient_accumulation_steps);
   const std::size_t size = (examples.size() + parts - 1) / parts;
-  std::vector<Seq2SeqBatch> result;
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    if (i % size == 0) result.emplace_back();
-    const Example& example = examples_[examples[i]];
-    Seq2SeqBatch& batch = result.back();
-    batch.sources.push_back(example.source);
-    batch.slots.push_back(example.slot);
-    batch.labels.push_back(example.target);
-    batch.decoder_inputs.push_back(shifted_right(example.target, model_.decoder_start_id(), model_.pad_id()));
+  std::vector<LossBatch> result;
+  for (std::size_t begin = 0; begin < examples.size(); begin += size) {
+    std::vector<const Example*> part;
+    for (const auto index : examples.subspan(begin, std::min(size, examples.size() - begin))) part.push_back(&examples_[index]);
+    result.push_back(step_->model().batch_of(part));
   }
   return result;
 }

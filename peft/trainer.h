@@ -14,7 +14,7 @@
 #include "data/examples.h"
 #include "engine/optim/optimizer.h"
 #include "engine/optim/schedule.h"
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 #include "peft/method.h"
 #include "peft/training_state.h"
 #include "peft/training_step.h"
@@ -68,7 +68,7 @@ struct TrainingResult {
 class Trainer {
  public:
   /// Compiles the program for the largest batch that the rules allow.
-  Trainer(EncoderDecoder& model, const Method& method, std::vector<Example> examples, std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer,
+  Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer,
           TrainerOptions options);
 
   /// A number to maximise, computed with the trainables as they are.
@@ -82,13 +82,12 @@ class Trainer {
   [[nodiscard]] const TrainingStep& step() const noexcept { return *step_; }
   [[nodiscard]] std::span<const Example> examples() const noexcept { return examples_; }
   /// The batch of indices `examples` in parts.
-  [[nodiscard]] std::vector<Seq2SeqBatch> parts_of(std::span<const std::uint32_t> examples) const;
+  [[nodiscard]] std::vector<LossBatch> parts_of(std::span<const std::uint32_t> examples) const;
 
  private:
   void evaluate(const Evaluate& evaluate, TrainingProgress& progress);
   void save() const;
 
-  EncoderDecoder& model_;
   std::vector<Example> examples_;
   TrainerOptions options_;
   Batcher batcher_;

@@ -8,23 +8,24 @@
 namespace preamble {
 namespace {
 
-std::shared_ptr<const Program> compile_loss(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity,
-                                            const TrainingStepOptions& options, Conditioning& conditioning) {
+std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method& method, const TrainingStepOptions& options,
+                                            Conditioning& conditioning) {
   Graph graph;
   conditioning = method.condition(graph);
-  add_loss(model, graph, conditioning, capacity, options.z_loss);
+  model.build(graph, conditioning, options.z_loss);
   CompileOptions compile_options;
-  compile_options.loss = seq2seq::kLoss;
+  compile_options.loss = LossModel::kLoss;
   compile_options.memory = options.memory;
   return compile(std::move(graph), compile_options);
 }
 
 }  // namespace
 
-TrainingStep::TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
-    : model_(model), options_(options), trainables_(method.trainables()), session_(compile_loss(model, method, capacity, options, conditioning_)) {
-  for (const auto& [name, tensor] : model.parameters().loaded()) {
-    if (!model.parameters().is_frozen(name)) trainables_.push_back({name, tensor});
+TrainingStep::TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options)
+    : model_(std::move(model)), options_(options), trainables_(method.trainables()), session_(compile_loss(*model_, method, options, conditioning_)) {
+  const Parameters& parameters = model_->model().parameters();
+  for (const auto& [name, tensor] : parameters.loaded()) {
+    if (!parameters.is_frozen(name)) trainables_.push_back({name, tensor});
   }
   require<ConfigError>(!trainables_.empty(), "training: nothing is trainable");
 }
@@ -35,9 +36,9 @@ std::vector<Dims> TrainingStep::shapes() const {
   return shapes;
 }
 
-StepResult TrainingStep::differentiate(std::span<const Seq2SeqBatch> parts) {
+StepResult TrainingStep::differentiate(std::span<const LossBatch> parts) {
   StepResult result;
-  for (const auto& part : parts) result.label_tokens += part.label_count();
+  for (const auto& part : parts) result.label_tokens += model_->label_count(part, conditioning_);
   require<ConfigError>(result.label_tokens > 0, "training: a batch without any label was given; wanted one at least");
   const double weight = options_.mean ? 1.0 / static_cast<double>(result.label_tokens) : 1.0;
   summed_ = parts.size() > 1;
@@ -46,11 +47,11 @@ StepResult TrainingStep::differentiate(std::span<const Seq2SeqBatch> parts) {
   }
   for (auto& sum : sums_) std::ranges::fill(sum, 0.0F);
   for (const auto& part : parts) {
-    if (part.label_count() == 0) continue;
-    feed(session_, part, conditioning_, model_.vocabulary(), weight);
+    if (model_->label_count(part, conditioning_) == 0) continue;
+    model_->feed(session_, part, conditioning_, weight);
     session_.run();
-    result.loss += static_cast<double>(session_.result<float>(seq2seq::kLoss)[0]);
-    result.rows += encoder_segments(part, conditioning_).rows() + part.target_rows();
+    result.loss += static_cast<double>(session_.result<float>(LossModel::kLoss)[0]);
+    result.rows += model_->rows(part, conditioning_);
     if (!summed_) continue;
     for (std::size_t i = 0; i < trainables_.size(); ++i) {
       const std::string name = "grad." + trainables_[i].name;

@@ -10,8 +10,7 @@
 #include "engine/runtime/compile.h"
 #include "engine/optim/optimizer.h"
 #include "engine/runtime/session.h"
-#include "models/encoder_decoder.h"
-#include "models/seq2seq_batch.h"
+#include "peft/loss_model.h"
 #include "peft/method.h"
 
 namespace preamble {
@@ -37,24 +36,27 @@ struct StepResult {
 /// trained itself.
 class TrainingStep {
  public:
-  /// Compiles a program for batches up to `capacity`. Trainables are the method's, and the model's parameters that are not
-  /// frozen.
-  TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options);
+  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, and the model's parameters that
+  /// are not frozen.
+  TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options);
+  TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
+      : TrainingStep(loss_model(model, capacity), method, options) {}
 
   [[nodiscard]] const std::vector<Trainable>& trainables() const noexcept { return trainables_; }
   [[nodiscard]] std::vector<Dims> shapes() const;
+  [[nodiscard]] const LossModel& model() const noexcept { return *model_; }
   [[nodiscard]] const Program& program() const noexcept { return session_.program(); }
 
   /// Loss and gradients of a batch that is cut into parts: the same numbers as of the whole, whatever the parts. Throws
   /// ConfigError if no position has a label.
-  StepResult differentiate(std::span<const Seq2SeqBatch> parts);
+  StepResult differentiate(std::span<const LossBatch> parts);
   /// The gradient of trainables()[i] from the last `differentiate`; empty if the loss does not depend on it.
   [[nodiscard]] std::span<const float> gradient(std::size_t i) const;
   /// Clips and updates. The norm is noted in `result`.
   void update(Optimizer& optimizer, double learning_rate, StepResult& result);
 
  private:
-  EncoderDecoder& model_;
+  std::unique_ptr<LossModel> model_;
   TrainingStepOptions options_;
   std::vector<Trainable> trainables_;
   Conditioning conditioning_;

@@ -29,7 +29,7 @@ struct Loaded {
       : tokenizer(load_tokenizer(folder)) {
     Parameters::Options options;
     options.weights = weights == "bf16" ? Dtype::bf16 : Dtype::f32;
-    model = open_encoder_decoder(folder, options);
+    model = open_model(folder, options);
     if (adapters.empty()) {
       method = std::make_unique<NoMethod>();
     } else {
@@ -38,7 +38,14 @@ struct Loaded {
   }
 
   std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<EncoderDecoder> model;
+  /// For classes by rank, which need an encoder-decoder.
+  [[nodiscard]] EncoderDecoder& encoder_decoder() const {
+    auto* found = dynamic_cast<EncoderDecoder*>(model.get());
+    require<UnsupportedError>(found != nullptr, "classification: a decoder-only model was given; wanted an encoder-decoder");
+    return *found;
+  }
+
+  std::unique_ptr<LanguageModel> model;
   std::unique_ptr<Method> method;
 };
 
@@ -78,7 +85,7 @@ int eval_command(const EvalArguments& args, const TaskOptions& task_options, con
   options.generate = args.generate;
   options.generation = generation_for(args.model, task, generation);
   options.ensemble = std::max<std::int32_t>(1, static_cast<std::int32_t>(args.adapters.size()));
-  Evaluator evaluator(*loaded.model, *loaded.method, *loaded.tokenizer, task, examples, references_of(task, table), options);
+  Evaluator evaluator(loaded.encoder_decoder(), *loaded.method, *loaded.tokenizer, task, examples, references_of(task, table), options);
   const EvaluationResult result = evaluator.run();
   if (args.output) {
     write_jsonl(*args.output, [&](const JsonSink& sink) {
@@ -108,7 +115,7 @@ int predict_command(const EvalArguments& args, const TaskOptions& task_options, 
   const auto produce = [&](const JsonSink& sink) {
     if (task.classifies()) {
       const auto words = LabelMap::parse(task.labels).words();
-      RankClassifier classifier(*loaded.model, *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
+      RankClassifier classifier(loaded.encoder_decoder(), *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
       const auto scores = classifier.classify(examples, 0);
       for (std::size_t i = 0; i < scores.size(); ++i) {
         sink(Json{{"row", i}, {"prediction", words[static_cast<std::size_t>(scores[i].best())]}, {"probabilities", probabilities(scores[i], words)}});
@@ -145,7 +152,9 @@ int generate_command(const GenerateArguments& args, const GenerationOptions& gen
   config.do_sample = false;
   generation.apply(config);
   TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, config, static_cast<std::int64_t>(longest));
-  for (const auto& text : generator.generate(examples, 0)) fmt::print("{}\n", text);
+  const auto answers = generator.generate(examples, 0);
+  const bool continues = dynamic_cast<const CausalLm*>(loaded.model.get()) != nullptr;
+  for (std::size_t i = 0; i < answers.size(); ++i) fmt::print("{}{}\n", continues ? texts[i * texts.size() / answers.size()] : "", answers[i]);
   return 0;
 }
 

@@ -25,8 +25,8 @@ void add_explain(CLI::App& app) {
       ->add_option("--model", args.model, "Hugging Face folder, of which only config.json is read, or t5-small, t5-base, t5-large (v1.1)")
       ->required();
   auto* adapter = command->add_option("--adapter", args.adapter, "adapter folder that would be trained on")->check(CLI::ExistingDirectory);
-  shown(command->add_option("--method", args.method, "prompt: only a prompt learns; full: everything does")
-            ->check(CLI::IsMember({"prompt", "full"})))
+  shown(command->add_option("--method", args.method, "what learns: prompt, prefix (of the decoder's self-attention, as PEFT's), full")
+            ->check(CLI::IsMember({"prompt", "prefix", "full"})))
       ->excludes(adapter);
   shown(command->add_option("--num-virtual-tokens", args.virtual_tokens, "rows of the prompt")->check(CLI::Range(1, 1 << 16)))
       ->excludes(adapter);

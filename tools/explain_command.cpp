@@ -11,6 +11,7 @@
 #include "engine/core/error.h"
 #include "models/made_up_model.h"
 #include "peft/adapter_file.h"
+#include "peft/prefix_tuning.h"
 #include "peft/training_step.h"
 #include "tools/explain_report.h"
 
@@ -20,6 +21,14 @@ namespace {
 std::unique_ptr<Method> method_of(const ExplainArguments& args, const std::string& method, EncoderDecoder& model) {
   if (method == "full") return std::make_unique<NoMethod>();
   if (args.adapter) return open_adapters({*args.adapter}, model);
+  if (method == "prefix") {
+    const AttentionShape shape = model.attention_shape(Site::decoder_self);
+    PrefixSlot slot;
+    slot.emplace(Site::decoder_self,
+                 SitePrefixTable{PackedRows{Tensor(Dtype::f32, {args.virtual_tokens, shape.layers * 2 * shape.kv_width()})}, shape.kv_heads,
+                                 shape.head_dim, pairs_of_layers(shape.layers, 1)});
+    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
+  }
   return std::make_unique<PromptTuning>(
       std::vector<PromptSlot>{{Tensor(Dtype::f32, {args.virtual_tokens, model.width()}), args.virtual_tokens}});
 }
@@ -39,7 +48,7 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget
   const TrainingStep step(*model, *conditioned, capacity, options);
   const Program& program = step.program();
   PlannedStep planned;
-  planned.method = method;
+  planned.method = dynamic_cast<const PrefixTuning*>(conditioned.get()) != nullptr ? "prefix" : method;
   planned.memory = memory_need(*model, step, *make_adamw(step.shapes(), {}));
   planned.forward_flops = program.flops(Phase::forward);
   planned.backward_flops = program.flops(Phase::backward);

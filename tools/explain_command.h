@@ -16,7 +16,7 @@ struct ExplainArguments {
   std::string model;
   /// An adapter folder; absent: `method`.
   std::optional<std::filesystem::path> adapter;
-  std::string method = "prompt";  ///< prompt, full
+  std::string method = "prompt";  ///< prompt, prefix, full
   std::int64_t virtual_tokens = 20;
   std::int64_t batch_size = 8;
   std::int64_t source = 256;  ///< tokens of each source

@@ -15,11 +15,11 @@
 #include "engine/core/file.h"
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
-#include "peft/adapter_file.h"
 #include "peft/evaluation.h"
 #include "peft/save_model.h"
 #include "peft/trainer.h"
 #include "tools/progress.h"
+#include "tools/train_method.h"
 
 namespace preamble {
 namespace {
@@ -31,20 +31,23 @@ class TrainRun {
  public:
   TrainRun(const TrainArguments& args, const TaskOptions& task_options)
       : args_(args), task_(task_options.task(std::nullopt)), tokenizer_(load_tokenizer(args.model)), model_(open()) {
-    method_ = make_method();
+    method_ = make();
     load(task_options);
     prepare_output();
     log_ = std::make_unique<JsonLog>(args.json, args.resume);
   }
 
   int run() {
-    Trainer trainer(*model_, *method_, std::move(examples_), [&](std::vector<Dims> shapes) { return args_.optimizer.make(std::move(shapes)); }, options());
+    Trainer trainer(
+        *model_, *method_, std::move(examples_), [&](std::vector<Dims> shapes) { return args_.optimizer.make(std::move(shapes)); },
+        options());
     if (args_.dump_batches) dump_batches(trainer);
     const std::uint64_t before = model_->parameters().frozen_hash();
     std::unique_ptr<ProgressLine> line = std::make_unique<ProgressLine>();
     const TrainingResult result = trainer.fit(evaluate(), [&](const TrainingProgress& progress) { report(*line, progress); });
     line.reset();
-    require<Error>(model_->parameters().frozen_hash() == before, "training: a frozen tensor of {} has changed in memory; nothing was saved", args_.model.string());
+    require<Error>(model_->parameters().frozen_hash() == before, "training: a frozen tensor of {} has changed in memory; nothing was saved",
+                   args_.model.string());
     save();
     summarise(trainer, result);
     return 0;
@@ -60,31 +63,15 @@ class TrainRun {
     return open_encoder_decoder(args_.model, options);
   }
 
-  [[nodiscard]] std::unique_ptr<Method> make_method() {
+  [[nodiscard]] std::unique_ptr<Method> make() const {
     if (full()) return std::make_unique<NoMethod>();
-    PromptInit init = args_.init;
-    init.seed = args_.seed;
-    // rows of the embedding behind the vocabulary were never trained
-    init.population = std::min(init.population, static_cast<std::int64_t>(tokenizer_->size()));
-    init_name_ = !args_.prompt_tuning_init.empty() ? args_.prompt_tuning_init : task_.classifies() ? "class_labels" : "sample_vocab";
-    init.kind = prompt_init_of(init_name_);
-    if (task_.classifies()) init.labels = LabelMap::parse(task_.labels).words();
-    if (init.kind == PromptInitKind::adapter) {
-      require<ConfigError>(args_.init_adapter.has_value(), "--prompt-tuning-init adapter: wanted --init-adapter DIR with it");
-      init.rows = read_prompt(*args_.init_adapter, PeftConfig::read(*args_.init_adapter), model_->width()).embeddings;
-    }
-    Tensor prompt = initial_prompt(init, model_->embedding(), tokenize_with(*tokenizer_));
-    if (args_.submodules == 2) {
-      // PEFT's layout for encoder-decoders has as many rows again, which nobody reads
-      Tensor doubled(Dtype::f32, {2 * init.tokens, model_->width()});
-      std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
-      prompt = doubled;
-    }
+    auto method = make_method(args_, task_, *model_, *tokenizer_);
     if (args_.dump_initial) {
-      const std::vector<std::pair<std::string, Tensor>> tensors = {{std::string(PromptTuning::kEmbeddings), prompt}};
+      std::vector<std::pair<std::string, Tensor>> tensors;
+      for (const auto& trainable : method->trainables()) tensors.emplace_back(trainable.name, trainable.value);
       write_safetensors(*args_.dump_initial, tensors);
     }
-    return std::make_unique<PromptTuning>(std::vector{PromptSlot{prompt, init.tokens}});
+    return method;
   }
 
   void load(const TaskOptions& task_options) {
@@ -103,7 +90,8 @@ class TrainRun {
     evaluation.generation = read_generation_config(args_.model);
     evaluation.generation.do_sample = false;
     evaluation.generation.max_new_tokens = static_cast<int>(task_.max_target_length);
-    evaluator_ = std::make_unique<Evaluator>(*model_, *method_, *tokenizer_, task_, std::move(dev), references_of(task_, validation), evaluation);
+    evaluator_ =
+        std::make_unique<Evaluator>(*model_, *method_, *tokenizer_, task_, std::move(dev), references_of(task_, validation), evaluation);
   }
 
   [[nodiscard]] std::int64_t steps_of_epochs() const {
@@ -115,7 +103,8 @@ class TrainRun {
     BatchRules rules;
     rules.sequences = args_.batch_tokens > 0 ? 0 : args_.batch_size;
     rules.source_rows = args_.batch_tokens;
-    rules.source_extra = full() ? 0 : args_.init.tokens;
+    // prompts are rows of the encoder, prefixes are not
+    rules.source_extra = args_.method == "prompt" || args_.method == "ptuning" ? args_.init.tokens : 0;
     rules.seed = args_.seed;
     return rules;
   }
@@ -142,19 +131,23 @@ class TrainRun {
   /// What a resumed run must have in common with the first one.
   [[nodiscard]] std::string fingerprint() const {
     const OptimizerOptions& o = args_.optimizer;
-    return fmt::format("method {} init {} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples {} "
-                       "examples {} data {} weights {} input '{}' target '{}' labels '{}'",
-                       args_.method, init_name_, args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay,
-                       o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss,
-                       args_.seed, args_.train_samples, examples_.size(), args_.train_file.filename().string(), args_.weights, task_.input, task_.target,
-                       task_.labels);
+    const bool special = args_.method == "prefix" || args_.method == "ptuning";
+    return fmt::format(
+        "method {} init {} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples "
+        "{} "
+        "examples {} data {} weights {} input '{}' target '{}' labels '{}'{}",
+        args_.method, full() ? "none" : prompt_init_name(args_, task_), args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type,
+        o.warmup_steps, o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps,
+        args_.loss, args_.z_loss, args_.seed, args_.train_samples, examples_.size(), args_.train_file.filename().string(), args_.weights,
+        task_.input, task_.target, task_.labels, special ? " " + args_.method_options.fingerprint() : "");
   }
 
   void prepare_output() const {
     std::error_code error;
     std::filesystem::create_directories(args_.output_dir, error);
     require<FileError>(!error, "{}: cannot create the folder: {}", args_.output_dir.string(), error.message());
-    if (!args_.resume && std::filesystem::exists(TrainingState::path(args_.output_dir))) std::filesystem::remove(TrainingState::path(args_.output_dir));
+    if (!args_.resume && std::filesystem::exists(TrainingState::path(args_.output_dir)))
+      std::filesystem::remove(TrainingState::path(args_.output_dir));
   }
 
   [[nodiscard]] std::string metric() const { return !args_.metric.empty() ? args_.metric : task_.classifies() ? "accuracy" : "f1"; }
@@ -185,8 +178,8 @@ class TrainRun {
                  {"step_ms", 1000 * p.step_seconds},
                  {"rows_per_second", p.rows_per_second},
                  {"resident_bytes", resident_bytes()}};
-    std::string text = fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s  {}  {} left", p.step, p.max_steps, p.result.loss, p.rows_per_second,
-                                   human_bytes(resident_bytes()), duration(p.seconds_left));
+    std::string text = fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s  {}  {} left", p.step, p.max_steps, p.result.loss,
+                                   p.rows_per_second, human_bytes(resident_bytes()), duration(p.seconds_left));
     if (p.metric) {
       json["eval"] = last_metrics_;
       text += fmt::format("  {} {:.4f}", metric(), *p.metric);
@@ -213,18 +206,7 @@ class TrainRun {
     if (full()) {
       save_model_folder(args_.model, args_.output_dir, model_->parameters());
     } else {
-      const auto& prompt = dynamic_cast<const PromptTuning&>(*method_).prompts().front();
-      PeftConfig config;
-      config.peft_type = PeftType::prompt_tuning;
-      config.task_type = "SEQ_2_SEQ_LM";
-      config.base_model_name_or_path = args_.model.string();
-      config.num_virtual_tokens = prompt.tokens;
-      config.token_dim = model_->width();
-      config.num_transformer_submodules = args_.submodules;
-      config.num_layers = model_->attention_shape(Site::encoder_self).layers;
-      config.num_attention_heads = model_->attention_shape(Site::encoder_self).heads;
-      const std::vector<std::pair<std::string, Tensor>> tensors = {{std::string(PromptTuning::kEmbeddings), prompt.embeddings}};
-      write_adapter(args_.output_dir, config, tensors);
+      save_method(args_, *method_, *model_);
     }
     task_.write(args_.output_dir);
   }
@@ -249,10 +231,10 @@ class TrainRun {
                  {"output_dir", args_.output_dir.string()}};
     if (result.best_metric) json["best"] = {{"metric", metric()}, {"value", *result.best_metric}, {"step", result.best_step}};
     log_->write(json);
-    fmt::print("{}: {} steps in {}, {:.1f} ms a step, loss {:.4f}{}\n", args_.method, result.steps, duration(result.seconds), result.step_ms, result.last_loss,
-               result.stopped_early ? " (stopped early)" : "");
-    fmt::print("trainable {} of {} parameters ({:.4f} %), activations {} (lower bound {}), peak memory {}\n", result.trainable_count, all, share,
-               human_bytes(program.arena_bytes()), human_bytes(program.lower_bound_bytes()), human_bytes(peak_resident_bytes()));
+    fmt::print("{}: {} steps in {}, {:.1f} ms a step, loss {:.4f}{}\n", args_.method, result.steps, duration(result.seconds),
+               result.step_ms, result.last_loss, result.stopped_early ? " (stopped early)" : "");
+    fmt::print("trainable {} of {} parameters ({:.4f} %), activations {} (lower bound {}), peak memory {}\n", result.trainable_count, all,
+               share, human_bytes(program.arena_bytes()), human_bytes(program.lower_bound_bytes()), human_bytes(peak_resident_bytes()));
     if (result.best_metric) fmt::print("best {} {:.4f} at step {}\n", metric(), *result.best_metric, result.best_step);
     fmt::print("saved to {}\n", args_.output_dir.string());
   }
@@ -261,7 +243,6 @@ class TrainRun {
   TextTask task_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<EncoderDecoder> model_;
-  std::string init_name_ = "none";
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
   std::int64_t steps_ = 0;

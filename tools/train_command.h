@@ -10,12 +10,13 @@
 #include "peft/initialise.h"
 #include "tools/optimizer_options.h"
 #include "tools/task_options.h"
+#include "tools/train_method.h"
 
 namespace preamble {
 
 struct TrainArguments {
   std::filesystem::path model;
-  std::string method = "prompt";  ///< prompt, full
+  std::string method = "prompt";  ///< prompt, ptuning, prefix, full
   std::filesystem::path train_file;
   std::optional<std::filesystem::path> validation_file;
   std::filesystem::path output_dir;
@@ -23,7 +24,8 @@ struct TrainArguments {
   std::string prompt_tuning_init;  ///< empty: class_labels for classes, else sample_vocab
   PromptInit init;
   std::optional<std::filesystem::path> init_adapter;
-  std::int64_t submodules = 1;
+  std::int64_t submodules = 0;  ///< 0: by method, see `submodules_of`
+  MethodOptions method_options;
 
   OptimizerOptions optimizer;
   std::int64_t max_steps = 0;  ///< 0: by epochs

@@ -34,6 +34,13 @@ void require_parameter(const Op& op, const OperandTypes& operands, std::size_t i
   require_real(op, operands, index, operand);
 }
 
+void require_matrix(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
+  require_real(op, operands, index, operand);
+  const Type& type = operands[index];
+  require<ShapeError>(type.dims.size() == (type.has_rows() ? 1 : 2), "{}: {} is {}; wanted rows of numbers or [N, D]", op.name(), operand,
+                      operands.graph.describe(type));
+}
+
 void require_gradient_of_loss(const Op& op, const GradientRequest& request, std::size_t first, std::string_view operands) {
   for (std::size_t i = first; i < request.wanted.size(); ++i) {
     require<UnsupportedError>(!request.wanted[i], "{}: a gradient was asked for {}; these have none", op.name(), operands);

@@ -19,6 +19,9 @@ void require_indices(const Op& op, const OperandTypes& operands, std::size_t ind
 /// Fails in the name of `op` unless the operand has no row space, these dimensions and the graph's real type.
 void require_parameter(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand, const Dims& dims);
 
+/// Fails in the name of `op` unless the operand is rows of numbers, or [N, D] without a row space, of the graph's real type.
+void require_matrix(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand);
+
 /// Fails in the name of a loss if a gradient is asked for an operand from `first` on, or arrives at an output other than 0.
 void require_gradient_of_loss(const Op& op, const GradientRequest& request, std::size_t first, std::string_view operands);
 

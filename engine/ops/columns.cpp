@@ -6,14 +6,6 @@
 namespace preamble {
 namespace {
 
-/// Fails unless the operand is rows of numbers or [N, D] of the graph's real type.
-void require_matrix(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
-  require_real(op, operands, index, operand);
-  const Type& type = operands[index];
-  require<ShapeError>(type.dims.size() == (type.has_rows() ? 1 : 2), "{}: {} is {}; wanted rows of numbers or [N, D]", op.name(), operand,
-                      operands.graph.describe(type));
-}
-
 /// The type with another number of columns.
 Type with_columns(Type type, std::int64_t columns) {
   type.dims.back() = columns;

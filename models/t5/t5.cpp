@@ -1,7 +1,6 @@
 #include "models/t5/t5.h"
 
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "data/json_file.h"
@@ -10,9 +9,9 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/merge_rows.h"
 #include "engine/ops/norm.h"
 #include "models/t5/attend.h"
+#include "models/tied_head.h"
 
 namespace preamble {
 T5::T5(const T5Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
@@ -23,19 +22,13 @@ std::unique_ptr<T5> T5::open(const std::filesystem::path& folder, Parameters::Op
   const T5Config config = T5Config::read(JsonFile::open(folder / "config.json"));
   const auto source = checkpoint_source(folder);
   auto model = std::make_unique<T5>(config, Parameters(source, std::move(options)));
-  const Dims table = {config.vocab_size, config.d_model};
   // transformers saves copies of the tied embedding under these names; a head that equals it is tied
   for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) model->parameters_.tolerate(alias);
   // present in the checkpoints of the original T5, read by nobody
   model->parameters_.tolerate("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
-  if (!model->tied_) {
-    const Tensor head = source->get("lm_head.weight", table, Dtype::f32);
-    const Tensor shared = source->contains("shared.weight") ? source->get("shared.weight", table, Dtype::f32) : Tensor();
-    if (shared.defined() && head.dtype() == shared.dtype() && head.dims() == shared.dims() &&
-        std::memcmp(head.data(), shared.data(), head.bytes()) == 0) {
-      model->tied_ = true;
-      model->parameters_.tolerate("lm_head.weight");
-    }
+  if (!model->tied_ && !has_own_head(*source, "lm_head.weight", "shared.weight")) {
+    model->tied_ = true;
+    model->parameters_.tolerate("lm_head.weight");
   }
   Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
   model->declare_all(graph);
@@ -109,13 +102,7 @@ Value T5::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCa
   const Scope scope(graph, "encoder");
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, input(graph, seq2seq::kSourceIds, {Dtype::i32, source, {}}));
-  if (conditioning.prompt) {
-    const std::int64_t prompt_rows = capacity.sequences * conditioning.prompt->space.longest();
-    const RowSpaceId encoder = graph.rows(seq2seq::kEncoder, capacity.source_rows + prompt_rows, capacity.sequences);
-    const RowSpaceId prompts = graph.rows(seq2seq::kPromptRows, prompt_rows, capacity.sequences);
-    x = merge_rows(x, conditioning.prompt->rows, input(graph, seq2seq::kMergeIndex, {Dtype::i32, encoder, {}}),
-                   input(graph, seq2seq::kPromptIndex, {Dtype::i32, prompts, {}}));
-  }
+  x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
   for (std::int64_t layer = 0; layer < config_.num_layers; ++layer) {
     const Scope inner(graph, fmt::format("block.{}", layer));

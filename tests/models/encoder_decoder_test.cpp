@@ -24,7 +24,7 @@ Run run_loss(T5& model, const Seq2SeqBatch& batch, double weight, double z_loss 
   Graph graph;
   add_loss(model, graph, {}, batch.capacity(), z_loss);
   Session session(compile(std::move(graph)));
-  feed(session, batch, {}, model.vocabulary(), weight);
+  feed(session, batch, {}, model.limits(), weight);
   session.run();
   const auto nll = session.result<float>(seq2seq::kNll);
   return {session.result<float>(seq2seq::kLoss)[0], {nll.begin(), nll.end()}};
@@ -47,7 +47,7 @@ TEST_CASE("add_logits: gives every decoder row, and the same loss beside it") {
   Graph graph;
   add_logits(*model, graph, {}, batch.capacity(), true);
   Session session(compile(std::move(graph)));
-  feed(session, batch, {}, model->vocabulary(), 0.25);
+  feed(session, batch, {}, model->limits(), 0.25);
   session.run();
   CHECK(session.result_tensor(seq2seq::kLogits).dims() == Dims{10, 113});
   CHECK(session.result<float>(seq2seq::kLoss)[0] == doctest::Approx(run_loss(*model, batch, 0.25).loss));

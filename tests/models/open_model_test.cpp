@@ -18,10 +18,19 @@ TEST_CASE("open_encoder_decoder: opens what config.json names") {
   CHECK(model->decoder_start_id() == 0);
 }
 
+TEST_CASE("open_model: opens models of every family, and an encoder-decoder only where one is wanted") {
+  CHECK(open_model(golden("t5-v10/model"))->vocabulary() == 101);
+  CHECK(open_model(golden("bart/model"))->vocabulary() == 103);
+  CHECK(open_model(golden("gpt2/model"))->vocabulary() == 97);
+  const std::string config = (golden("gpt2/model") / "config.json").string();
+  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(golden("gpt2/model")), (config + ": model_type is 'gpt2'; wanted one of bart, t5").c_str(),
+                       UnsupportedError);
+}
+
 TEST_CASE("open_encoder_decoder: says which model it does not know, and which file is missing") {
   TemporaryFolder folder;
   const std::string config = folder.write("config.json", R"({"model_type": "mamba"})").string();
-  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(folder.path()), (config + ": model_type is 'mamba'; wanted t5").c_str(),
+  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(folder.path()), (config + ": model_type is 'mamba'; wanted one of bart, t5").c_str(),
                        UnsupportedError);
   CHECK_THROWS_AS((void)open_encoder_decoder(folder.path() / "nowhere"), FileError);
   TemporaryFolder weightless;

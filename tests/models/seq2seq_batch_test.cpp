@@ -24,7 +24,7 @@ struct Prompted {
     session = std::make_unique<Session>(compile(std::move(graph)));
   }
 
-  void feed(const Seq2SeqBatch& batch) { preamble::feed(*session, batch, conditioning, model->vocabulary(), 1); }
+  void feed(const Seq2SeqBatch& batch) { preamble::feed(*session, batch, conditioning, model->limits(), 1); }
   [[nodiscard]] Ids input(std::string_view name) {
     const auto values = session->input<std::int32_t>(name);
     return {values.begin(), values.end()};

@@ -33,7 +33,7 @@ Rows uncached(T5& model, const Method& method, const Seq2SeqBatch& batch) {
   const Conditioning conditioning = method.condition(graph);
   add_logits(model, graph, conditioning, batch.capacity(), false);
   Session session(compile(std::move(graph)));
-  feed(session, batch, conditioning, model.vocabulary(), 1);
+  feed(session, batch, conditioning, model.limits(), 1);
   session.run();
   return rows_of(session.result<float>(seq2seq::kLogits), model.vocabulary());
 }

@@ -47,7 +47,7 @@ struct PromptRun {
   /// Losses of a few updates on one batch.
   std::vector<double> train(int updates) {
     const auto optimizer = make_adamw(step.shapes(), {.weight_decay = 0.01});
-    const std::vector<Seq2SeqBatch> parts = {small_batch()};
+    const std::vector<LossBatch> parts = {small_batch()};
     std::vector<double> losses;
     for (int k = 0; k < updates; ++k) {
       StepResult result = step.differentiate(parts);
@@ -184,10 +184,10 @@ TEST_CASE("prompt program: the smallest budget gives nearly the same losses in l
 
 TEST_CASE("prompt program: running it allocates nothing") {
   PromptRun run;
-  const std::vector<Seq2SeqBatch> parts = {small_batch()};
+  const Seq2SeqBatch batch = small_batch();
   Session session([&] {
     Graph graph;
-    add_loss(*run.model, graph, run.method.condition(graph), parts[0].capacity());
+    add_loss(*run.model, graph, run.method.condition(graph), batch.capacity());
     return compile(std::move(graph), {.loss = std::string(seq2seq::kLoss)});
   }());
   Graph described;
@@ -195,7 +195,7 @@ TEST_CASE("prompt program: running it allocates nothing") {
   std::int64_t made = 0;
   // threads start and libraries set themselves up at their first use
   for (int repeat = 0; repeat < 4; ++repeat) {
-    feed(session, parts[0], conditioning, run.model->vocabulary(), 1);
+    feed(session, batch, conditioning, run.model->limits(), 1);
     const std::int64_t before = allocations();
     session.run();
     made = allocations() - before;

@@ -53,7 +53,7 @@ TEST_CASE("t5 config: gated-gelu means the tanh form, other names mean what they
   CHECK(projection("gelu_new").activation == ActivationKind::gelu_tanh);
   CHECK(projection("gelu").activation == ActivationKind::gelu);
   CHECK(!projection("relu").gated);
-  CHECK_THROWS_WITH_AS((void)projection("gated-mish"), "config.json: the activation 'mish' was given; wanted relu, gelu, gelu_new or silu",
+  CHECK_THROWS_WITH_AS((void)projection("gated-mish"), "config.json: the activation 'mish' was given; wanted relu, gelu, gelu_new, silu or tanh",
                        UnsupportedError);
 }
 

@@ -36,7 +36,7 @@ TEST_CASE("t5 generation: the prefill graph writes keys and values of the source
   CHECK(count_ops(program->graph(), "cached_attention") == 0);
   Session session(program);
   const Seq2SeqBatch batch = small_batch();
-  feed_sources(session, batch, {}, model->vocabulary());
+  feed_sources(session, batch, {}, model->limits());
   std::vector<std::int32_t> places(15);
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int32_t>(i);
   session.set<std::int32_t>(step_inputs::kEncoderRows, places);

@@ -24,7 +24,7 @@ std::vector<float> losses(T5& model, const Seq2SeqBatch& batch) {
   Graph graph;
   add_loss(model, graph, {}, batch.capacity());
   Session session(compile(std::move(graph)));
-  feed(session, batch, {}, model.vocabulary(), 1);
+  feed(session, batch, {}, model.limits(), 1);
   session.run();
   const auto nll = session.result<float>(seq2seq::kNll);
   return {nll.begin(), nll.end()};
@@ -148,7 +148,7 @@ TEST_CASE("t5: one program serves every batch up to its capacity") {
   Session session(compile(std::move(graph)));
   std::vector<std::vector<float>> results;
   for (const auto& part : {batch, sequence_of(batch, 1), batch}) {
-    feed(session, part, {}, model->vocabulary(), 1);
+    feed(session, part, {}, model->limits(), 1);
     session.run();
     const auto nll = session.result<float>(seq2seq::kNll);
     results.emplace_back(nll.begin(), nll.end());

@@ -1,0 +1,169 @@
+#include "models/bart/bart.h"
+
+#include <cmath>
+
+#include "engine/core/error.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/ops/linear.h"
+#include "engine/ops/norm.h"
+#include "models/bart/attend.h"
+#include "models/tied_head.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::string_view kHead = "lm_head.weight";
+constexpr std::string_view kLogitsBias = "final_logits_bias";
+
+}  // namespace
+
+Bart::Bart(const BartConfig& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
+  // saved from the bare model the names lack their first part
+  prefix_ = parameters_.contains("model.shared.weight") || !parameters_.contains("shared.weight") ? "model." : "";
+  embedding_name_ = prefix_ + "shared.weight";
+  head_name_ = embedding_name_;
+}
+
+std::unique_ptr<Bart> Bart::open(const std::filesystem::path& folder, Parameters::Options options) {
+  const BartConfig config = BartConfig::read(JsonFile::open(folder / "config.json"));
+  const auto source = checkpoint_source(folder);
+  options.frozen = [given = options.frozen](std::string_view name) { return name == kLogitsBias || given(name); };
+  auto model = std::make_unique<Bart>(config, Parameters(source, std::move(options)));
+  if (has_own_head(*source, kHead, model->embedding_name_)) model->head_name_ = kHead;
+  model->parameters_.tolerate(kHead);
+  // transformers saves copies of the tied embedding under these names
+  for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) model->parameters_.tolerate(model->prefix_ + alias);
+  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+  add_logits(*model, graph, {}, {}, false);
+  model->parameters_.require_all_known();
+  return model;
+}
+
+AttentionShape Bart::attention_shape(Site site) const {
+  const BartStack& stack = site == Site::encoder_self ? config_.encoder : config_.decoder;
+  return {stack.layers, stack.heads, stack.heads, config_.head_dim(stack)};
+}
+
+Tensor Bart::embedding() { return parameters_.tensor(embedding_name_, {config_.vocab_size, config_.d_model}, ParameterKind::matrix); }
+
+std::string Bart::block(std::string_view stack, std::int64_t layer) const { return fmt::format("{}{}.layers.{}", prefix_, stack, layer); }
+
+Value Bart::project(Graph& graph, Value x, const std::string& name, std::int64_t to) {
+  const Value w = parameters_(graph, name + ".weight", {to, x.type().width()}, ParameterKind::matrix);
+  return linear(x, w, parameters_(graph, name + ".bias", {to}, ParameterKind::vector));
+}
+
+Value Bart::normed(Graph& graph, Value x, const std::string& name) {
+  return layer_norm(x, parameters_(graph, name + ".weight", {config_.d_model}, ParameterKind::vector),
+                    parameters_(graph, name + ".bias", {config_.d_model}, ParameterKind::vector), BartConfig::kLayerNormEpsilon);
+}
+
+Value Bart::embed(Graph& graph, Value ids) {
+  const Value table = parameters_(graph, embedding_name_, {config_.vocab_size, config_.d_model}, ParameterKind::matrix);
+  const Value x = gather_rows(table, ids, config_.pad_token_id);
+  return config_.scale_embedding ? scale(x, std::sqrt(static_cast<double>(config_.d_model))) : x;
+}
+
+Value Bart::placed(Graph& graph, Value x, const std::string& stack, std::string_view positions) {
+  const Dims dims = {config_.max_position_embeddings + BartConfig::kPositionOffset, config_.d_model};
+  const Value table = parameters_(graph, prefix_ + stack + ".embed_positions.weight", dims, ParameterKind::matrix);
+  const Value sum = add(x, gather_rows(table, row_input(graph, positions, x.type().rows)));
+  return normed(graph, sum, prefix_ + stack + ".layernorm_embedding");
+}
+
+Value Bart::feed_forward(Graph& graph, Value x, const std::string& layer, std::int64_t inner) {
+  const Scope scope(graph, "feed_forward");
+  const Value h = activation(project(graph, x, layer + ".fc1", inner), config_.activation);
+  return normed(graph, add(x, project(graph, h, layer + ".fc2")), layer + ".final_layer_norm");
+}
+
+Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
+  const Scope scope(graph, "encoder");
+  const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
+  Value x = embed(graph, row_input(graph, seq2seq::kSourceIds, source));
+  x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
+  x = placed(graph, x, "encoder", seq2seq::kEncoderPositions);
+  const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
+  const AttentionOptions options = attention_options(config_, config_.encoder, false);
+  for (std::int64_t layer = 0; layer < config_.encoder.layers; ++layer) {
+    const Scope inner(graph, fmt::format("layers.{}", layer));
+    {
+      const Scope sublayer(graph, "self_attention");
+      const std::string attend = block("encoder", layer) + ".self_attn";
+      AttentionOperands operands;
+      operands.q = project(graph, x, attend + ".q_proj");
+      operands.k = project(graph, x, attend + ".k_proj");
+      operands.v = project(graph, x, attend + ".v_proj");
+      add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
+      const Value o = project(graph, attention(operands, options), attend + ".out_proj");
+      x = normed(graph, add(x, o), attend + "_layer_norm");
+    }
+    x = feed_forward(graph, x, block("encoder", layer), config_.encoder.ffn_dim);
+  }
+  return x;
+}
+
+Bart::KeyValue Bart::cross_rows(Graph& graph, Value encoded, std::int64_t layer) {
+  const std::string attend = block("decoder", layer) + ".encoder_attn";
+  return {project(graph, encoded, attend + ".k_proj"), project(graph, encoded, attend + ".v_proj")};
+}
+
+Value Bart::decoder_layers(Graph& graph, Value x, const Conditioning& conditioning, const Attend& attend, const CrossRows& cross,
+                           const CrossInputs& inputs) {
+  for (std::int64_t layer = 0; layer < config_.decoder.layers; ++layer) {
+    const Scope inner(graph, fmt::format("layers.{}", layer));
+    {
+      const Scope sublayer(graph, "self_attention");
+      const std::string self = block("decoder", layer) + ".self_attn";
+      const Value q = project(graph, x, self + ".q_proj");
+      const Value o = attend(layer, q, project(graph, x, self + ".k_proj"), project(graph, x, self + ".v_proj"));
+      x = normed(graph, add(x, project(graph, o, self + ".out_proj")), self + "_layer_norm");
+    }
+    {
+      const Scope sublayer(graph, "cross_attention");
+      const std::string other = block("decoder", layer) + ".encoder_attn";
+      const KeyValue rows = cross(layer);
+      AttentionOperands operands;
+      operands.q = project(graph, x, other + ".q_proj");
+      operands.k = rows.key;
+      operands.v = rows.value;
+      operands.kv_segment = inputs.source;
+      add_prefix(operands, conditioning.prefix(Site::cross, layer), inputs.slots);
+      const Value o = attention(operands, attention_options(config_, config_.decoder, false));
+      x = normed(graph, add(x, project(graph, o, other + ".out_proj")), other + "_layer_norm");
+    }
+    x = feed_forward(graph, x, block("decoder", layer), config_.decoder.ffn_dim);
+  }
+  return x;
+}
+
+Value Bart::decode(Graph& graph, Value encoded, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
+  const Scope scope(graph, "decoder");
+  const RowSpaceId decoder = graph.rows(seq2seq::kDecoder, capacity.target_rows, capacity.target_segments());
+  const Value x = placed(graph, embed(graph, row_input(graph, seq2seq::kDecoderIds, decoder)), "decoder", seq2seq::kDecoderPositions);
+  const bool prefixed = has_prefix(conditioning, Site::decoder_self) || has_prefix(conditioning, Site::cross);
+  CrossInputs inputs;
+  if (prefixed) inputs.slots = slots_input(graph, seq2seq::kDecoderSlots, capacity.target_segments());
+  if (capacity.targets > 0) inputs.source = slots_input(graph, seq2seq::kTargetSource, capacity.targets);
+  const Attend attend = [&](std::int64_t layer, Value q, Value k, Value v) {
+    AttentionOperands operands{q, k, v};
+    add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), inputs.slots);
+    return attention(operands, attention_options(config_, config_.decoder, true));
+  };
+  return decoder_layers(graph, x, conditioning, attend, [&](std::int64_t layer) { return cross_rows(graph, encoded, layer); }, inputs);
+}
+
+Value Bart::logits_bias(Graph& graph) {
+  if (const Value leaf = graph.leaf(kLogitsBias)) return leaf;
+  if (!parameters_.contains(kLogitsBias)) return {};
+  const Tensor bias = parameters_.tensor(kLogitsBias, {1, config_.vocab_size}, ParameterKind::vector);
+  return graph.frozen(kLogitsBias, bias.reshaped({config_.vocab_size}));
+}
+
+Value Bart::head(Graph& graph, Value hidden) {
+  const Value w = parameters_(graph, head_name_, {config_.vocab_size, config_.d_model}, ParameterKind::matrix);
+  return linear(hidden, w, logits_bias(graph));
+}
+
+}  // namespace preamble

@@ -1,0 +1,26 @@
+#include "models/building.h"
+
+#include <utility>
+
+#include "engine/ops/merge_rows.h"
+
+namespace preamble {
+
+Value input(Graph& graph, std::string_view name, Type type) {
+  const Value leaf = graph.leaf(name);
+  return leaf ? leaf : graph.input(name, std::move(type));
+}
+
+Value row_input(Graph& graph, std::string_view name, RowSpaceId rows) { return input(graph, name, {Dtype::i32, rows, {}}); }
+
+Value slots_input(Graph& graph, std::string_view name, std::int64_t segments) { return input(graph, name, {Dtype::i32, kNoRows, {segments}}); }
+
+Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names) {
+  if (!conditioning.prompt) return tokens;
+  const std::int64_t prompt_rows = sequences * conditioning.prompt->space.longest();
+  const RowSpaceId all = graph.rows(names.rows, graph.capacity(tokens.type()) + prompt_rows, sequences);
+  const RowSpaceId prompts = graph.rows(names.prompt_rows, prompt_rows, sequences);
+  return merge_rows(tokens, conditioning.prompt->rows, row_input(graph, names.index, all), row_input(graph, names.prompt_index, prompts));
+}
+
+}  // namespace preamble

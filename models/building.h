@@ -1,0 +1,35 @@
+// What the graphs of all models are built with.
+#pragma once
+
+#include <string_view>
+
+#include "engine/graph/graph.h"
+#include "models/conditioning.h"
+#include "models/prompt_names.h"
+
+namespace preamble {
+
+/// The input of that name, declared at its first use.
+[[nodiscard]] Value input(Graph& graph, std::string_view name, Type type);
+/// An input of one i32 for each row.
+[[nodiscard]] Value row_input(Graph& graph, std::string_view name, RowSpaceId rows);
+/// An input of one i32 for each segment.
+[[nodiscard]] Value slots_input(Graph& graph, std::string_view name, std::int64_t segments);
+
+/// Embedded tokens [rows, D] with the prompt's rows in front of each of up to `sequences` sequences; without a prompt the
+/// tokens themselves.
+[[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names);
+
+/// Puts a layer's prefix, if it has one, in front of the keys and values of an attention's operands.
+template <class Operands>
+void add_prefix(Operands& operands, const PrefixRows* prefix, Value slots) {
+  if (prefix == nullptr) return;
+  operands.prefix_k = prefix->key;
+  operands.prefix_v = prefix->value;
+  operands.slots = slots;
+}
+
+/// Slots are an input of a graph only where some site has a prefix.
+[[nodiscard]] inline bool has_prefix(const Conditioning& conditioning, Site site) { return conditioning.prefixes.contains(site); }
+
+}  // namespace preamble

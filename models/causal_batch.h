@@ -1,0 +1,39 @@
+// From token sequences to the inputs of a decoder-only model's program.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/runtime/session.h"
+#include "models/causal_lm.h"
+#include "models/feeding.h"
+
+namespace preamble {
+
+struct CausalBatch {
+  std::vector<Ids> sequences;
+  /// Slot of each sequence; empty: slot 0 for all.
+  std::vector<std::int32_t> slots = {};
+  /// Label of each token or kNoLabel, at the token's own place, as transformers takes them: the row in front of a token predicts its
+  /// label. The first token's label counts only behind a prompt, whose last row predicts it (PEFT). Empty: no sequence has
+  /// labels.
+  std::vector<Ids> labels = {};
+
+  /// Labels that some row predicts.
+  [[nodiscard]] std::int64_t label_count(const Conditioning& conditioning) const;
+  [[nodiscard]] std::int64_t tokens() const noexcept { return total_rows(sequences); }
+  /// Capacity that holds exactly this batch.
+  [[nodiscard]] CausalCapacity capacity() const noexcept;
+};
+
+/// Layout of the rows, prompts included: what `feed` sets.
+[[nodiscard]] Segments row_segments(const CausalBatch& batch, const Conditioning& conditioning);
+
+/// Sets layouts and inputs of tokens, prompts, positions and slots. Throws ShapeError if the batch exceeds the program's capacity or
+/// the model's positions, ConfigError for a slot or a token id that does not exist.
+void feed_rows(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
+
+/// The same for all inputs of a loss or logits program. `loss_weight` multiplies the sum of the labels' losses.
+void feed(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight);
+
+}  // namespace preamble

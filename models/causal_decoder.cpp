@@ -1,0 +1,159 @@
+#include "models/causal_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/error.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/runtime/compile.h"
+#include "models/building.h"
+
+namespace preamble {
+namespace {
+
+/// Rows of all slots of the prompt: they stand at the front of the pool.
+std::int32_t prompt_rows(const Conditioning& conditioning) { return conditioning.prompt ? conditioning.prompt->space.slots.rows() : 0; }
+
+}  // namespace
+
+CausalDecoderCapacity CausalDecoderCapacity::of(std::span<const Ids> prompts, const GenerationConfig& config) {
+  CausalDecoderCapacity capacity;
+  capacity.sequences = std::max<std::int64_t>(1, static_cast<std::int64_t>(prompts.size()));
+  capacity.prompt_tokens = std::max<std::int64_t>(1, total_rows(prompts));
+  capacity.beams = std::max(config.num_beams, config.num_return_sequences);
+  for (const auto& prompt : prompts) {
+    const auto length = static_cast<std::int64_t>(prompt.size());
+    const std::int64_t limit = length_limit(config, length);
+    capacity.longest = std::max({capacity.longest, length, limit});
+    capacity.new_tokens = std::max(capacity.new_tokens, limit - length);
+  }
+  return capacity;
+}
+
+CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity)
+    : model_(model), capacity_(capacity) {
+  {
+    Graph graph;
+    conditioning_ = conditioner(graph);
+  }
+  longest_ = capacity.longest + (conditioning_.prompt ? conditioning_.prompt->space.longest() : 0);
+  const std::int64_t places = prompt_rows(conditioning_) + capacity.prompt_tokens + capacity.sequences * capacity.beams * capacity.new_tokens;
+  const AttentionShape shape = model.attention_shape(Site::decoder_self);
+  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
+    caches_.push_back({Tensor(Dtype::f32, {places, shape.kv_width()}), Tensor(Dtype::f32, {places, shape.kv_width()})});
+  }
+  prefill_ = std::make_unique<Session>(compile_prefill(conditioner));
+  step_ = std::make_unique<Session>(compile_step(conditioner));
+}
+
+std::shared_ptr<const Program> CausalDecoder::compile_prefill(const Conditioner& conditioner) {
+  Graph graph;
+  const Conditioning conditioning = conditioner(graph);
+  const Value hidden = model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.prompt_tokens}, caches_);
+  const RowSpaceId last = graph.rows(causal::kLabelled, capacity_.sequences, capacity_.sequences);
+  graph.output(causal::kLogits, model_.head(graph, gather_rows(hidden, row_input(graph, causal::kLabelledIndex, last))));
+  return compile(std::move(graph));
+}
+
+std::shared_ptr<const Program> CausalDecoder::compile_step(const Conditioner& conditioner) {
+  Graph graph;
+  const Conditioning conditioning = conditioner(graph);
+  const Value hidden = model_.step(graph, conditioning, capacity_.sequences * capacity_.beams, longest_, caches_);
+  graph.output(causal::kLogits, model_.head(graph, hidden));
+  return compile(std::move(graph));
+}
+
+Ids CausalDecoder::places_of(const CausalBatch& batch) {
+  constexpr std::int32_t kNowhere = -1;
+  next_place_ = prompt_rows(conditioning_);
+  histories_.assign(batch.sequences.size(), {});
+  Ids places;
+  std::vector<bool> kept;
+  if (conditioning_.prompt) kept.resize(static_cast<std::size_t>(conditioning_.prompt->space.slots.count()));
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    if (conditioning_.prompt) {
+      const Segments& slots = conditioning_.prompt->space.slots;
+      const auto slot = slot_of(batch.slots, i);
+      for (std::int32_t p = slots.offset(slot); p < slots.offset(slot + 1); ++p) {
+        places.push_back(kept[static_cast<std::size_t>(slot)] ? kNowhere : p);
+        histories_[i].push_back(p);
+      }
+      kept[static_cast<std::size_t>(slot)] = true;
+    }
+    for (std::size_t t = 0; t < batch.sequences[i].size(); ++t) {
+      places.push_back(next_place_);
+      histories_[i].push_back(next_place_++);
+    }
+  }
+  return places;
+}
+
+std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
+  CausalBatch batch{{prompts.begin(), prompts.end()}, slots_};
+  slots_.resize(prompts.size(), 0);
+  for (const auto& prompt : prompts) {
+    require<ConfigError>(!prompt.empty(), "generation: an empty prompt was given; wanted one token at least");
+  }
+  feed_rows(*prefill_, batch, conditioning_, model_.limits());
+  const Segments rows = row_segments(batch, conditioning_);
+  Segments last;
+  Ids index;
+  for (std::int32_t s = 0; s < rows.count(); ++s) {
+    const std::int32_t place = rows.length(s) - 1;
+    last.append(std::span(&place, 1));
+    index.push_back(rows.offset(s) + place);
+  }
+  prefill_->rows(causal::kLabelled, last);
+  feed_input(*prefill_, causal::kLabelledIndex, index);
+  feed_input(*prefill_, causal::kPlace, places_of(batch));
+  prefill_->run();
+  feed_prefixes(*step_, conditioning_);
+  return prefill_->result<float>(causal::kLogits);
+}
+
+void CausalDecoder::feed_step(std::span<const StepRow> rows) {
+  std::vector<History> histories;
+  Ids tokens, positions, lengths, places, row_slots;
+  const PositionTable table = model_.positions();
+  for (const auto& row : rows) {
+    History history = histories_.at(static_cast<std::size_t>(row.parent));
+    history.push_back(next_place_++);
+    require<ShapeError>(static_cast<std::int64_t>(history.size()) <= longest_ && history.back() < caches_.at(0).key.dim(0),
+                        "generation: a sequence of {} rows; the cache holds {}", history.size(), longest_);
+    tokens.push_back(row.token);
+    lengths.push_back(static_cast<std::int32_t>(history.size()));
+    places.push_back(history.back());
+    row_slots.push_back(slots_.at(static_cast<std::size_t>(row.sequence)));
+    if (table.positions > 0) {
+      const std::int64_t position = conditioning_.first_position(Site::decoder_self, row_slots.back()) + lengths.back() - 1;
+      positions.push_back(position_row(position, table, static_cast<std::size_t>(row.sequence)));
+    }
+    histories.push_back(std::move(history));
+  }
+  const auto count = static_cast<std::int32_t>(rows.size());
+  step_->rows(causal::kTokens, Segments(std::span(&count, 1)));
+  feed_input(*step_, causal::kIds, tokens);
+  if (!positions.empty()) feed_input(*step_, causal::kPositions, positions);
+  feed_input(*step_, causal::kLengths, lengths);
+  feed_input(*step_, causal::kPlace, places);
+  feed_input(*step_, causal::kRowSlots, row_slots);
+  const auto history = step_->input<std::int32_t>(causal::kHistory);
+  for (std::size_t r = 0; r < histories.size(); ++r) {
+    std::ranges::copy(histories[r], history.begin() + static_cast<std::ptrdiff_t>(r) * longest_);
+  }
+  histories_ = std::move(histories);
+}
+
+std::span<const float> CausalDecoder::step(std::span<const StepRow> rows) {
+  feed_step(rows);
+  step_->run();
+  return step_->result<float>(causal::kLogits);
+}
+
+std::int64_t CausalDecoder::cache_bytes() const noexcept {
+  std::int64_t bytes = 0;
+  for (const auto& cache : caches_) bytes += static_cast<std::int64_t>(cache.key.bytes() + cache.value.bytes());
+  return bytes;
+}
+
+}  // namespace preamble

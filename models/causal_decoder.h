@@ -1,0 +1,67 @@
+// Cached generation with a decoder-only model: what a search drives.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/runtime/session.h"
+#include "models/causal_batch.h"
+#include "models/causal_lm.h"
+#include "models/generate/decoder.h"
+#include "models/generate/generation_config.h"
+
+namespace preamble {
+
+/// Sizes of caches and programs. Virtual tokens are not counted.
+struct CausalDecoderCapacity {
+  std::int64_t sequences = 1;
+  std::int64_t prompt_tokens = 1;  ///< of all sequences
+  /// Rows of one sequence that live at a time: beams, or returned samples.
+  std::int64_t beams = 1;
+  std::int64_t longest = 1;     ///< tokens of the longest sequence at its end
+  std::int64_t new_tokens = 1;  ///< most that a sequence may grow
+
+  /// What continuing these sequences takes.
+  [[nodiscard]] static CausalDecoderCapacity of(std::span<const Ids> prompts, const GenerationConfig& config);
+};
+
+/// Two programs over one cache: a pool of rows in which a beam is a list of row numbers. Sequences lie there without padding, each as
+/// if it were alone; the rows of a prompt are kept once per slot and read by all sequences and beams that use it.
+class CausalDecoder final : public Decoder {
+ public:
+  CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity);
+
+  /// Slot of each sequence of the next `prefill`; without a call: slot 0 for all.
+  void use_slots(std::vector<std::int32_t> slots) { slots_ = std::move(slots); }
+
+  [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
+  [[nodiscard]] std::span<const float> prefill(std::span<const Ids> prompts) override;
+  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override;
+
+  /// Bytes of all key/value caches.
+  [[nodiscard]] std::int64_t cache_bytes() const noexcept;
+
+ private:
+  using History = std::vector<std::int32_t>;
+
+  [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
+  [[nodiscard]] std::shared_ptr<const Program> compile_step(const Conditioner& conditioner);
+  /// Cache row of each row of the batch; starts the histories.
+  [[nodiscard]] Ids places_of(const CausalBatch& batch);
+  void feed_step(std::span<const StepRow> rows);
+
+  CausalLm& model_;
+  CausalDecoderCapacity capacity_;
+  Conditioning conditioning_;
+  std::int64_t longest_ = 0;  ///< virtual tokens included
+  std::vector<KeyValueCache> caches_;
+  std::unique_ptr<Session> prefill_;
+  std::unique_ptr<Session> step_;
+  std::vector<std::int32_t> slots_;
+  std::int32_t next_place_ = 0;
+  std::vector<History> histories_;
+};
+
+}  // namespace preamble

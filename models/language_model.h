@@ -1,0 +1,54 @@
+// What every language model offers to methods, trainers and adapter files, whatever its family.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "models/conditioning.h"
+#include "models/parameters.h"
+
+namespace preamble {
+
+/// Facts that methods and adapter files need.
+struct AttentionShape {
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+
+  [[nodiscard]] std::int64_t kv_width() const noexcept { return kv_heads * head_dim; }
+};
+
+/// Learned absolute positions: position p is row `offset + p` of a table.
+struct PositionTable {
+  std::int64_t positions = 0;  ///< how many there are; 0: the model has no such table, and sequences of any length
+  std::int64_t offset = 0;
+};
+
+/// What the token ids and lengths of a batch are checked against.
+struct InputLimits {
+  std::int64_t vocabulary = 0;
+  PositionTable positions = {};
+};
+
+class LanguageModel {
+ public:
+  LanguageModel() = default;
+  LanguageModel(const LanguageModel&) = delete;
+  LanguageModel& operator=(const LanguageModel&) = delete;
+  virtual ~LanguageModel() = default;
+
+  [[nodiscard]] virtual std::int64_t width() const noexcept = 0;
+  [[nodiscard]] virtual std::int64_t vocabulary() const noexcept = 0;
+  [[nodiscard]] virtual PositionTable positions() const noexcept { return {}; }
+  [[nodiscard]] InputLimits limits() const noexcept { return {vocabulary(), positions()}; }
+  /// A model with one stack has one shape, whatever the site.
+  [[nodiscard]] virtual AttentionShape attention_shape(Site site) const = 0;
+  [[nodiscard]] virtual Parameters& parameters() noexcept = 0;
+  /// The embedding of the vocabulary [V, D], as loaded.
+  [[nodiscard]] virtual Tensor embedding() = 0;
+  /// Name of that parameter.
+  [[nodiscard]] virtual std::string_view embedding_name() const noexcept = 0;
+};
+
+}  // namespace preamble

@@ -1,0 +1,112 @@
+// Which method an adapter folder holds.
+#include <utility>
+
+#include "data/safetensors.h"
+#include "engine/core/error.h"
+#include "peft/adapter_file.h"
+#include "peft/native_prefix.h"
+#include "peft/p_tuning.h"
+#include "peft/prefix_tuning.h"
+
+namespace preamble {
+namespace {
+
+enum class Kind : std::uint8_t { prompt, encoded_prompt, prefix, native_prefix };
+
+/// One folder, described.
+struct Folder {
+  std::filesystem::path path;
+  PeftConfig config;  ///< of PEFT's layout
+  Kind kind = Kind::prompt;
+};
+
+Folder describe(const std::filesystem::path& path, bool trainable, const Warn& warn) {
+  if (NativePrefix::is_in(path)) return {path, {}, Kind::native_prefix};
+  Folder folder{path, PeftConfig::read(path, warn), Kind::prompt};
+  if (folder.config.peft_type == PeftType::prefix_tuning) folder.kind = Kind::prefix;
+  if (folder.config.peft_type == PeftType::p_tuning && trainable) folder.kind = Kind::encoded_prompt;
+  return folder;
+}
+
+EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::filesystem::path& trainable, const Warn& warn) {
+  const PromptSlot folded = read_prompt(folder.path, folder.config, width, warn);
+  const std::string& type = folder.config.encoder_reparameterization_type;
+  require<FileError>(type == "MLP" || type == "LSTM", "{}: encoder_reparameterization_type is '{}'; wanted MLP or LSTM",
+                     folder.path.string(), type);
+  EncodedPrompt prompt{PromptEncoder::read(SafetensorsFile::open(trainable), type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp),
+                       folded.tokens};
+  const EncoderShape& shape = prompt.encoder.shape();
+  if (warn && folder.config.encoder_dropout > 0) {
+    warn(fmt::format("{}: encoder_dropout {} is not applied", folder.path.string(), folder.config.encoder_dropout));
+  }
+  require<FileError>(shape.rows == folded.embeddings.dim(0) && shape.output == width,
+                     "{}: a reparametrisation of {} rows of {}; wanted {} of {}", trainable.string(), shape.rows, shape.output,
+                     folded.embeddings.dim(0), width);
+  return prompt;
+}
+
+}  // namespace
+
+SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfig& given, const LanguageModel& model,
+                            const std::optional<std::filesystem::path>& trainable, const Warn& warn) {
+  PromptSlot rows = read_embeddings(folder, given, warn);
+  const PeftConfig config = resolved(given, model);
+  const AttentionShape shape = model.attention_shape(Site::decoder_self);
+  require<FileError>(
+      *config.num_layers == shape.layers && *config.num_attention_heads == shape.kv_heads && *config.token_dim == shape.kv_width(),
+      "{}: a prefix for {} layers, {} heads, token_dim {}; the model's decoder has {}, {} and {}", folder.string(), *config.num_layers,
+      *config.num_attention_heads, *config.token_dim, shape.layers, shape.kv_heads, shape.kv_width());
+  const std::int64_t columns = shape.layers * 2 * shape.kv_width();
+  require<FileError>(rows.embeddings.dim(1) == columns, "{}: prefix rows {} wide; the model wants {}", folder.string(),
+                     rows.embeddings.dim(1), columns);
+  SitePrefixTable table{PackedRows{rows.embeddings}, shape.kv_heads, shape.head_dim,
+                        pairs_of_layers(shape.layers, *config.num_transformer_submodules)};
+  if (!trainable) return table;
+  PromptEncoder encoder = PromptEncoder::read(SafetensorsFile::open(*trainable), EncoderKind::projection);
+  require<FileError>(encoder.shape().rows == rows.tokens && encoder.shape().output == columns,
+                     "{}: a reparametrisation of {} rows of {}; wanted {} of {}", trainable->string(), encoder.shape().rows,
+                     encoder.shape().output, rows.tokens, columns);
+  table.source = std::move(encoder);
+  return table;
+}
+
+std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& paths, LanguageModel& model, const Warn& warn,
+                                      const std::optional<std::filesystem::path>& trainable) {
+  require<ConfigError>(!trainable || paths.size() == 1, "reparametrisation weights: {} adapters were given with them; wanted one",
+                       paths.size());
+  std::vector<Folder> folders;
+  for (const auto& path : paths) folders.push_back(describe(path, trainable.has_value(), warn));
+  require<ConfigError>(!folders.empty(), "adapters: none were given; wanted one at least");
+  const Folder& first = folders.front();
+  std::vector<PromptSlot> prompts;
+  std::vector<EncodedPrompt> encoded;
+  std::vector<PrefixSlot> prefixes;
+  PrefixPositions positions;
+  for (const auto& folder : folders) {
+    require<ConfigError>(folder.kind == first.kind, "{} and {}: adapters of different kinds; wanted one kind", first.path.string(),
+                         folder.path.string());
+    switch (folder.kind) {
+      case Kind::prompt: prompts.push_back(read_prompt(folder.path, folder.config, model.width(), warn)); break;
+      case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.width(), *trainable, warn)); break;
+      case Kind::prefix:
+        positions = {.shifted = true, .relative = true};
+        prefixes.push_back({{Site::decoder_self, read_prefix(folder.path, folder.config, model, trainable, warn)}});
+        break;
+      case Kind::native_prefix: {
+        const auto shapes = [&](Site site) { return model.attention_shape(site); };
+        NativePrefix prefix = NativePrefix::read(folder.path, shapes, trainable, warn);
+        require<ConfigError>(prefixes.empty() || positions.shifted == prefix.shifted,
+                             "{} and {}: prefixes with shifted and unshifted positions; wanted one of them", first.path.string(),
+                             folder.path.string());
+        positions.shifted = prefix.shifted;
+        prefixes.push_back(std::move(prefix.slot));
+        break;
+      }
+    }
+  }
+  if (!encoded.empty()) return std::make_unique<PTuning>(std::move(encoded));
+  if (!prefixes.empty()) return std::make_unique<PrefixTuning>(std::move(prefixes), positions);
+  return std::make_unique<PromptTuning>(std::move(prompts));
+}
+
+}  // namespace preamble

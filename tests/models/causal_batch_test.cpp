@@ -1,0 +1,101 @@
+#include "models/causal_batch.h"
+
+#include <memory>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+#include "tests/support/gpt2_models.h"
+#include "tests/support/t5_models.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+struct LossProgram {
+  explicit LossProgram(const CausalBatch& largest) {
+    Graph graph;
+    conditioning = method.condition(graph);
+    add_loss(*model, graph, conditioning, largest.capacity());
+    session = std::make_unique<Session>(compile(std::move(graph)));
+  }
+
+  void feed(const CausalBatch& batch) { preamble::feed(*session, batch, conditioning, model->limits(), 1); }
+  float loss(const CausalBatch& batch) {
+    feed(batch);
+    session->run();
+    return session->result<float>(causal::kLoss)[0];
+  }
+
+  std::unique_ptr<Gpt2> model = golden_gpt2();
+  PromptTuning method{{random_prompt(3, 32, 1), random_prompt(2, 32, 2)}};
+  Conditioning conditioning;
+  std::unique_ptr<Session> session;
+};
+
+CausalBatch batch_of_three() {
+  return {.sequences = {{5, 17, 33, 2}, {90}, {12, 70, 41}},
+          .slots = {0, 1, 0},
+          .labels = {{kNoLabel, 17, kNoLabel, 2}, {90}, {12, kNoLabel, 41}}};
+}
+
+}  // namespace
+
+TEST_CASE("causal batch: counts tokens, and the labels that some row predicts") {
+  const CausalBatch batch = batch_of_three();
+  CHECK(batch.tokens() == 8);
+  CHECK(batch.capacity() == CausalCapacity{3, 8});
+  CHECK(CausalBatch{}.capacity() == CausalCapacity{1, 1});
+  // nothing stands in front of a first token but a prompt
+  CHECK(batch.label_count({}) == 3);
+  const LossProgram program(batch);
+  CHECK(batch.label_count(program.conditioning) == 5);
+}
+
+TEST_CASE("causal batch: rows are prompts and tokens, each sequence with those of its slot") {
+  const CausalBatch batch = batch_of_three();
+  const LossProgram program(batch);
+  const Segments rows = row_segments(batch, program.conditioning);
+  CHECK(rows.count() == 3);
+  CHECK(rows.length(0) == 7);
+  CHECK(rows.length(1) == 3);
+  CHECK(rows.length(2) == 6);
+  CHECK(row_segments(batch, {}).rows() == 8);
+}
+
+TEST_CASE("causal batch: the loss of a batch is the sum of its sequences' losses") {
+  const CausalBatch batch = batch_of_three();
+  LossProgram program(batch);
+  double sum = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    sum += static_cast<double>(program.loss({.sequences = {batch.sequences[i]}, .slots = {batch.slots[i]}, .labels = {batch.labels[i]}}));
+  }
+  CHECK(static_cast<double>(program.loss(batch)) == doctest::Approx(sum).epsilon(1e-5));
+}
+
+TEST_CASE("causal batch: what does not fit is an error that names it") {
+  const CausalBatch batch = batch_of_three();
+  LossProgram program(batch);
+  const auto changed = [&](auto change) {
+    CausalBatch copy = batch;
+    change(copy);
+    program.feed(copy);
+  };
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.sequences[1][0] = 97; }), "sequence: token id 97 was given; the vocabulary has 97", ConfigError);
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.labels[2][2] = -1; }), "sequence 2: label -1 was given; the vocabulary has 97", ConfigError);
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.slots[1] = 2; }), "sequence 1: slot 2 was given; there are 2", ConfigError);
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.slots.pop_back(); }), "batch: 2 slots were given; sequence 2 has none", ShapeError);
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.labels[0].pop_back(); }), "sequence 0: 3 labels were given for 4 tokens", ShapeError);
+  CHECK_THROWS_WITH_AS(changed([](CausalBatch& b) { b.labels.pop_back(); }), "batch: labels of 2 sequences were given; wanted 3", ShapeError);
+  CHECK_THROWS_AS(changed([](CausalBatch& b) { b.sequences[0].push_back(1); }), ShapeError);
+}
+
+TEST_CASE("causal batch: virtual tokens count as positions") {
+  CausalBatch longest{.sequences = {Ids(62, 7)}, .slots = {1}, .labels = {Ids(62, 7)}};
+  LossProgram program({.sequences = {Ids(63, 7)}});
+  CHECK_NOTHROW(program.feed(longest));
+  longest.slots = {0};
+  CHECK_THROWS_WITH_AS(program.feed(longest), "sequence 0: 65 positions are needed, virtual tokens included; the model has 64", ShapeError);
+}

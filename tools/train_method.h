@@ -1,0 +1,52 @@
+// The method that a training run trains: made from options, and saved as an adapter.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "data/tokenizers/tokenizer.h"
+#include "models/encoder_decoder.h"
+#include "peft/method.h"
+#include "peft/text_task.h"
+
+namespace preamble {
+
+struct TrainArguments;
+
+/// Options of prefixes and of P-tuning, named as PEFT's where PEFT has them.
+struct MethodOptions {
+  bool prefix_projection = false;
+  std::int64_t encoder_hidden_size = 0;  ///< 0: as wide as the rows
+  std::string encoder_reparameterization_type = "MLP";
+  std::int64_t encoder_num_layers = 2;
+  std::vector<std::string> prefix_sites;    ///< empty: PEFT's, the decoder's self-attention
+  std::vector<std::int64_t> prefix_layers;  ///< empty: all
+  std::string prefix_positions = "unshifted";
+  std::string prefix_init = "random";
+  double prefix_init_std = 0.02;
+  std::string prefix_init_text;
+
+  void add_to(CLI::App& command);
+  /// What a resumed run must have in common with the first one, as text.
+  [[nodiscard]] std::string fingerprint() const;
+};
+
+/// How many submodules PEFT's file has: as given, else 2 for a prefix (PEFT loads no other) and 1 for a prompt.
+[[nodiscard]] std::int64_t submodules_of(const TrainArguments& args);
+
+/// Name of the prompt's initialiser: as given, else by task.
+[[nodiscard]] std::string prompt_init_name(const TrainArguments& args, const TextTask& task);
+
+/// `prompt`, `ptuning` or `prefix` with initial values. Throws ConfigError, FileError.
+[[nodiscard]] std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, EncoderDecoder& model,
+                                                  const Tokenizer& tokenizer);
+
+/// Writes the adapter of a method that `make_method` made: PEFT's layout, or the native one where PEFT has none.
+/// Reparametrisations are folded; their own weights go to reparametrisation.safetensors beside it.
+void save_method(const TrainArguments& args, const Method& method, EncoderDecoder& model);
+
+}  // namespace preamble
