@@ -85,6 +85,20 @@ Value T5::feed_forward(Graph& graph, Value x, const std::string& sublayer) {
   return add(x, project(graph, inner, dense + ".wo", config_.d_model));
 }
 
+Value T5::self_attention(Graph& graph, Value x, std::string_view stack, std::int64_t layer, const AttentionOptions& options,
+                         const PrefixRows* prefix, Value slots) {
+  const Scope scope(graph, "self_attention");
+  const std::string attend = block(stack, layer) + ".layer.0.SelfAttention";
+  const Value h = normed(graph, x, block(stack, layer) + ".layer.0.layer_norm");
+  AttentionOperands operands;
+  operands.q = project(graph, h, attend + ".q", config_.inner());
+  operands.k = project(graph, h, attend + ".k", config_.inner());
+  operands.v = project(graph, h, attend + ".v", config_.inner());
+  operands.bias_table = bias_table(graph, stack);
+  add_prefix(operands, prefix, slots);
+  return add(x, project(graph, attention(operands, options), attend + ".o", config_.d_model));
+}
+
 Value T5::cross_attention(Graph& graph, Value x, Value key, Value value, const Conditioning& conditioning, std::int64_t layer, Value slots,
                           Value source) {
   const std::string attend = block("decoder", layer) + ".layer.1.EncDecAttention";
@@ -104,22 +118,11 @@ Value T5::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCa
   Value x = embed(graph, input(graph, seq2seq::kSourceIds, {Dtype::i32, source, {}}));
   x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
+  // PEFT has no prefix here: the relative positions of a prefix are an affair of the decoder
+  const AttentionOptions options = attention_options(config_, true, {});
   for (std::int64_t layer = 0; layer < config_.num_layers; ++layer) {
     const Scope inner(graph, fmt::format("block.{}", layer));
-    const std::string attend = block("encoder", layer) + ".layer.0.SelfAttention";
-    {
-      const Scope sublayer(graph, "self_attention");
-      const Value h = normed(graph, x, block("encoder", layer) + ".layer.0.layer_norm");
-      AttentionOperands operands;
-      operands.q = project(graph, h, attend + ".q", config_.inner());
-      operands.k = project(graph, h, attend + ".k", config_.inner());
-      operands.v = project(graph, h, attend + ".v", config_.inner());
-      operands.bias_table = bias_table(graph, "encoder");
-      add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
-      // PEFT has no prefix here: the relative positions of a prefix are an affair of the decoder
-      const Value o = attention(operands, attention_options(config_, true, {}));
-      x = add(x, project(graph, o, attend + ".o", config_.d_model));
-    }
+    x = self_attention(graph, x, "encoder", layer, options, conditioning.prefix(Site::encoder_self, layer), slots);
     x = feed_forward(graph, x, block("encoder", layer) + ".layer.1");
   }
   return normed(graph, x, "encoder.final_layer_norm");
@@ -136,18 +139,7 @@ Value T5::decode(Graph& graph, Value encoded, const Conditioning& conditioning, 
   options.causal = true;
   for (std::int64_t layer = 0; layer < config_.num_decoder_layers; ++layer) {
     const Scope inner(graph, fmt::format("block.{}", layer));
-    const std::string attend = block("decoder", layer) + ".layer.0.SelfAttention";
-    {
-      const Scope sublayer(graph, "self_attention");
-      const Value h = normed(graph, x, block("decoder", layer) + ".layer.0.layer_norm");
-      AttentionOperands operands;
-      operands.q = project(graph, h, attend + ".q", config_.inner());
-      operands.k = project(graph, h, attend + ".k", config_.inner());
-      operands.v = project(graph, h, attend + ".v", config_.inner());
-      operands.bias_table = bias_table(graph, "decoder");
-      add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), slots);
-      x = add(x, project(graph, attention(operands, options), attend + ".o", config_.d_model));
-    }
+    x = self_attention(graph, x, "decoder", layer, options, conditioning.prefix(Site::decoder_self, layer), slots);
     {
       const Scope sublayer(graph, "cross_attention");
       const std::string cross = block("decoder", layer) + ".layer.1.EncDecAttention";

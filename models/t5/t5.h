@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/ops/attention.h"
 #include "models/encoder_decoder.h"
 #include "models/t5/config.h"
 
@@ -46,6 +47,8 @@ class T5 final : public EncoderDecoder {
   [[nodiscard]] Value bias_table(Graph& graph, std::string_view stack);
   [[nodiscard]] Value embed(Graph& graph, Value ids);
   [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& sublayer);
+  [[nodiscard]] Value self_attention(Graph& graph, Value x, std::string_view stack, std::int64_t layer, const AttentionOptions& options,
+                                     const PrefixRows* prefix, Value slots);
   [[nodiscard]] Value cross_attention(Graph& graph, Value x, Value key, Value value, const Conditioning& conditioning, std::int64_t layer,
                                       Value slots, Value source);
   void declare_all(Graph& graph);
