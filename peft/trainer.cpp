@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "models/causal_lm.h"
 
 namespace preamble {
 namespace {
@@ -25,9 +26,13 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
+std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples) {
+  return dynamic_cast<const CausalLm*>(&model) != nullptr ? joint_lengths_of(examples) : lengths_of(examples);
+}
+
 Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples,
                  std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer, TrainerOptions options)
-    : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_of(examples_), options_.batches) {
+    : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_for(model, examples_), options_.batches) {
   require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0, "training: {} steps in {} parts were given; wanted positive numbers",
                        options_.max_steps, options_.gradient_accumulation_steps);
   step_ = std::make_unique<TrainingStep>(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method,

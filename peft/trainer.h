@@ -65,6 +65,9 @@ struct TrainingResult {
   std::int64_t trainable_count = 0;
 };
 
+/// Lengths of examples as a model batches them: source and target apart, or joint for a decoder-only model.
+[[nodiscard]] std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples);
+
 class Trainer {
  public:
   /// Compiles the program for the largest batch that the rules allow.
