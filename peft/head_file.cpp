@@ -25,14 +25,23 @@ HeadTensors heads_of(const File& file) {
   return tensors;
 }
 
-/// The row that a folder's head was trained to read.
-Pooling pooling_of(const Folder& folder) {
-  if (NativePrefix::is_in(folder)) return Pooling::first_token;
+/// What a folder's head was trained with.
+struct Reading {
+  Pooling pooling = Pooling::first_token;
+  bool token_types = true;
+
+  bool operator==(const Reading&) const = default;
+};
+
+Reading reading_of(const Folder& folder) {
+  if (NativePrefix::is_in(folder)) return {};
   const PeftConfig config = PeftConfig::read(folder);
   const auto given = config.extra.find(std::string(kPoolingKey));
   require<FileError>(given == config.extra.end() || given->second == kToken, "{}: {} is '{}'; wanted {}", folder.string(), kPoolingKey,
                      given == config.extra.end() ? "" : given->second, kToken);
-  return config.peft_type == PeftType::prefix_tuning || given != config.extra.end() ? Pooling::first_token : Pooling::first_row;
+  if (given != config.extra.end()) return {};
+  const bool prefix = config.peft_type == PeftType::prefix_tuning;
+  return {prefix ? Pooling::first_token : Pooling::first_row, config.task_type != name_of(HeadKind::span)};
 }
 
 std::string task_of(const std::vector<Folder>& folders, const std::string& given) {
@@ -56,14 +65,17 @@ HeadTensors read_head(const Folder& folder) {
 }
 
 HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders, const std::string& given, const std::optional<Folder>& trainable) {
-  HeadedEncoder encoder{model, {}, Pooling::first_token};
+  HeadedEncoder encoder{model, {}};
+  Reading reading;
   const std::string task = task_of(folders, given);
   for (const auto& folder : folders) {
-    const Pooling pooling = pooling_of(folder);
-    require<ConfigError>(folder == folders.front() || pooling == encoder.pooling, "{} and {}: heads that read different rows; wanted one kind",
+    const Reading given_here = reading_of(folder);
+    require<ConfigError>(folder == folders.front() || given_here == reading, "{} and {}: heads that read different rows; wanted one kind",
                          folders.front().string(), folder.string());
-    encoder.pooling = pooling;
+    reading = given_here;
   }
+  encoder.pooling = reading.pooling;
+  encoder.token_types = reading.token_types;
   if (task == kFeatures) return encoder;
   const HeadKind kind = head_kind_of(task);
   std::vector<HeadTensors> tensors;
@@ -78,7 +90,7 @@ HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders
   return encoder;
 }
 
-void add_head(const Head& head, Pooling pooling, PeftConfig& config, std::vector<std::pair<std::string, Tensor>>& tensors) {
+void add_head(const HeadedEncoder& encoder, const Head& head, PeftConfig& config, std::vector<std::pair<std::string, Tensor>>& tensors) {
   require<UnsupportedError>(head.kind() != HeadKind::masked_lm, "adapter: PEFT has no task for the masked-LM head; wanted another head");
   config.task_type = name_of(head.kind());
   // PEFT's own targets, whether the model has such modules or not
@@ -88,8 +100,8 @@ void add_head(const Head& head, Pooling pooling, PeftConfig& config, std::vector
     const std::string module = name.substr(0, name.find('.'));
     if (std::ranges::find(config.modules_to_save, module) == config.modules_to_save.end()) config.modules_to_save.push_back(module);
   }
-  const bool pools = head.kind() == HeadKind::sequence && config.peft_type != PeftType::prefix_tuning;
-  if (pools && pooling == Pooling::first_token) config.extra[std::string(kPoolingKey)] = kToken;
+  const bool pools = head.kind() == HeadKind::sequence && config.peft_type != PeftType::prefix_tuning && encoder.pooling == Pooling::first_token;
+  if (pools || (head.kind() == HeadKind::span && encoder.token_types)) config.extra[std::string(kPoolingKey)] = kToken;
 }
 
 }  // namespace preamble

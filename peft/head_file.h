@@ -15,7 +15,8 @@ namespace preamble {
 
 /// In front of the names of a head's tensors in adapters.
 inline constexpr std::string_view kHeadPrefix = "base_model.";
-/// Key of ours in adapter_config.json: which row a SEQ_CLS head reads, `token` for the first real one.
+/// Key of ours in adapter_config.json. `token`: a SEQ_CLS head reads the first real token behind a prompt, where PEFT's reads the first
+/// virtual one, and a QUESTION_ANS adapter gets the token types, which PEFT drops. Without it a folder is computed as PEFT does.
 inline constexpr std::string_view kPoolingKey = "preamble_pooling";
 
 /// The head that an adapter folder holds, PEFT's layout or the native one; empty if it has none.
@@ -29,7 +30,7 @@ inline constexpr std::string_view kPoolingKey = "preamble_pooling";
                                        const std::optional<std::filesystem::path>& trainable = {});
 
 /// What a head adds to an adapter in PEFT's layout: its tensors under their names there, `task_type` and `modules_to_save`, and the
-/// pooling of a prompt's head where it is not PEFT's.
-void add_head(const Head& head, Pooling pooling, PeftConfig& config, std::vector<std::pair<std::string, Tensor>>& tensors);
+/// key of ours where `encoder` does not compute as PEFT does.
+void add_head(const HeadedEncoder& encoder, const Head& head, PeftConfig& config, std::vector<std::pair<std::string, Tensor>>& tensors);
 
 }  // namespace preamble

@@ -24,6 +24,8 @@ class LossModel {
  public:
   /// Name of the scalar result.
   static constexpr std::string_view kLoss = "loss";
+  /// Name of the negative log-likelihood of each label, in the order of the batch.
+  static constexpr std::string_view kNll = "nll";
 
   LossModel() = default;
   LossModel(const LossModel&) = delete;

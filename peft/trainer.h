@@ -65,6 +65,9 @@ struct TrainingResult {
   std::int64_t trainable_count = 0;
 };
 
+/// Lengths of examples as a model batches them: source and target apart, or joint for a decoder-only model.
+[[nodiscard]] std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples);
+
 class Trainer {
  public:
   /// Makes an optimizer of tensors of these dimensions.
@@ -89,7 +92,7 @@ class Trainer {
   [[nodiscard]] std::vector<LossBatch> parts_of(std::span<const std::uint32_t> examples) const;
 
  private:
-  Trainer(std::vector<Example> examples, TrainerOptions options);
+  Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options);
   void start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer);
   void evaluate(const Evaluate& evaluate, TrainingProgress& progress);
   void save() const;

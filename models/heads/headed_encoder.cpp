@@ -184,6 +184,7 @@ std::string headed::name(std::size_t head, std::string_view what) { return fmt::
 
 HeadedLimits HeadedEncoder::limits() const {
   HeadedLimits limits{model.encoder_limits(), pooling, {}};
+  limits.encoder.uses_token_types = token_types;
   for (const auto& head : heads) limits.heads.push_back({head.kind(), head.classes()});
   return limits;
 }

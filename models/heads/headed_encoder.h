@@ -52,6 +52,7 @@ struct HeadedEncoder {
   EncoderModel& model;
   std::vector<Head> heads;  ///< none: features alone
   Pooling pooling = Pooling::first_token;
+  bool token_types = true;  ///< false: every token is of type 0 (PEFT's QUESTION_ANS drops the types)
 
   [[nodiscard]] HeadedLimits limits() const;
 };
