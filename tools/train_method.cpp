@@ -151,7 +151,9 @@ class PrefixMaker {
 PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const LanguageModel& model) {
   PeftConfig config;
   config.peft_type = type;
-  config.task_type = decoder_only(model) ? "CAUSAL_LM" : "SEQ_2_SEQ_LM";
+  // an encoder's is that of its head
+  if (decoder_only(model)) config.task_type = "CAUSAL_LM";
+  if (!one_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = args.model.string();
   config.num_virtual_tokens = tokens;
   config.num_transformer_submodules = submodules_of(args, model);
