@@ -79,8 +79,10 @@ void add_train(CLI::App& app) {
                    "what learns: prompt (rows in front of the input), ptuning (rows out of a network), prefix (keys and values), full")
       ->check(CLI::IsMember({"prompt", "ptuning", "prefix", "full"}))
       ->capture_default_str();
-  command->add_option("--train-file", args.train_file, "JSONL, JSON, TSV or CSV")->required()->check(CLI::ExistingFile);
-  command->add_option("--validation-file", args.validation_file, "chooses the checkpoint")->check(CLI::ExistingFile);
+  command->add_option("--trainable-layers", args.trainable_layers, "full: train the last so many layers alone; 0: everything")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--train-file", args.train_file, "JSONL, JSON, TSV or CSV, or a set that --format names")->required()->check(CLI::ExistingPath);
+  command->add_option("--validation-file", args.validation_file, "chooses the checkpoint")->check(CLI::ExistingPath);
   command->add_option("--output-dir", args.output_dir, "where the adapter (or the model) goes")->required();
   command->add_option("--memory-budget", args.memory_budget, "of activations: auto, none, min, or bytes such as 512M, 2G")
       ->capture_default_str();

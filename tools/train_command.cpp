@@ -15,6 +15,7 @@
 #include "engine/core/file.h"
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
+#include "models/top_layers.h"
 #include "peft/evaluation.h"
 #include "peft/save_model.h"
 #include "peft/trainer.h"
@@ -60,7 +61,10 @@ class TrainRun {
   [[nodiscard]] std::unique_ptr<LanguageModel> open() const {
     Parameters::Options options;
     options.weights = args_.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
-    if (full()) options.frozen = freeze_none;
+    require<ConfigError>(args_.trainable_layers == 0 || full(), "--trainable-layers {}: goes with --method full", args_.trainable_layers);
+    if (full()) {
+      options.frozen = args_.trainable_layers > 0 ? freeze_below_top(checkpoint_source(args_.model)->names(), args_.trainable_layers) : freeze_none;
+    }
     return open_model(args_.model, options);
   }
 
@@ -141,7 +145,7 @@ class TrainRun {
         "method {} init {} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples "
         "{} "
         "examples {} data {} weights {} input '{}' target '{}' labels '{}'{}",
-        args_.method, full() ? "none" : prompt_init_name(args_, task_), args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type,
+        args_.trainable_layers > 0 ? fmt::format("top {}", args_.trainable_layers) : args_.method, full() ? "none" : prompt_init_name(args_, task_), args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type,
         o.warmup_steps, o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps,
         args_.loss, args_.z_loss, args_.seed, args_.train_samples, examples_.size(), args_.train_file.filename().string(), args_.weights,
         task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels, special ? " " + args_.method_options.fingerprint() : "");
