@@ -14,8 +14,6 @@
 namespace preamble {
 namespace {
 
-constexpr const char* kFile = "preamble_task.json";
-
 std::int32_t end_token(const Tokenizer& tokenizer) {
   const auto end = tokenizer.special().eos;
   require<ConfigError>(end.has_value(), "tokenizer: it has no end token; a target needs one");

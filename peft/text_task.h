@@ -17,6 +17,9 @@
 namespace preamble {
 
 struct TextTask {
+  /// Name of the file beside an adapter.
+  static constexpr const char* kFile = "preamble_task.json";
+
   /// Template of the input, as `sentence: {sentence}`.
   std::string input;
   /// Template of the target; empty if `labels` are given, or for input without targets.
