@@ -61,6 +61,9 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
   group(command.add_option("--validation-samples", args.validation_samples, "draw so many validation rows; 0: all")
             ->check(CLI::NonNegativeNumber));
   group(command.add_option("--train-samples", args.train_samples, "draw so many training rows; 0: all")->check(CLI::NonNegativeNumber));
+  group(command.add_option("--samples-seed", args.samples_seed,
+                           "of these draws (default: --seed); Li and Liang 2021: 50, 100, 200, 500 rows, 5 draws, 2 seeds, and 30 % as many "
+                           "validation rows"));
   group(command.add_option("--seed", args.seed, "of initialisation, shuffling and samples"));
   command.add_flag("--resume", args.resume, "go on from the training state in --output-dir")->group("Training");
 }

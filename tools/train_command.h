@@ -42,6 +42,7 @@ struct TrainArguments {
   std::string metric;  ///< empty: accuracy for classes, else f1
   std::int64_t validation_samples = 0;
   std::int64_t train_samples = 0;
+  std::optional<std::uint64_t> samples_seed = {};  ///< of the draws of training and validation rows; absent: `seed`
   std::uint64_t seed = 42;
   bool resume = false;
   std::string memory_budget = "auto";
