@@ -29,7 +29,9 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
   auto options = std::make_shared<EvalOptions>();
   EvalArguments& args = options->arguments;
   add_model(command, args.model, args.adapters, args.weights);
-  command.add_option("--file", args.file, "JSONL, JSON, TSV, CSV; CoNLL columns; SQuAD's JSON")->required()->check(CLI::ExistingFile);
+  command.add_option("--file", args.file, "JSONL, JSON, TSV, CSV; a set that --format names; CoNLL columns; SQuAD's JSON")
+      ->required()
+      ->check(CLI::ExistingPath);
   command.add_option("--output", args.output, "predictions as JSONL; to a name that ends in .txt the texts alone, one a line");
   add_common(command, options->common);
   options->task.add_to(command);

@@ -68,7 +68,8 @@ class TextTrainRun final : public TrainRun {
 
   void load(const TaskOptions& task_options) {
     Table table = task_options.load(args().train_file);
-    if (args().train_samples > 0) table = subsample(table, args().train_samples, args().seed);
+    const std::uint64_t draw = args().samples_seed.value_or(args().seed);
+    if (args().train_samples > 0) table = subsample(table, args().train_samples, draw);
     TruncationReport report;
     examples_ = examples_of(task_, table, *tokenizer_, true, report);
     report_truncation(args().train_file, report);
@@ -76,7 +77,7 @@ class TextTrainRun final : public TrainRun {
     steps_ = steps_for(lengths_for(*model_, examples_));
     if (!args().validation_file) return;
     Table validation = task_options.load(*args().validation_file);
-    if (args().validation_samples > 0) validation = subsample(validation, args().validation_samples, args().seed);
+    if (args().validation_samples > 0) validation = subsample(validation, args().validation_samples, draw);
     TruncationReport cut;
     auto dev = examples_of(task_, validation, *tokenizer_, true, cut);
     report_truncation(*args().validation_file, cut);
@@ -97,8 +98,8 @@ class TextTrainRun final : public TrainRun {
 
   [[nodiscard]] std::string special_fingerprint() const override {
     const bool special = args().method == "prefix" || args().method == "ptuning";
-    return fmt::format("init {} examples {} input '{}' target '{}' labels '{}'{}", full() ? "none" : prompt_init_name(args(), task_),
-                       count_, task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
+    return fmt::format("draw {} init {} examples {} input '{}' target '{}' labels '{}'{}", args().samples_seed.value_or(args().seed),
+                       full() ? "none" : prompt_init_name(args(), task_), count_, task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
                        special ? " " + args().method_options.fingerprint() : "");
   }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/error.h"
+#include "models/top_layers.h"
 
 namespace preamble {
 namespace {
@@ -40,7 +41,9 @@ int TrainRun::run() {
 Parameters::Options TrainRun::model_options() const {
   Parameters::Options options;
   options.weights = args_.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+  require<ConfigError>(args_.trainable_layers == 0 || full(), "--trainable-layers {}: goes with --method full", args_.trainable_layers);
   if (full()) options.frozen = freeze_none;
+  if (args_.trainable_layers > 0) options.frozen = freeze_below_top(checkpoint_source(args_.model)->names(), args_.trainable_layers);
   return options;
 }
 
@@ -77,9 +80,9 @@ TrainerOptions TrainRun::options() const {
   options.resume = args_.resume;
   const OptimizerOptions& o = args_.optimizer;
   options.fingerprint = fmt::format(
-      "method {} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples {} data {} "
+      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples {} data {} "
       "weights {} {}",
-      args_.method, args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
+      args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
       steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.seed,
       args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
   return options;

@@ -109,11 +109,6 @@ TEST_CASE("train method: a prefix starts from words or from another prefix") {
 TEST_CASE("train method: says which options do not go together") {
   Setting s;
   s.args.method = "prefix";
-  s.args.method_options.prefix_init = "zero";
-  s.args.method_options.prefix_projection = true;
-  CHECK_THROWS_WITH_AS((void)s.make(), "--prefix-init zero: a projected prefix starts at random; wanted no --prefix-projection with it",
-                       ConfigError);
-  s.args.method_options = {};
   s.args.method_options.prefix_sites = {"cross"};
   s.args.method_options.prefix_layers = {99};
   CHECK_THROWS_WITH_AS((void)s.make(), "--prefix-layers 99: 'cross' has none of them; wanted layers below 3", ConfigError);
