@@ -118,6 +118,11 @@ Value Parameters::operator()(Graph& graph, std::string_view name, const Dims& di
   return options_.frozen(name) ? graph.frozen(name, std::move(held)) : graph.trainable(name, std::move(held));
 }
 
+Dims Parameters::dims(std::string_view name) const {
+  require<FileError>(source_->contains(name), "{}: tensor '{}' is missing", source_->where(name), name);
+  return source_->get(name, {}, Dtype::f32).dims();
+}
+
 void Parameters::require_all_known() const {
   std::vector<std::string> unknown;
   for (const auto& name : source_->names()) {

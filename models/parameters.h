@@ -74,6 +74,13 @@ class Parameters {
   /// The tensor as loaded by an earlier declaration or now.
   [[nodiscard]] Tensor tensor(std::string_view name, const Dims& dims, ParameterKind kind);
 
+  /// Dimensions of a tensor of the source. Throws FileError for a missing one.
+  [[nodiscard]] Dims dims(std::string_view name) const;
+  /// For messages: see ParameterSource.
+  [[nodiscard]] std::string where(std::string_view name) const { return source_->where(name); }
+  /// Names that the source holds; empty if it makes tensors up.
+  [[nodiscard]] std::vector<std::string> names() const { return source_->names(); }
+
   /// Tells a strict reader that a name of the source is known though no graph needs it.
   void tolerate(std::string_view name) { known_.emplace(name); }
   /// Throws FileError that lists the names of the source that nobody asked for or tolerated.
