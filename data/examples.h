@@ -51,6 +51,8 @@ struct ExampleRules {
   /// Classes of `label_column`. The example gets the class number as label and the class's word as target.
   std::optional<LabelMap> labels = std::nullopt;
   std::string label_column = "label";
+  /// In front of every target's text.
+  std::string target_prefix = {};
   SpecialTokens special = {};
   std::int64_t max_source_length = 512;
   std::int64_t max_target_length = 128;

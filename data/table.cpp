@@ -8,14 +8,12 @@
 
 #include "data/delimited.h"
 #include "data/jsonl.h"
+#include "data/sampling.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
-#include "engine/core/random.h"
 
 namespace preamble {
 namespace {
-
-constexpr std::uint64_t kSubsampleStream = 0x5AB5A3B1E0000000ULL;
 
 std::string format_of(const std::filesystem::path& path, const TableOptions& options) {
   const std::string extension = path.extension().string();
@@ -106,10 +104,7 @@ Table load_table(const std::filesystem::path& path, const TableOptions& options)
 
 Table subsample(const Table& table, std::int64_t count, std::uint64_t seed) {
   require<ConfigError>(count >= 1 && count <= table.rows(), "{}: a subset of {} rows; wanted 1 to {}", table.source(), count, table.rows());
-  auto order = Random(seed, kSubsampleStream).permutation(static_cast<std::uint32_t>(table.rows()));
-  order.resize(static_cast<std::size_t>(count));
-  std::sort(order.begin(), order.end());
-  return table.select(order);
+  return table.select(sample_of(table.rows(), count, seed));
 }
 
 }  // namespace preamble

@@ -8,19 +8,19 @@ namespace preamble {
 namespace {
 
 /// Token types of all rows; those of prompts are 0.
-Ids row_types(const EncoderBatch& batch, const Segments& rows, std::int64_t token_types) {
+Ids row_types(const EncoderBatch& batch, const Segments& rows, const EncoderLimits& limits) {
   Ids types;
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const std::size_t tokens = batch.sequences[i].size();
     types.resize(types.size() + static_cast<std::size_t>(rows.length(static_cast<std::int32_t>(i))) - tokens, 0);
-    if (batch.token_types.empty()) {
+    if (batch.token_types.empty() || !limits.uses_token_types) {
       types.resize(types.size() + tokens, 0);
       continue;
     }
     require<ShapeError>(i < batch.token_types.size() && batch.token_types[i].size() == tokens, "sequence {}: {} token types were given for {} tokens", i,
                         i < batch.token_types.size() ? batch.token_types[i].size() : 0, tokens);
     for (const auto type : batch.token_types[i]) {
-      require<ConfigError>(type >= 0 && type < token_types, "sequence {}: token type {} was given; the model has {}", i, type, token_types);
+      require<ConfigError>(type >= 0 && type < limits.token_types, "sequence {}: token type {} was given; the model has {}", i, type, limits.token_types);
       types.push_back(type);
     }
   }
@@ -58,7 +58,7 @@ void feed_rows(Session& session, const EncoderBatch& batch, const Conditioning& 
   }
   feed_front(session, encoder::kSlots, slots);
   feed_input(session, encoder::kTokenIndex, tokens);
-  feed_input(session, encoder::kTokenTypes, row_types(batch, rows, limits.token_types));
+  feed_input(session, encoder::kTokenTypes, row_types(batch, rows, limits));
   feed_positions(session, encoder::kPositions, rows, shifts, limits.inputs.positions);
 }
 

@@ -45,6 +45,7 @@ struct EncoderCapacity {
 struct EncoderLimits {
   InputLimits inputs;
   std::int64_t token_types = 0;
+  bool uses_token_types = true;  ///< false: those of a batch count as 0
   std::int64_t distance_rows = 0;
 };
 
@@ -63,7 +64,7 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] virtual std::int64_t token_types() const noexcept = 0;
   /// Rows of the table of relative positions; 0: the model has none.
   [[nodiscard]] virtual std::int64_t distance_rows() const noexcept { return 0; }
-  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), distance_rows()}; }
+  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), token_types() > 0, distance_rows()}; }
 
   /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;

@@ -14,6 +14,7 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "peft/head_file.h"
 
 namespace preamble {
 namespace {
@@ -101,6 +102,7 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
     }
     prefix.slot.emplace(site, std::move(table));
   }
+  prefix.head = read_head(folder);
   return prefix;
 }
 
@@ -121,6 +123,7 @@ void NativePrefix::write(const std::filesystem::path& folder) const {
     tensors.emplace_back(name + ".key", both.key);
     tensors.emplace_back(name + ".value", both.value);
   }
+  for (const auto& [name, tensor] : head) tensors.emplace_back(std::string(kHeadPrefix) + name, tensor);
   write_safetensors(folder / kTensors, tensors);
   write_atomically(folder / kDescription, json.dump(2) + "\n");
 }

@@ -24,7 +24,7 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
   EvalArguments& args = options->arguments;
   add_model(command, args.model, args.adapters, args.weights);
   command.add_option("--file", args.file, "JSONL, JSON, TSV or CSV")->required()->check(CLI::ExistingFile);
-  command.add_option("--output", args.output, "predictions as JSONL");
+  command.add_option("--output", args.output, "predictions as JSONL; to a name that ends in .txt the texts alone, one a line");
   add_common(command, options->common);
   options->task.add_to(command);
   options->generation.add_to(command);
@@ -37,6 +37,7 @@ void add_eval(CLI::App& app) {
   auto* command = app.add_subcommand("eval", "score a model with its adapter on a labelled file; several adapters vote");
   const auto options = add_shared(*command);
   command->add_flag("--generate", options->arguments.generate, "classes: generate texts too, and count those that are the label word");
+  command->add_option("--metrics", options->arguments.metrics, "of generated texts: names of `preamble score`, and loss")->delimiter(',');
   command->add_flag("--json", options->arguments.json, "one JSON object on standard output");
   command->callback([options] { eval_command(options->arguments, options->task, options->generation); });
 }
@@ -44,6 +45,7 @@ void add_eval(CLI::App& app) {
 void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand("predict", "answer each row of a file, as JSONL");
   const auto options = add_shared(*command);
+  command->add_flag("--distinct", options->arguments.distinct, "answer rows with equal inputs once");
   command->callback([options] { predict_command(options->arguments, options->task, options->generation); });
 }
 

@@ -15,6 +15,8 @@ void TaskOptions::add_to(CLI::App& app) {
   group(app.add_option("--target", given_.target, "template of the target, as '{summary}'"));
   group(app.add_option("--labels", given_.labels, "label words as 0=negative,1=positive, or bare words"));
   group(app.add_option("--label-column", given_.label_column, "column of the label (default: label)"));
+  group(app.add_option("--separator", separator_,
+                       "decoder-only models: text between input and target (default: a space, the token that begins texts, a space)"));
   group(app.add_option("--max-source-length", given_.max_source_length, "tokens of an input, end token included (default: 512)")->check(CLI::PositiveNumber));
   group(app.add_option("--max-target-length", given_.max_target_length, "tokens of a target, end token included (default: 128)")->check(CLI::PositiveNumber));
   group(app.add_option("--format", format_, "of the data files; default: by their extension")->check(CLI::IsMember({"jsonl", "json", "tsv", "csv"})));
@@ -29,6 +31,7 @@ TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter) 
   if (given("--target")) task.target = given_.target, task.labels.clear();
   if (given("--labels")) task.labels = given_.labels, task.target.clear();
   if (given("--label-column")) task.label_column = given_.label_column;
+  if (given("--separator")) task.separator = separator_;
   if (given("--max-source-length")) task.max_source_length = given_.max_source_length;
   if (given("--max-target-length")) task.max_target_length = given_.max_target_length;
   require<ConfigError>(!task.input.empty(), "--input: not given{}; wanted a template such as 'sentence: {{sentence}}'",

@@ -25,6 +25,7 @@ class TaskOptions {
  private:
   CLI::App* app_ = nullptr;
   TextTask given_;
+  std::string separator_;
   std::string format_;
   std::vector<std::string> columns_;
 };

@@ -43,7 +43,7 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
   group(command.add_option("--max-steps", args.max_steps, "updates; 0: --num-train-epochs")->check(CLI::NonNegativeNumber));
   group(command.add_option("--num-train-epochs", args.num_train_epochs)->check(CLI::PositiveNumber));
   group(command.add_option("--batch-size", args.batch_size, "sequences of an update")->check(CLI::PositiveNumber));
-  group(command.add_option("--batch-tokens", args.batch_tokens, "encoder rows of an update, prompts included; replaces --batch-size")
+  group(command.add_option("--batch-tokens", args.batch_tokens, "rows of an update (of sources in an encoder-decoder), prompts included; replaces --batch-size")
             ->check(CLI::NonNegativeNumber));
   group(command.add_option("--gradient-accumulation-steps", args.gradient_accumulation_steps, "cut each batch into so many parts")
             ->check(CLI::PositiveNumber));
@@ -56,7 +56,10 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
   group(command
             .add_option("--early-stopping-patience", args.early_stopping_patience, "stop after so many evaluations without gain; 0: never")
             ->check(CLI::NonNegativeNumber));
-  group(command.add_option("--metric", args.metric, "chooses the checkpoint: accuracy, macro_f1, exact_match, f1"));
+  group(command.add_option("--metric", args.metric, "chooses the checkpoint: accuracy, macro_f1; exact_match, f1, bleu, rouge_l or another metric "
+                           "of `preamble score`, from greedy texts; loss, of the targets' tokens (quickest)"));
+  group(command.add_option("--validation-samples", args.validation_samples, "draw so many validation rows; 0: all")
+            ->check(CLI::NonNegativeNumber));
   group(command.add_option("--train-samples", args.train_samples, "draw so many training rows; 0: all")->check(CLI::NonNegativeNumber));
   group(command.add_option("--seed", args.seed, "of initialisation, shuffling and samples"));
   command.add_flag("--resume", args.resume, "go on from the training state in --output-dir")->group("Training");
@@ -66,7 +69,7 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
 
 void add_train(CLI::App& app) {
   auto* command =
-      app.add_subcommand("train", "train a prompt or a prefix for a frozen model, or the whole model, on a text-to-text data set");
+      app.add_subcommand("train", "train a prompt or a prefix for a frozen language model, or the whole model, on a data set of inputs and targets");
   const auto options = std::make_shared<TrainOptions>();
   TrainArguments& args = options->arguments;
   args.init.tokens = 20;

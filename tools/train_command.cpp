@@ -31,6 +31,7 @@ class TrainRun {
  public:
   TrainRun(const TrainArguments& args, const TaskOptions& task_options)
       : args_(args), task_(task_options.task(std::nullopt)), tokenizer_(load_tokenizer(args.model)), model_(open()) {
+    fit_to_model(task_, *model_, *tokenizer_);
     method_ = make();
     load(task_options);
     prepare_output();
@@ -56,11 +57,11 @@ class TrainRun {
  private:
   [[nodiscard]] bool full() const { return args_.method == "full"; }
 
-  [[nodiscard]] std::unique_ptr<EncoderDecoder> open() const {
+  [[nodiscard]] std::unique_ptr<LanguageModel> open() const {
     Parameters::Options options;
     options.weights = args_.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
     if (full()) options.frozen = freeze_none;
-    return open_encoder_decoder(args_.model, options);
+    return open_model(args_.model, options);
   }
 
   [[nodiscard]] std::unique_ptr<Method> make() const {
@@ -82,7 +83,8 @@ class TrainRun {
     report_truncation(args_.train_file, report);
     steps_ = args_.max_steps > 0 ? args_.max_steps : steps_of_epochs();
     if (!args_.validation_file) return;
-    const Table validation = task_options.load(*args_.validation_file);
+    Table validation = task_options.load(*args_.validation_file);
+    if (args_.validation_samples > 0) validation = subsample(validation, args_.validation_samples, args_.seed);
     TruncationReport cut;
     auto dev = examples_of(task_, validation, *tokenizer_, true, cut);
     report_truncation(*args_.validation_file, cut);
@@ -90,12 +92,15 @@ class TrainRun {
     evaluation.generation = read_generation_config(args_.model);
     evaluation.generation.do_sample = false;
     evaluation.generation.max_new_tokens = static_cast<int>(task_.max_target_length);
+    evaluation.loss = metric() == "loss";
+    evaluation.texts = !evaluation.loss;
+    if (evaluation.texts && !task_.classifies() && metric() != "f1" && metric() != "exact_match") evaluation.metrics = {metric()};
     evaluator_ =
         std::make_unique<Evaluator>(*model_, *method_, *tokenizer_, task_, std::move(dev), references_of(task_, validation), evaluation);
   }
 
   [[nodiscard]] std::int64_t steps_of_epochs() const {
-    Batcher batcher(lengths_of(examples_), batch_rules());
+    Batcher batcher(lengths_for(*model_, examples_), batch_rules());
     return static_cast<std::int64_t>(std::ceil(static_cast<double>(batcher.steps_per_epoch()) * args_.num_train_epochs));
   }
 
@@ -103,7 +108,7 @@ class TrainRun {
     BatchRules rules;
     rules.sequences = args_.batch_tokens > 0 ? 0 : args_.batch_size;
     rules.source_rows = args_.batch_tokens;
-    // prompts are rows of the encoder, prefixes are not
+    // prompts are rows of the model, prefixes are not
     rules.source_extra = args_.method == "prompt" || args_.method == "ptuning" ? args_.init.tokens : 0;
     rules.seed = args_.seed;
     return rules;
@@ -139,7 +144,7 @@ class TrainRun {
         args_.method, full() ? "none" : prompt_init_name(args_, task_), args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type,
         o.warmup_steps, o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps,
         args_.loss, args_.z_loss, args_.seed, args_.train_samples, examples_.size(), args_.train_file.filename().string(), args_.weights,
-        task_.input, task_.target, task_.labels, special ? " " + args_.method_options.fingerprint() : "");
+        task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels, special ? " " + args_.method_options.fingerprint() : "");
   }
 
   void prepare_output() const {
@@ -151,6 +156,8 @@ class TrainRun {
   }
 
   [[nodiscard]] std::string metric() const { return !args_.metric.empty() ? args_.metric : task_.classifies() ? "accuracy" : "f1"; }
+  /// The trainer takes the largest value for the best.
+  [[nodiscard]] double sign() const { return metric() == "loss" || metric() == "ter" ? -1 : 1; }
 
   [[nodiscard]] Trainer::Evaluate evaluate() {
     if (!evaluator_) return {};
@@ -158,7 +165,7 @@ class TrainRun {
       last_metrics_ = evaluator_->run().metrics;
       const auto found = last_metrics_.find(metric());
       require<ConfigError>(found != last_metrics_.end(), "--metric: '{}' was given; this task has {}", metric(), names(last_metrics_));
-      return found->second;
+      return sign() * found->second;
     };
   }
 
@@ -182,14 +189,14 @@ class TrainRun {
                                    p.rows_per_second, human_bytes(resident_bytes()), duration(p.seconds_left));
     if (p.metric) {
       json["eval"] = last_metrics_;
-      text += fmt::format("  {} {:.4f}", metric(), *p.metric);
+      text += fmt::format("  {} {:.4f}", metric(), sign() * *p.metric);
     }
     log_->write(json);
     line.show(text, p.metric.has_value());
   }
 
   void dump_batches(Trainer& trainer) const {
-    Batcher batcher(lengths_of(trainer.examples()), batch_rules());
+    Batcher batcher(lengths_for(*model_, trainer.examples()), batch_rules());
     write_jsonl(*args_.dump_batches, [&](const JsonSink& sink) {
       for (std::int64_t step = 0; step < steps_; ++step) {
         Json batch = {{"source", Json::array()}, {"target", Json::array()}};
@@ -229,20 +236,20 @@ class TrainRun {
                  {"arena_bytes", program.arena_bytes()},
                  {"lower_bound_bytes", program.lower_bound_bytes()},
                  {"output_dir", args_.output_dir.string()}};
-    if (result.best_metric) json["best"] = {{"metric", metric()}, {"value", *result.best_metric}, {"step", result.best_step}};
+    if (result.best_metric) json["best"] = {{"metric", metric()}, {"value", sign() * *result.best_metric}, {"step", result.best_step}};
     log_->write(json);
     fmt::print("{}: {} steps in {}, {:.1f} ms a step, loss {:.4f}{}\n", args_.method, result.steps, duration(result.seconds),
                result.step_ms, result.last_loss, result.stopped_early ? " (stopped early)" : "");
     fmt::print("trainable {} of {} parameters ({:.4f} %), activations {} (lower bound {}), peak memory {}\n", result.trainable_count, all,
                share, human_bytes(program.arena_bytes()), human_bytes(program.lower_bound_bytes()), human_bytes(peak_resident_bytes()));
-    if (result.best_metric) fmt::print("best {} {:.4f} at step {}\n", metric(), *result.best_metric, result.best_step);
+    if (result.best_metric) fmt::print("best {} {:.4f} at step {}\n", metric(), sign() * *result.best_metric, result.best_step);
     fmt::print("saved to {}\n", args_.output_dir.string());
   }
 
   const TrainArguments& args_;
   TextTask task_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  std::unique_ptr<EncoderDecoder> model_;
+  std::unique_ptr<LanguageModel> model_;
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
   std::int64_t steps_ = 0;

@@ -39,6 +39,7 @@ struct TrainArguments {
   std::int64_t save_steps = 0;
   std::int64_t early_stopping_patience = 0;
   std::string metric;  ///< empty: accuracy for classes, else f1
+  std::int64_t validation_samples = 0;
   std::int64_t train_samples = 0;
   std::uint64_t seed = 42;
   bool resume = false;

@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "models/causal_lm.h"
 #include "peft/adapter_file.h"
 #include "peft/initialise_prefix.h"
 #include "peft/native_prefix.h"
@@ -23,9 +24,11 @@ using Named = std::vector<std::pair<std::string, Tensor>>;
 
 constexpr const char* kEncoderFile = "reparametrisation.safetensors";
 
+bool decoder_only(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr; }
+
 bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty(); }
 
-std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, EncoderDecoder& model, const Tokenizer& tokenizer) {
+std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   PromptInit init = args.init;
   init.seed = args.seed;
   // rows of the embedding behind the vocabulary were never trained
@@ -37,7 +40,7 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
     init.rows = read_prompt(*args.init_adapter, PeftConfig::read(*args.init_adapter), model.width()).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
-  if (submodules_of(args) == 2) {
+  if (submodules_of(args, model) == 2) {
     // PEFT's layout for encoder-decoders has as many rows again, which nobody reads
     Tensor doubled(Dtype::f32, {2 * init.tokens, model.width()});
     std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
@@ -46,11 +49,11 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
   return std::make_unique<PromptTuning>(std::vector{PromptSlot{prompt, init.tokens}});
 }
 
-std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const EncoderDecoder& model) {
+std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const LanguageModel& model) {
   const MethodOptions& options = args.method_options;
   EncoderShape shape;
   shape.kind = options.encoder_reparameterization_type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp;
-  shape.rows = args.init.tokens * submodules_of(args);
+  shape.rows = args.init.tokens * submodules_of(args, model);
   shape.width = shape.output = model.width();
   shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
   shape.layers = options.encoder_num_layers;
@@ -58,7 +61,7 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const EncoderD
 }
 
 /// The prefix from which another one starts.
-PrefixSlot prefix_of(const std::filesystem::path& folder, EncoderDecoder& model) {
+PrefixSlot prefix_of(const std::filesystem::path& folder, LanguageModel& model) {
   const auto method = open_adapters({folder}, model);
   const auto* prefix = dynamic_cast<const PrefixTuning*>(method.get());
   require<ConfigError>(prefix != nullptr, "--init-adapter {}: holds a prompt; wanted a prefix", folder.string());
@@ -67,15 +70,12 @@ PrefixSlot prefix_of(const std::filesystem::path& folder, EncoderDecoder& model)
 
 class PrefixMaker {
  public:
-  PrefixMaker(const TrainArguments& args, EncoderDecoder& model, const Tokenizer& tokenizer)
+  PrefixMaker(const TrainArguments& args, LanguageModel& model, const Tokenizer& tokenizer)
       : args_(args), options_(args.method_options), model_(model) {
     init_.kind = prefix_init_of(options_.prefix_init);
     init_.tokens = args.init.tokens;
     init_.deviation = options_.prefix_init_std;
     init_.seed = args.seed;
-    require<ConfigError>(!options_.prefix_projection || init_.kind == PrefixInitKind::random,
-                         "--prefix-init {}: a projected prefix starts at random; wanted no --prefix-projection with it",
-                         options_.prefix_init);
     if (init_.kind == PrefixInitKind::text) init_.text = tokenize_with(tokenizer)(options_.prefix_init_text);
     if (init_.kind == PrefixInitKind::adapter) {
       require<ConfigError>(args.init_adapter.has_value(), "--prefix-init adapter: wanted --init-adapter DIR with it");
@@ -87,11 +87,13 @@ class PrefixMaker {
     PrefixSlot slot;
     if (!native(args_)) {
       const std::int64_t layers = model_.attention_shape(Site::decoder_self).layers;
-      slot.emplace(Site::decoder_self, table(Site::decoder_self, layers, pairs_of_layers(layers, submodules_of(args_)), {}));
+      slot.emplace(Site::decoder_self, table(Site::decoder_self, layers, pairs_of_layers(layers, submodules_of(args_, model_)), {}));
       return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
     }
     for (const auto& name : options_.prefix_sites) {
       const Site site = site_of(name);
+      require<ConfigError>(site == Site::decoder_self || !decoder_only(model_),
+                           "--prefix-sites {}: a decoder-only model has no such attention; wanted decoder_self", name);
       std::map<std::int64_t, std::int64_t> pairs;
       const std::int64_t count = model_.attention_shape(site).layers;
       for (std::int64_t layer = 0; layer < count; ++layer) {
@@ -101,10 +103,13 @@ class PrefixMaker {
                            fmt::join(options_.prefix_layers, ","), name, count);
       slot.emplace(site, table(site, static_cast<std::int64_t>(pairs.size()), pairs, name + "."));
     }
-    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = options_.prefix_positions == "shifted"});
+    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = shifted()});
   }
 
  private:
+  [[nodiscard]] bool shifted() const {
+    return options_.prefix_positions.empty() ? decoder_only(model_) : options_.prefix_positions == "shifted";
+  }
   [[nodiscard]] bool conditioned(std::int64_t layer) const {
     return options_.prefix_layers.empty() || std::ranges::find(options_.prefix_layers, layer) != options_.prefix_layers.end();
   }
@@ -118,8 +123,10 @@ class PrefixMaker {
     if (options_.prefix_projection) {
       const std::int64_t width = result.heads * result.head_dim;
       const std::int64_t hidden = options_.encoder_hidden_size > 0 ? options_.encoder_hidden_size : width;
-      result.source = PromptEncoder::random({EncoderKind::projection, init_.tokens, width, hidden, pairs * 2 * width, 0},
-                                            args_.seed + static_cast<std::uint64_t>(site));
+      PromptEncoder encoder = PromptEncoder::random({EncoderKind::projection, init_.tokens, width, hidden, pairs * 2 * width, 0},
+                                                    args_.seed + static_cast<std::uint64_t>(site));
+      if (init_.kind != PrefixInitKind::random) encoder.fit(result.packed().rows);
+      result.source = std::move(encoder);
     } else if (native(args_)) {
       result.source = result.unpacked();
     }
@@ -128,18 +135,18 @@ class PrefixMaker {
 
   const TrainArguments& args_;
   const MethodOptions& options_;
-  EncoderDecoder& model_;
+  LanguageModel& model_;
   PrefixInit init_;
   PrefixSlot other_;
 };
 
-PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const EncoderDecoder& model) {
+PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const LanguageModel& model) {
   PeftConfig config;
   config.peft_type = type;
-  config.task_type = "SEQ_2_SEQ_LM";
+  config.task_type = decoder_only(model) ? "CAUSAL_LM" : "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = args.model.string();
   config.num_virtual_tokens = tokens;
-  config.num_transformer_submodules = submodules_of(args);
+  config.num_transformer_submodules = submodules_of(args, model);
   config.prefix_projection = args.method_options.prefix_projection;
   if (args.method_options.encoder_hidden_size > 0) config.encoder_hidden_size = args.method_options.encoder_hidden_size;
   config.encoder_reparameterization_type = args.method_options.encoder_reparameterization_type;
@@ -147,12 +154,12 @@ PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tok
   return resolved(std::move(config), model);
 }
 
-void save_peft(const TrainArguments& args, PeftType type, const PromptSlot& rows, const EncoderDecoder& model) {
+void save_peft(const TrainArguments& args, PeftType type, const PromptSlot& rows, const LanguageModel& model) {
   const Named tensors = {{std::string(PromptTuning::kEmbeddings), rows.embeddings}};
   write_adapter(args.output_dir, config_of(args, type, rows.tokens, model), tensors);
 }
 
-void save_prefix(const TrainArguments& args, const PrefixTuning& prefix, const EncoderDecoder& model) {
+void save_prefix(const TrainArguments& args, const PrefixTuning& prefix, const LanguageModel& model) {
   const PrefixSlot& slot = prefix.slots().front();
   if (native(args)) {
     NativePrefix{slot, prefix.positions().shifted}.write(args.output_dir);
@@ -185,9 +192,8 @@ void MethodOptions::add_to(CLI::App& command) {
             ->check(CLI::NonNegativeNumber));
   group(command
             .add_option("--prefix-positions", prefix_positions,
-                        "with --prefix-sites: shifted (the first token stands behind the prefix) or unshifted")
-            ->check(CLI::IsMember({"shifted", "unshifted"}))
-            ->capture_default_str());
+                        "with --prefix-sites: shifted (the first token stands behind the prefix; default of decoder-only models) or unshifted")
+            ->check(CLI::IsMember({"shifted", "unshifted"})));
   group(command.add_option("--prefix-init", prefix_init, "random, zero, text (what the model computes for words) or adapter")
             ->check(CLI::IsMember({"random", "zero", "text", "adapter"}))
             ->capture_default_str());
@@ -201,9 +207,11 @@ std::string MethodOptions::fingerprint() const {
                      prefix_positions, prefix_init, prefix_init_std, prefix_init_text);
 }
 
-std::int64_t submodules_of(const TrainArguments& args) {
+std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {
+  require<ConfigError>(args.submodules < 2 || !decoder_only(model), "--num-transformer-submodules {}: a decoder-only model has 1",
+                       args.submodules);
   if (args.submodules > 0) return args.submodules;
-  return args.method == "prefix" ? 2 : 1;
+  return args.method == "prefix" && !decoder_only(model) ? 2 : 1;
 }
 
 std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
@@ -211,13 +219,13 @@ std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
   return !args.prompt_tuning_init.empty() ? args.prompt_tuning_init : task.classifies() ? "class_labels" : "sample_vocab";
 }
 
-std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, EncoderDecoder& model, const Tokenizer& tokenizer) {
+std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   if (args.method == "prefix") return PrefixMaker(args, model, tokenizer).make();
   if (args.method == "ptuning") return make_p_tuning(args, model);
   return make_prompt(args, task, model, tokenizer);
 }
 
-void save_method(const TrainArguments& args, const Method& method, EncoderDecoder& model) {
+void save_method(const TrainArguments& args, const Method& method, LanguageModel& model) {
   bool encoded = args.method == "ptuning";
   if (const auto* prefix = dynamic_cast<const PrefixTuning*>(&method)) {
     save_prefix(args, *prefix, model);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kSpanEnds = 2;
 
 /// Sum of the losses of one head's labels, weighted.
-Value loss_of(HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity, double z_loss) {
+Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity, double z_loss) {
   const Head& head = encoder.heads[i];
   const bool span = head.kind() == HeadKind::span;
   const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
@@ -36,7 +36,7 @@ Value loss_of(HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden,
   return cross_entropy(logits, row_input(graph, labels, labelled), weight, z_loss);
 }
 
-void add_loss_of(HeadedEncoder& encoder, Graph& graph, Value hidden, const EncoderCapacity& capacity, double z_loss) {
+void add_loss_of(const HeadedEncoder& encoder, Graph& graph, Value hidden, const EncoderCapacity& capacity, double z_loss) {
   require<ConfigError>(!encoder.heads.empty(), "loss: an encoder without a head was given; wanted one at least");
   const Scope scope(graph, "head");
   const Value weight = graph.input(headed::kLossWeight, {graph.real(), kNoRows, {}});
@@ -184,15 +184,16 @@ std::string headed::name(std::size_t head, std::string_view what) { return fmt::
 
 HeadedLimits HeadedEncoder::limits() const {
   HeadedLimits limits{model.encoder_limits(), pooling, {}};
+  limits.encoder.uses_token_types = token_types;
   for (const auto& head : heads) limits.heads.push_back({head.kind(), head.classes()});
   return limits;
 }
 
-void add_loss(HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss) {
+void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss) {
   add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss);
 }
 
-void add_logits(HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss) {
+void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss) {
   const Value hidden = encoder.model.encode(graph, conditioning, capacity);
   if (loss) add_loss_of(encoder, graph, hidden, capacity, 0);
   const Scope scope(graph, "head");

@@ -52,6 +52,7 @@ struct HeadedEncoder {
   EncoderModel& model;
   std::vector<Head> heads;  ///< none: features alone
   Pooling pooling = Pooling::first_token;
+  bool token_types = true;  ///< false: every token is of type 0 (PEFT's QUESTION_ANS drops the types)
 
   [[nodiscard]] HeadedLimits limits() const;
 };
@@ -59,9 +60,9 @@ struct HeadedEncoder {
 /// Adds the losses of the labelled rows to a graph: result `loss`, the sum over all heads and labels times `loss_weight`. Classes:
 /// cross-entropy; a number: squared error; a span: mean of the cross-entropies of start and end, each among the sequence's own
 /// tokens.
-void add_loss(HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss = 0);
+void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss = 0);
 /// Adds the results `head.I.logits`; with `loss` that of `add_loss` too.
-void add_logits(HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss);
+void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss);
 /// Adds the encoder's output at the tokens: result `hidden`.
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
 
