@@ -43,6 +43,7 @@ void feed_rows(Session& session, const EncoderBatch& batch, const Conditioning& 
   feed_tokens(session, encoder::kIds, batch.sequences, limits.inputs.vocabulary, "sequence");
   feed_prompt(session, batch.sequences, batch.slots, conditioning, encoder::kPrompt);
   feed_prefixes(session, conditioning);
+  session.rows(encoder::kDistances, Segments(std::vector{static_cast<std::int32_t>(limits.distance_rows)}));
   const Segments rows = row_segments(batch, conditioning);
   Ids slots;
   Ids shifts;

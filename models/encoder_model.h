@@ -19,6 +19,7 @@ namespace encoder {
 inline constexpr std::string_view kTokens = "tokens";           ///< rows: tokens of all sequences
 inline constexpr std::string_view kRows = "rows";               ///< rows: the same with prompts in front, if there are prompts
 inline constexpr std::string_view kPromptRows = "rows.prompt";  ///< rows: those that are prompts
+inline constexpr std::string_view kDistances = "distances";     ///< rows: those of a table of relative positions
 
 inline constexpr std::string_view kIds = "ids";                        ///< i32 [tokens]
 inline constexpr std::string_view kMergeIndex = "rows_index";          ///< i32 [rows]: operand `index` of merge_rows
@@ -45,6 +46,7 @@ struct EncoderLimits {
   InputLimits inputs;
   std::int64_t token_types = 0;
   bool uses_token_types = true;  ///< false: those of a batch count as 0
+  std::int64_t distance_rows = 0;
 };
 
 /// One linear map [N, K] with bias of a head. All but the last are [D, D].
@@ -60,7 +62,9 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] Site prefix_site() const noexcept override { return Site::encoder_self; }
   /// Rows of the table of token types; 0: the model has none.
   [[nodiscard]] virtual std::int64_t token_types() const noexcept = 0;
-  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), true}; }
+  /// Rows of the table of relative positions; 0: the model has none.
+  [[nodiscard]] virtual std::int64_t distance_rows() const noexcept { return 0; }
+  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), token_types() > 0, distance_rows()}; }
 
   /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;

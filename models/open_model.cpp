@@ -8,6 +8,7 @@
 #include "engine/core/error.h"
 #include "models/bart/bart.h"
 #include "models/bert/bert.h"
+#include "models/deberta/deberta.h"
 #include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
 
@@ -42,6 +43,7 @@ std::unique_ptr<Family> open_one(const Folder& folder, Parameters::Options optio
 std::unique_ptr<LanguageModel> open_model(const Folder& folder, Parameters::Options options) {
   return open_among<LanguageModel>({{"bart", open_one<LanguageModel, Bart>},
                                     {"bert", open_one<LanguageModel, Bert>},
+                                    {"deberta-v2", open_one<LanguageModel, Deberta>},
                                     {"gpt2", open_one<LanguageModel, Gpt2>},
                                     {"roberta", open_one<LanguageModel, Bert>},
                                     {"t5", open_one<LanguageModel, T5>}},
@@ -49,7 +51,10 @@ std::unique_ptr<LanguageModel> open_model(const Folder& folder, Parameters::Opti
 }
 
 std::unique_ptr<EncoderModel> open_encoder(const Folder& folder, Parameters::Options options) {
-  return open_among<EncoderModel>({{"bert", open_one<EncoderModel, Bert>}, {"roberta", open_one<EncoderModel, Bert>}}, folder, std::move(options));
+  return open_among<EncoderModel>({{"bert", open_one<EncoderModel, Bert>},
+                                    {"deberta-v2", open_one<EncoderModel, Deberta>},
+                                    {"roberta", open_one<EncoderModel, Bert>}},
+                                   folder, std::move(options));
 }
 
 std::unique_ptr<EncoderDecoder> open_encoder_decoder(const Folder& folder, Parameters::Options options) {

@@ -55,6 +55,7 @@ class TextTrainRun final : public TrainRun {
   }
 
   [[nodiscard]] std::unique_ptr<Method> make_method() const {
+    require<ConfigError>(args().method != "head", "--method head: an encoder's; wanted --task with it");
     if (full()) return std::make_unique<NoMethod>();
     auto method = preamble::make_method(args(), task_, *model_, *tokenizer_);
     if (args().dump_initial) {
@@ -120,7 +121,7 @@ class TextTrainRun final : public TrainRun {
     if (full()) {
       save_model_folder(args().model, args().output_dir, model_->parameters());
     } else {
-      save_method(args(), *method_, *model_);
+      save_method(args(), args().output_dir, *method_, *model_);
     }
     task_.write(args().output_dir);
   }

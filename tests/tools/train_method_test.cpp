@@ -30,7 +30,7 @@ struct Setting {
   std::filesystem::path round_trip(const std::string& name) {
     args.output_dir = folder.path() / name;
     const auto method = make();
-    save_method(args, *method, *model);
+    save_method(args, args.output_dir, *method, *model);
     const auto saved = open_adapters({args.output_dir}, *model);
     const Seq2SeqBatch batch = small_batch();
     check_close(numbers(logits_of(*model, *saved, batch)), numbers(logits_of(*model, *method, batch)), 1e-5);
