@@ -41,9 +41,9 @@ std::vector<Example> make_examples(const Table& table, const ExampleRules& rules
     require<FileError>(!example.source.empty(), "{}: a source without tokens; wanted at least one", table.where(row));
     if (rules.labels) {
       example.label = rules.labels->class_of(table, row, label_column);
-      example.target = encode_target(tokenize, rules.labels->words()[static_cast<std::size_t>(example.label)], target_room, report);
+      example.target = encode_target(tokenize, rules.target_prefix + rules.labels->words()[static_cast<std::size_t>(example.label)], target_room, report);
     }
-    if (target) example.target = encode_target(tokenize, target->render(row), target_room, report);
+    if (target) example.target = encode_target(tokenize, rules.target_prefix + target->render(row), target_room, report);
     if (rules.labels || target) surround(example.target, special.target_begin, special.target_end);
   }
   return examples;

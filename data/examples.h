@@ -13,11 +13,22 @@
 
 namespace preamble {
 
+/// Marks a token without a tag (transformers' label -100).
+inline constexpr std::int32_t kNoTag = -100;
+
 /// One training or test example. What does not apply is empty or -1.
 struct Example {
   std::vector<std::int32_t> source = {};
   std::vector<std::int32_t> target = {};
+  /// Segment of each source token (BERT); empty: all 0.
+  std::vector<std::int32_t> types = {};
+  /// Class of each source token, kNoTag where it has none; for token classification and masked language models.
+  std::vector<std::int32_t> tags = {};
   std::int32_t label = -1;
+  double value = 0;         ///< the number to predict, for regression
+  std::int32_t begin = -1;  ///< first and last token of an answer, as places in `source`
+  std::int32_t end = -1;
+  std::int32_t head = 0;  ///< which task's head it is trained with
   std::int64_t row = 0;   ///< of the table it comes from
   std::int32_t slot = 0;  ///< which prompt it is trained with
 };
@@ -40,6 +51,8 @@ struct ExampleRules {
   /// Classes of `label_column`. The example gets the class number as label and the class's word as target.
   std::optional<LabelMap> labels = std::nullopt;
   std::string label_column = "label";
+  /// In front of every target's text.
+  std::string target_prefix = {};
   SpecialTokens special = {};
   std::int64_t max_source_length = 512;
   std::int64_t max_target_length = 128;

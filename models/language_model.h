@@ -42,6 +42,8 @@ class LanguageModel {
   [[nodiscard]] virtual std::int64_t vocabulary() const noexcept = 0;
   [[nodiscard]] virtual PositionTable positions() const noexcept { return {}; }
   [[nodiscard]] InputLimits limits() const noexcept { return {vocabulary(), positions()}; }
+  /// Where PEFT's prefixes condition the model.
+  [[nodiscard]] virtual Site prefix_site() const noexcept { return Site::decoder_self; }
   /// A model with one stack has one shape, whatever the site.
   [[nodiscard]] virtual AttentionShape attention_shape(Site site) const = 0;
   [[nodiscard]] virtual Parameters& parameters() noexcept = 0;

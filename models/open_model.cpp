@@ -7,6 +7,8 @@
 #include "data/json_file.h"
 #include "engine/core/error.h"
 #include "models/bart/bart.h"
+#include "models/bert/bert.h"
+#include "models/deberta/deberta.h"
 #include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
 
@@ -39,7 +41,19 @@ std::unique_ptr<Family> open_one(const Folder& folder, Parameters::Options optio
 }  // namespace
 
 std::unique_ptr<LanguageModel> open_model(const Folder& folder, Parameters::Options options) {
-  return open_among<LanguageModel>({{"bart", open_one<LanguageModel, Bart>}, {"gpt2", open_one<LanguageModel, Gpt2>}, {"t5", open_one<LanguageModel, T5>}},
+  return open_among<LanguageModel>({{"bart", open_one<LanguageModel, Bart>},
+                                    {"bert", open_one<LanguageModel, Bert>},
+                                    {"deberta-v2", open_one<LanguageModel, Deberta>},
+                                    {"gpt2", open_one<LanguageModel, Gpt2>},
+                                    {"roberta", open_one<LanguageModel, Bert>},
+                                    {"t5", open_one<LanguageModel, T5>}},
+                                   folder, std::move(options));
+}
+
+std::unique_ptr<EncoderModel> open_encoder(const Folder& folder, Parameters::Options options) {
+  return open_among<EncoderModel>({{"bert", open_one<EncoderModel, Bert>},
+                                    {"deberta-v2", open_one<EncoderModel, Deberta>},
+                                    {"roberta", open_one<EncoderModel, Bert>}},
                                    folder, std::move(options));
 }
 

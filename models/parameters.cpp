@@ -129,10 +129,15 @@ Tensor Parameters::tensor(std::string_view name, const Dims& dims, ParameterKind
   return tensor;
 }
 
-Value Parameters::operator()(Graph& graph, std::string_view name, const Dims& dims, ParameterKind kind) {
+Value Parameters::operator()(Graph& graph, std::string_view name, const Dims& dims, ParameterKind kind, RowSpaceId rows) {
   if (const Value leaf = graph.leaf(name)) return leaf;
   Tensor held = tensor(name, dims, kind);
-  return options_.frozen(name) ? graph.frozen(name, std::move(held)) : graph.trainable(name, std::move(held));
+  return options_.frozen(name) ? graph.frozen(name, std::move(held), rows) : graph.trainable(name, std::move(held), rows);
+}
+
+Dims Parameters::dims(std::string_view name) const {
+  require<FileError>(source_->contains(name), "{}: tensor '{}' is missing", source_->where(name), name);
+  return source_->get(name, {}, Dtype::f32).dims();
 }
 
 void Parameters::require_all_known() const {

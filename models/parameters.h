@@ -68,11 +68,19 @@ class Parameters {
   [[nodiscard]] bool contains(std::string_view name) const { return source_->contains(name); }
 
   /// The leaf of that name, declared in `graph` if it is not there yet. Frozen tensors that are in the right type already
-  /// stay mapped; trained ones are owned copies. Throws FileError for a missing tensor or other dimensions, naming the file.
-  Value operator()(Graph& graph, std::string_view name, const Dims& dims, ParameterKind kind);
+  /// stay mapped; trained ones are owned copies. A table whose rows are a row space of the graph names it in `rows`. Throws FileError for
+  /// a missing tensor or other dimensions, naming the file.
+  Value operator()(Graph& graph, std::string_view name, const Dims& dims, ParameterKind kind, RowSpaceId rows = kNoRows);
 
   /// The tensor as loaded by an earlier declaration or now.
   [[nodiscard]] Tensor tensor(std::string_view name, const Dims& dims, ParameterKind kind);
+
+  /// Dimensions of a tensor of the source. Throws FileError for a missing one.
+  [[nodiscard]] Dims dims(std::string_view name) const;
+  /// For messages: see ParameterSource.
+  [[nodiscard]] std::string where(std::string_view name) const { return source_->where(name); }
+  /// Names that the source holds; empty if it makes tensors up.
+  [[nodiscard]] std::vector<std::string> names() const { return source_->names(); }
 
   /// Tells a strict reader that a name of the source is known though no graph needs it.
   void tolerate(std::string_view name) { known_.emplace(name); }

@@ -6,6 +6,7 @@
 #include "data/safetensors_writer.h"
 #include "data/tensor_archive.h"
 #include "engine/core/error.h"
+#include "peft/head_file.h"
 
 namespace preamble {
 namespace {
@@ -30,10 +31,16 @@ void check_prefix_width(const std::string& where, std::int64_t width, const Peft
                      *config.token_dim);
 }
 
-void warn_of_leftovers(const TensorArchive& archive, const Warn& warn) {
+/// Tasks whose adapters may hold a head.
+bool has_head(const PeftConfig& config) {
+  return config.task_type == "SEQ_CLS" || config.task_type == "TOKEN_CLS" || config.task_type == "QUESTION_ANS";
+}
+
+void warn_of_leftovers(const TensorArchive& archive, bool with_head, const Warn& warn) {
   std::vector<std::string> others;
-  std::ranges::copy_if(archive.names(), std::back_inserter(others),
-                       [](const std::string& name) { return name != PromptTuning::kEmbeddings; });
+  std::ranges::copy_if(archive.names(), std::back_inserter(others), [&](const std::string& name) {
+    return name != PromptTuning::kEmbeddings && !(with_head && name.starts_with(kHeadPrefix));
+  });
   if (others.empty()) return;
   warn(fmt::format("{}: {} other tensor(s) that nothing reads, the first is '{}'", archive.folder().string(), others.size(), others[0]));
 }
@@ -53,7 +60,7 @@ PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig
   const Tensor converted = stored.to(Dtype::f32);
   PromptSlot prompt{converted.writable() ? converted : converted.clone(), tokens};
   if (warn) {
-    warn_of_leftovers(archive, warn);
+    warn_of_leftovers(archive, has_head(config), warn);
     const auto values = std::as_const(prompt.embeddings).values<float>();
     const auto bad = std::ranges::count_if(values, [](float x) { return !std::isfinite(x); });
     if (bad > 0) warn(fmt::format("{}: {} of {} values are not finite", where, bad, values.size()));
@@ -74,9 +81,9 @@ PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& co
 }
 
 PeftConfig resolved(PeftConfig config, const LanguageModel& model) {
-  // PEFT counts the layers of the encoder; its own prefixes condition the decoder
+  // PEFT counts the layers of the encoder; its own prefixes condition the decoder, if there is one
   const bool prefix = config.peft_type == PeftType::prefix_tuning;
-  const AttentionShape shape = model.attention_shape(prefix ? Site::decoder_self : Site::encoder_self);
+  const AttentionShape shape = model.attention_shape(prefix ? model.prefix_site() : Site::encoder_self);
   if (!config.num_layers) config.num_layers = shape.layers;
   if (!config.num_attention_heads) config.num_attention_heads = prefix ? shape.kv_heads : shape.heads;
   if (!config.token_dim) config.token_dim = prefix ? shape.kv_width() : model.width();

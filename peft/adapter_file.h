@@ -35,7 +35,7 @@ namespace preamble {
 [[nodiscard]] PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width,
                                      const Warn& warn = {});
 
-/// The prefix of a PREFIX_TUNING folder, for the decoder's self-attention, with PEFT's rule for which layer reads what.
+/// The prefix of a PREFIX_TUNING folder, for the model's `prefix_site`, with PEFT's rule for which layer reads what.
 /// `trainable`: as for `open_adapters`. Throws FileError if it does not fit the model.
 [[nodiscard]] SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfig& config, const LanguageModel& model,
                                           const std::optional<std::filesystem::path>& trainable = {}, const Warn& warn = {});

@@ -12,6 +12,7 @@
 #include "data/examples.h"
 #include "data/tokenizers/tokenizer.h"
 #include "models/generate/generation_config.h"
+#include "peft/loss_model.h"
 #include "peft/method.h"
 #include "peft/rank_classifier.h"
 #include "peft/text_generator.h"
@@ -22,10 +23,36 @@ namespace preamble {
 /// Predictions for a data set, and what they are worth.
 struct EvaluationResult {
   /// accuracy, macro_f1 (classes by rank of likelihood); exact_match, f1 (generated texts, SQuAD's rules); label_exact_match
-  /// (share of generated texts that are the label word to the letter).
+  /// (share of generated texts that are the label word to the letter); loss (mean over the target tokens); and what Options::metrics
+  /// names.
   std::map<std::string, double> metrics;
   std::vector<std::string> predictions;  ///< a text for each example
   std::vector<ClassScores> scores;       ///< per example, for classes; of an ensemble those of its first prompt
+};
+
+/// Examples without those whose input another one in front of them has.
+struct DistinctInputs {
+  std::vector<Example> examples;
+  /// For each of all examples, which of `examples` has its input.
+  std::vector<std::size_t> index;
+
+  [[nodiscard]] static DistinctInputs of(std::span<const Example> examples);
+};
+
+/// The mean loss of a conditioned model over the target tokens of examples.
+class LossMeter {
+ public:
+  /// Compiles a program for batches of `batch` examples. Model and method must outlive it.
+  LossMeter(LanguageModel& model, const Method& method, std::vector<Example> examples, std::int64_t batch = 16);
+
+  [[nodiscard]] double run();
+
+ private:
+  std::vector<Example> examples_;
+  std::size_t batch_;
+  std::unique_ptr<LossModel> loss_;
+  Conditioning conditioning_;
+  std::unique_ptr<Session> session_;
 };
 
 class Evaluator {
@@ -34,12 +61,19 @@ class Evaluator {
     /// Classes are told apart by rank of their likelihoods; also generate texts for them (T5's own protocol).
     bool generate = false;
     GenerationConfig generation;
+    /// The mean negative log-likelihood of the target tokens.
+    bool loss = false;
+    /// Tasks without classes: generate texts, and score them. Equal inputs are answered once, and their targets are the references of
+    /// one answer for `metrics`.
+    bool texts = true;
+    /// Metrics of generated texts by the names of `metrics::score`.
+    std::vector<std::string> metrics = {};
     /// Prompts 0 .. n-1 vote on each example (Lester et al. 2021, section 7); 1: no vote.
     std::int32_t ensemble = 1;
   };
 
   /// `references`: target texts, for tasks without classes.
-  Evaluator(EncoderDecoder& model, const Method& method, const Tokenizer& tokenizer, const TextTask& task, std::vector<Example> examples,
+  Evaluator(LanguageModel& model, const Method& method, const Tokenizer& tokenizer, const TextTask& task, std::vector<Example> examples,
             std::vector<std::string> references, Options options);
 
   /// Computes everything with the trainables as they are now.
@@ -48,6 +82,7 @@ class Evaluator {
  private:
   void classify(EvaluationResult& result);
   void generate(EvaluationResult& result);
+  void measure_texts(EvaluationResult& result, const std::vector<std::string>& answers) const;
 
   TextTask task_;
   std::vector<Example> examples_;
@@ -55,6 +90,8 @@ class Evaluator {
   Options options_;
   std::unique_ptr<RankClassifier> classifier_;
   std::unique_ptr<TextGenerator> generator_;
+  std::unique_ptr<LossMeter> loss_;
+  DistinctInputs distinct_;
 };
 
 /// Target texts of a table, in its order. Throws as `BoundTemplate::render`.

@@ -4,78 +4,92 @@
 #include <functional>
 #include <numeric>
 #include <utility>
+#include <vector>
 
 #include "engine/core/error.h"
 
 namespace preamble {
 namespace {
 
-class Seq2SeqLoss final : public LossModel {
- public:
-  Seq2SeqLoss(EncoderDecoder& model, const Seq2SeqCapacity& capacity) : model_(model), capacity_(capacity) {}
+using Examples = std::span<const Example* const>;
 
-  [[nodiscard]] LanguageModel& model() const noexcept override { return model_; }
+// What families differ in.
+
+LanguageModel& language_model(EncoderDecoder& model) { return model; }
+LanguageModel& language_model(CausalLm& model) { return model; }
+LanguageModel& language_model(const HeadedEncoder& model) { return model.model; }
+
+std::int64_t labels_in(const Seq2SeqBatch& batch, const Conditioning&, const InputLimits&) { return batch.label_count(); }
+std::int64_t labels_in(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits&) {
+  return batch.label_count(conditioning);
+}
+std::int64_t labels_in(const EncoderBatch& batch, const Conditioning&, const HeadedLimits& limits) { return label_count(batch, limits); }
+
+std::int64_t rows_of(const Seq2SeqBatch& batch, const Conditioning& conditioning) {
+  return encoder_segments(batch, conditioning).rows() + batch.target_rows();
+}
+std::int64_t rows_of(const CausalBatch& batch, const Conditioning& conditioning) { return row_segments(batch, conditioning).rows(); }
+std::int64_t rows_of(const EncoderBatch& batch, const Conditioning& conditioning) { return row_segments(batch, conditioning).rows(); }
+
+Seq2SeqBatch made_of(const EncoderDecoder& model, Examples examples) {
+  Seq2SeqBatch batch;
+  for (const auto* example : examples) {
+    batch.sources.push_back(example->source);
+    batch.slots.push_back(example->slot);
+    batch.labels.push_back(example->target);
+    batch.decoder_inputs.push_back(shifted_right(example->target, model.decoder_start_id(), model.pad_id()));
+  }
+  return batch;
+}
+
+CausalBatch made_of(const CausalLm&, Examples examples) {
+  CausalBatch batch;
+  for (const auto* example : examples) {
+    Ids& sequence = batch.sequences.emplace_back(example->source);
+    sequence.insert(sequence.end(), example->target.begin(), example->target.end());
+    Ids& labels = batch.labels.emplace_back(example->source.size(), kNoLabel);
+    labels.insert(labels.end(), example->target.begin(), example->target.end());
+    batch.slots.push_back(example->slot);
+  }
+  return batch;
+}
+
+EncoderBatch made_of(const HeadedEncoder&, Examples examples) { return encoder_batch_of(examples); }
+
+std::vector<Trainable> trainables_of(const LanguageModel&) { return {}; }
+std::vector<Trainable> trainables_of(const HeadedEncoder& encoder) {
+  std::vector<Trainable> result;
+  for (const auto& head : encoder.heads) {
+    for (auto& [name, tensor] : head.trainables()) result.push_back({name, tensor});
+  }
+  return result;
+}
+
+/// `Model`: EncoderDecoder&, CausalLm& or HeadedEncoder.
+template <class Model, class Batch, class Capacity>
+class LossOf final : public LossModel {
+ public:
+  LossOf(Model model, const Capacity& capacity) : model_(static_cast<Model&&>(model)), capacity_(capacity) {}
+
+  [[nodiscard]] LanguageModel& model() const noexcept override { return language_model(model_); }
+  [[nodiscard]] std::vector<Trainable> trainables() const override { return trainables_of(model_); }
   void build(Graph& graph, const Conditioning& conditioning, double z_loss) const override {
     add_loss(model_, graph, conditioning, capacity_, z_loss);
   }
   void feed(Session& session, const LossBatch& batch, const Conditioning& conditioning, double loss_weight) const override {
-    preamble::feed(session, std::get<Seq2SeqBatch>(batch), conditioning, model_.limits(), loss_weight);
-  }
-  [[nodiscard]] std::int64_t label_count(const LossBatch& batch, const Conditioning&) const override {
-    return std::get<Seq2SeqBatch>(batch).label_count();
-  }
-  [[nodiscard]] std::int64_t rows(const LossBatch& batch, const Conditioning& conditioning) const override {
-    const auto& given = std::get<Seq2SeqBatch>(batch);
-    return encoder_segments(given, conditioning).rows() + given.target_rows();
-  }
-  [[nodiscard]] LossBatch batch_of(std::span<const Example* const> examples) const override {
-    Seq2SeqBatch batch;
-    for (const auto* example : examples) {
-      batch.sources.push_back(example->source);
-      batch.slots.push_back(example->slot);
-      batch.labels.push_back(example->target);
-      batch.decoder_inputs.push_back(shifted_right(example->target, model_.decoder_start_id(), model_.pad_id()));
-    }
-    return batch;
-  }
-
- private:
-  EncoderDecoder& model_;
-  Seq2SeqCapacity capacity_;
-};
-
-class CausalLoss final : public LossModel {
- public:
-  CausalLoss(CausalLm& model, const CausalCapacity& capacity) : model_(model), capacity_(capacity) {}
-
-  [[nodiscard]] LanguageModel& model() const noexcept override { return model_; }
-  void build(Graph& graph, const Conditioning& conditioning, double z_loss) const override {
-    add_loss(model_, graph, conditioning, capacity_, z_loss);
-  }
-  void feed(Session& session, const LossBatch& batch, const Conditioning& conditioning, double loss_weight) const override {
-    preamble::feed(session, std::get<CausalBatch>(batch), conditioning, model_.limits(), loss_weight);
+    preamble::feed(session, std::get<Batch>(batch), conditioning, model_.limits(), loss_weight);
   }
   [[nodiscard]] std::int64_t label_count(const LossBatch& batch, const Conditioning& conditioning) const override {
-    return std::get<CausalBatch>(batch).label_count(conditioning);
+    return labels_in(std::get<Batch>(batch), conditioning, model_.limits());
   }
   [[nodiscard]] std::int64_t rows(const LossBatch& batch, const Conditioning& conditioning) const override {
-    return row_segments(std::get<CausalBatch>(batch), conditioning).rows();
+    return rows_of(std::get<Batch>(batch), conditioning);
   }
-  [[nodiscard]] LossBatch batch_of(std::span<const Example* const> examples) const override {
-    CausalBatch batch;
-    for (const auto* example : examples) {
-      Ids& sequence = batch.sequences.emplace_back(example->source);
-      sequence.insert(sequence.end(), example->target.begin(), example->target.end());
-      Ids& labels = batch.labels.emplace_back(example->source.size(), kNoLabel);
-      labels.insert(labels.end(), example->target.begin(), example->target.end());
-      batch.slots.push_back(example->slot);
-    }
-    return batch;
-  }
+  [[nodiscard]] LossBatch batch_of(Examples examples) const override { return made_of(model_, examples); }
 
  private:
-  CausalLm& model_;
-  CausalCapacity capacity_;
+  Model model_;
+  Capacity capacity_;
 };
 
 /// Rows of the longest part: the sum of its `part` longest sequences, or `limit` less `extra` where that is set and smaller.
@@ -85,16 +99,14 @@ std::int64_t most_rows(std::vector<std::int64_t> lengths, std::int64_t part, std
   return std::max<std::int64_t>(1, limit > 0 ? std::min(sum, std::max(limit - extra, lengths.front())) : sum);
 }
 
-}  // namespace
+/// The most that a part of a batch can need.
+struct LargestPart {
+  std::int64_t sequences, source_rows, target_rows, joint_rows;
+};
 
-std::unique_ptr<LossModel> loss_model(EncoderDecoder& model, const Seq2SeqCapacity& capacity) {
-  return std::make_unique<Seq2SeqLoss>(model, capacity);
-}
-
-std::unique_ptr<LossModel> loss_model(CausalLm& model, const CausalCapacity& capacity) { return std::make_unique<CausalLoss>(model, capacity); }
-
-std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
-  require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers", examples.size(), parts);
+LargestPart largest_part(std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
+  require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers",
+                       examples.size(), parts);
   const auto count = static_cast<std::int64_t>(examples.size());
   const std::int64_t whole = rules.sequences > 0 ? std::min(rules.sequences, count) : count;
   const std::int64_t part = (whole + parts - 1) / parts;
@@ -106,10 +118,55 @@ std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const 
   }
   const std::int64_t source_rows = most_rows(sources, part, rules.source_rows, rules.source_extra);
   const std::int64_t target_rows = most_rows(targets, part, rules.target_rows, rules.target_extra);
-  if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) return loss_model(*encoder_decoder, {part, source_rows, target_rows, 0});
+  return {part, source_rows, target_rows, std::min(source_rows + target_rows, most_rows(both, part, 0, 0))};
+}
+
+}  // namespace
+
+EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
+  EncoderBatch batch;
+  for (const auto* example : examples) {
+    const std::size_t tokens = example->source.size();
+    const bool answered = example->begin >= 0 && example->end >= 0;
+    batch.sequences.push_back(example->source);
+    batch.token_types.push_back(example->types.empty() ? Ids(tokens, 0) : example->types);
+    batch.slots.push_back(example->slot);
+    batch.heads.push_back(example->head);
+    batch.classes.push_back(example->label >= 0 ? example->label : kNoLabel);
+    batch.values.push_back(static_cast<float>(example->value));
+    batch.token_labels.push_back(example->tags.empty() ? Ids(tokens, kNoLabel) : example->tags);
+    batch.spans.push_back(answered ? TokenSpan{example->begin, example->end} : TokenSpan{});
+  }
+  return batch;
+}
+
+std::unique_ptr<LossModel> loss_model(EncoderDecoder& model, const Seq2SeqCapacity& capacity) {
+  return std::make_unique<LossOf<EncoderDecoder&, Seq2SeqBatch, Seq2SeqCapacity>>(model, capacity);
+}
+
+std::unique_ptr<LossModel> loss_model(CausalLm& model, const CausalCapacity& capacity) {
+  return std::make_unique<LossOf<CausalLm&, CausalBatch, CausalCapacity>>(model, capacity);
+}
+
+std::unique_ptr<LossModel> loss_model(HeadedEncoder model, const EncoderCapacity& capacity) {
+  return std::make_unique<LossOf<HeadedEncoder, EncoderBatch, EncoderCapacity>>(std::move(model), capacity);
+}
+
+std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,
+                                          std::int64_t parts) {
+  const LargestPart part = largest_part(examples, rules, parts);
+  if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) {
+    return loss_model(*encoder_decoder, {part.sequences, part.source_rows, part.target_rows, 0});
+  }
   auto* causal = dynamic_cast<CausalLm*>(&model);
   require<UnsupportedError>(causal != nullptr, "training: this model has no language model loss");
-  return loss_model(*causal, {part, std::min(source_rows + target_rows, most_rows(both, part, 0, 0))});
+  return loss_model(*causal, {part.sequences, part.joint_rows});
+}
+
+std::unique_ptr<LossModel> loss_model_for(HeadedEncoder model, std::span<const Example> examples, const BatchRules& rules,
+                                          std::int64_t parts) {
+  const LargestPart part = largest_part(examples, rules, parts);
+  return loss_model(std::move(model), {part.sequences, part.source_rows});
 }
 
 }  // namespace preamble

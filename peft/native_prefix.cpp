@@ -14,6 +14,7 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "peft/head_file.h"
 
 namespace preamble {
 namespace {
@@ -40,7 +41,6 @@ std::vector<Site> sites_of(const JsonFile& json) {
     require<FileError>(std::ranges::find(sites, site_of(name)) == sites.end(), "{}: site '{}' stands there twice", json.where(), name);
     sites.push_back(site_of(name));
   }
-  require<FileError>(!sites.empty(), "{}: no sites; wanted one at least", json.where());
   return sites;
 }
 
@@ -101,6 +101,8 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
     }
     prefix.slot.emplace(site, std::move(table));
   }
+  prefix.head = read_head(folder);
+  require<FileError>(!prefix.slot.empty() || !prefix.head.empty(), "{}: no sites and no head; wanted one at least", json.where());
   return prefix;
 }
 
@@ -121,6 +123,7 @@ void NativePrefix::write(const std::filesystem::path& folder) const {
     tensors.emplace_back(name + ".key", both.key);
     tensors.emplace_back(name + ".value", both.value);
   }
+  for (const auto& [name, tensor] : head) tensors.emplace_back(std::string(kHeadPrefix) + name, tensor);
   write_safetensors(folder / kTensors, tensors);
   write_atomically(folder / kDescription, json.dump(2) + "\n");
 }

@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "models/language_model.h"
+#include "models/heads/head.h"
 #include "peft/peft_config.h"
 #include "peft/prefix_tuning.h"
 
@@ -18,10 +18,12 @@ using SiteShapes = std::function<AttentionShape(Site)>;
 ///
 /// preamble.json: `{"format": 1, "method": "prefix", "sites": ["encoder_self", "decoder_self", "cross"],
 /// "positions": "shifted" | "unshifted", "layers": {"encoder_self": [0, 2]}}`; a site that `layers` does not name has all layers.
-/// prefix.safetensors: `SITE.key` and `SITE.value` [layers, H, P, d] for each site.
+/// prefix.safetensors: `SITE.key` and `SITE.value` [layers, H, P, d] for each site; the head, if there is one, as in PEFT's files:
+/// `base_model.classifier.weight`. Without sites it is a head alone: a linear probe.
 struct NativePrefix {
   PrefixSlot slot;
   bool shifted = false;
+  HeadTensors head = {};  ///< of an encoder
 
   static constexpr const char* kDescription = "preamble.json";
   static constexpr const char* kTensors = "prefix.safetensors";
@@ -35,7 +37,7 @@ struct NativePrefix {
   [[nodiscard]] static NativePrefix read(const std::filesystem::path& folder, const SiteShapes& shapes,
                                          const std::optional<std::filesystem::path>& trainable = {}, const Warn& warn = {});
 
-  /// Writes both files, reparametrisations folded; each is replaced atomically, the tensors first.
+  /// Writes both files, the head included, reparametrisations folded; each is replaced atomically, the tensors first.
   void write(const std::filesystem::path& folder) const;
 };
 

@@ -51,10 +51,10 @@ SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfi
                             const std::optional<std::filesystem::path>& trainable, const Warn& warn) {
   PromptSlot rows = read_embeddings(folder, given, warn);
   const PeftConfig config = resolved(given, model);
-  const AttentionShape shape = model.attention_shape(Site::decoder_self);
+  const AttentionShape shape = model.attention_shape(model.prefix_site());
   require<FileError>(
       *config.num_layers == shape.layers && *config.num_attention_heads == shape.kv_heads && *config.token_dim == shape.kv_width(),
-      "{}: a prefix for {} layers, {} heads, token_dim {}; the model's decoder has {}, {} and {}", folder.string(), *config.num_layers,
+      "{}: a prefix for {} layers, {} heads, token_dim {}; the model has {}, {} and {}", folder.string(), *config.num_layers,
       *config.num_attention_heads, *config.token_dim, shape.layers, shape.kv_heads, shape.kv_width());
   const std::int64_t columns = shape.layers * 2 * shape.kv_width();
   require<FileError>(rows.embeddings.dim(1) == columns, "{}: prefix rows {} wide; the model wants {}", folder.string(),
@@ -90,7 +90,7 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
       case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.width(), *trainable, warn)); break;
       case Kind::prefix:
         positions = {.shifted = true, .relative = true};
-        prefixes.push_back({{Site::decoder_self, read_prefix(folder.path, folder.config, model, trainable, warn)}});
+        prefixes.push_back({{model.prefix_site(), read_prefix(folder.path, folder.config, model, trainable, warn)}});
         break;
       case Kind::native_prefix: {
         const auto shapes = [&](Site site) { return model.attention_shape(site); };

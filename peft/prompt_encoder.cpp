@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "engine/core/error.h"
@@ -90,6 +92,64 @@ EncoderShape shape_of(const TensorFile& file, EncoderKind kind, std::string_view
   return shape;
 }
 
+/// Hidden units of a projection [rows, hidden], behind the tanh.
+std::vector<double> hidden_of(const EncoderShape& s, const std::vector<Trainable>& tensors) {
+  const auto values = [&](std::string_view name) { return std::ranges::find(tensors, name, &Trainable::name)->value.values<float>(); };
+  const auto table = values(kTable);
+  const auto weight = values("transform.0.weight");
+  const auto bias = values("transform.0.bias");
+  std::vector<double> hidden;
+  for (std::int64_t row = 0; row < s.rows; ++row) {
+    for (std::int64_t h = 0; h < s.hidden; ++h) {
+      const auto from = weight.begin() + h * s.width;
+      hidden.push_back(std::tanh(std::inner_product(from, from + s.width, table.begin() + row * s.width,
+                                                    static_cast<double>(bias[static_cast<std::size_t>(h)]))));
+    }
+  }
+  return hidden;
+}
+
+/// H Hᵀ [rows, rows], a little heavier on the diagonal: more rows than hidden units have no inverse.
+std::vector<double> gram_of(const std::vector<double>& hidden, std::int64_t rows, std::int64_t width) {
+  constexpr double kRidge = 1e-9;
+  std::vector<double> gram;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < rows; ++j) {
+      const auto from = hidden.begin() + i * width;
+      gram.push_back(std::inner_product(from, from + width, hidden.begin() + j * width, i == j ? kRidge * static_cast<double>(width) : 0.0));
+    }
+  }
+  return gram;
+}
+
+/// b = A⁻¹ b for a symmetric positive definite A [n, n], which is used up, and b [n, columns]: by Cholesky's factors.
+void solve_in_place(std::vector<double> a, std::vector<double>& b, std::int64_t n, std::int64_t columns) {
+  const auto at = [&](std::int64_t i, std::int64_t j) -> double& { return a[static_cast<std::size_t>(i * n + j)]; };
+  for (std::int64_t j = 0; j < n; ++j) {
+    for (std::int64_t k = 0; k < j; ++k) at(j, j) -= at(j, k) * at(j, k);
+    at(j, j) = std::sqrt(at(j, j));
+    for (std::int64_t i = j + 1; i < n; ++i) {
+      for (std::int64_t k = 0; k < j; ++k) at(i, j) -= at(i, k) * at(j, k);
+      at(i, j) /= at(j, j);
+    }
+  }
+  const auto row = [&](std::int64_t i) { return std::span(b).subspan(static_cast<std::size_t>(i * columns), static_cast<std::size_t>(columns)); };
+  const auto subtract = [&](std::int64_t i, std::int64_t k, double factor) {
+    std::ranges::transform(row(i), row(k), row(i).begin(), [factor](double x, double y) { return x - factor * y; });
+  };
+  const auto divide = [&](std::int64_t i) {
+    for (auto& x : row(i)) x /= at(i, i);
+  };
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < i; ++k) subtract(i, k, at(i, k));
+    divide(i);
+  }
+  for (std::int64_t i = n; i-- > 0;) {
+    for (std::int64_t k = i + 1; k < n; ++k) subtract(i, k, at(k, i));
+    divide(i);
+  }
+}
+
 }  // namespace
 
 PromptEncoder PromptEncoder::random(const EncoderShape& shape, std::uint64_t seed, double deviation) {
@@ -121,6 +181,29 @@ PromptEncoder PromptEncoder::read(const TensorFile& file, EncoderKind kind, std:
     tensors.push_back({part.name, converted.writable() ? converted : converted.clone()});
   }
   return {shape, std::move(tensors)};
+}
+
+void PromptEncoder::fit(const Tensor& rows) {
+  require<UnsupportedError>(shape_.kind == EncoderKind::projection, "reparametrisation: only a projection is fitted to given rows");
+  require<ShapeError>(rows.dtype() == Dtype::f32 && rows.dims() == Dims{shape_.rows, shape_.output},
+                      "reparametrisation: rows {} were given to fit; wanted [{}, {}] in f32", to_string(rows.dims()), shape_.rows,
+                      shape_.output);
+  const std::vector<double> hidden = hidden_of(shape_, tensors_);
+  const Tensor now = fold();
+  std::vector<double> wanted(rows.values<float>().begin(), rows.values<float>().end());
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] -= static_cast<double>(now.values<float>()[i]);
+  // dW = Rᵀ (H Hᵀ)⁻¹ H for hidden units H and what is missing R
+  solve_in_place(gram_of(hidden, shape_.rows, shape_.hidden), wanted, shape_.rows, shape_.output);
+  const auto weight = std::ranges::find(tensors_, "transform.2.weight", &Trainable::name)->value.values<float>();
+  for (std::int64_t o = 0; o < shape_.output; ++o) {
+    for (std::int64_t h = 0; h < shape_.hidden; ++h) {
+      double sum = 0;
+      for (std::int64_t r = 0; r < shape_.rows; ++r) {
+        sum += wanted[static_cast<std::size_t>(r * shape_.output + o)] * hidden[static_cast<std::size_t>(r * shape_.hidden + h)];
+      }
+      weight[static_cast<std::size_t>(o * shape_.hidden + h)] += static_cast<float>(sum);
+    }
+  }
 }
 
 Value PromptEncoder::build(Graph& graph, const LeafNames& names) const {

@@ -57,6 +57,12 @@ class PromptEncoder {
   /// The same as numbers, F32 [rows, output]: what is exported.
   [[nodiscard]] Tensor fold() const;
 
+  /// Changes the last map as little as possible (least Frobenius norm) so that the network computes `rows`, F32 [rows, output]:
+  /// exactly where it can, which it can with at least as many hidden units as rows. Li and Liang (2021) fit the network to the
+  /// activations of words by 500 steps of Adam; for that map alone the least-squares problem has this closed form. Throws ShapeError
+  /// for other dimensions, UnsupportedError for a network that is no `projection`.
+  void fit(const Tensor& rows);
+
  private:
   PromptEncoder(const EncoderShape& shape, std::vector<Trainable> tensors) : shape_(shape), tensors_(std::move(tensors)) {}
 

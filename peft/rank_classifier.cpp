@@ -17,13 +17,23 @@ std::int64_t target_rows(const std::vector<std::vector<std::int32_t>>& targets) 
   return rows;
 }
 
-std::shared_ptr<const Program> compile_scores(EncoderDecoder& model, const Method& method, const std::vector<std::vector<std::int32_t>>& targets,
-                                              std::int64_t sequences, std::int64_t source_rows, Conditioning& conditioning) {
+std::unique_ptr<LossModel> loss_of(LanguageModel& model, const std::vector<std::vector<std::int32_t>>& targets, std::int64_t sequences,
+                                   std::int64_t source_rows) {
   require<ConfigError>(!targets.empty(), "classification: no classes were given; wanted one at least");
+  const auto classes = static_cast<std::int64_t>(targets.size());
+  const std::int64_t rows = sequences * target_rows(targets);
+  if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) {
+    return loss_model(*encoder_decoder, {sequences, source_rows, rows, sequences * classes});
+  }
+  auto* causal = dynamic_cast<CausalLm*>(&model);
+  require<UnsupportedError>(causal != nullptr, "classification by label words: this model has no language model loss");
+  return loss_model(*causal, {sequences * classes, classes * source_rows + rows});
+}
+
+std::shared_ptr<const Program> compile_scores(const LossModel& loss, const Method& method, Conditioning& conditioning) {
   Graph graph;
   conditioning = method.condition(graph);
-  const Seq2SeqCapacity capacity{sequences, source_rows, sequences * target_rows(targets), sequences * static_cast<std::int64_t>(targets.size())};
-  add_loss(model, graph, conditioning, capacity);
+  loss.build(graph, conditioning, 0);
   return compile(std::move(graph));
 }
 
@@ -33,13 +43,14 @@ std::int32_t ClassScores::best() const {
   return static_cast<std::int32_t>(std::ranges::max_element(log_likelihoods) - log_likelihoods.begin());
 }
 
-RankClassifier::RankClassifier(EncoderDecoder& model, const Method& method, std::vector<std::vector<std::int32_t>> targets,
+RankClassifier::RankClassifier(LanguageModel& model, const Method& method, std::vector<std::vector<std::int32_t>> targets,
                                std::int64_t longest_source, std::int64_t batch_rows)
     : model_(model),
       targets_(std::move(targets)),
       source_rows_(std::max(longest_source, batch_rows)),
       sequences_(kLargestBatch),
-      session_(compile_scores(model, method, targets_, sequences_, source_rows_, conditioning_)) {}
+      loss_(loss_of(model, targets_, sequences_, source_rows_)),
+      session_(compile_scores(*loss_, method, conditioning_)) {}
 
 std::vector<ClassScores> RankClassifier::classify(std::span<const Example> examples, std::int32_t slot,
                                                   const std::function<void(std::int64_t)>& progress) {
@@ -61,20 +72,35 @@ std::vector<ClassScores> RankClassifier::classify(std::span<const Example> examp
   return scores;
 }
 
-void RankClassifier::run(std::span<const Example> examples, std::int32_t slot, std::vector<ClassScores>& scores) {
-  Seq2SeqBatch batch;
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    batch.sources.push_back(examples[i].source);
-    batch.slots.push_back(slot < 0 ? examples[i].slot : slot);
+LossBatch RankClassifier::batch_of(std::span<const Example> examples, std::int32_t slot) const {
+  if (auto* model = dynamic_cast<EncoderDecoder*>(&model_)) {
+    Seq2SeqBatch batch;
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      batch.sources.push_back(examples[i].source);
+      batch.slots.push_back(slot < 0 ? examples[i].slot : slot);
+      for (const auto& target : targets_) {
+        batch.labels.push_back(target);
+        batch.decoder_inputs.push_back(shifted_right(target, model->decoder_start_id(), model->pad_id()));
+        batch.target_sources.push_back(static_cast<std::int32_t>(i));
+      }
+    }
+    return batch;
+  }
+  std::vector<Example> candidates;
+  for (const auto& example : examples) {
     for (const auto& target : targets_) {
-      batch.labels.push_back(target);
-      batch.decoder_inputs.push_back(shifted_right(target, model_.decoder_start_id(), model_.pad_id()));
-      batch.target_sources.push_back(static_cast<std::int32_t>(i));
+      candidates.push_back({.source = example.source, .target = target, .slot = slot < 0 ? example.slot : slot});
     }
   }
-  feed(session_, batch, conditioning_, model_.limits(), 1.0);
+  std::vector<const Example*> batch;
+  for (const auto& candidate : candidates) batch.push_back(&candidate);
+  return loss_->batch_of(batch);
+}
+
+void RankClassifier::run(std::span<const Example> examples, std::int32_t slot, std::vector<ClassScores>& scores) {
+  loss_->feed(session_, batch_of(examples, slot), conditioning_, 1.0);
   session_.run();
-  const auto nll = session_.result<float>(seq2seq::kNll);
+  const auto nll = session_.result<float>(LossModel::kNll);
   std::size_t row = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {
     ClassScores& result = scores.emplace_back();

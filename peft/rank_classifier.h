@@ -9,8 +9,8 @@
 
 #include "data/examples.h"
 #include "engine/runtime/session.h"
-#include "models/encoder_decoder.h"
-#include "models/seq2seq_batch.h"
+#include "models/language_model.h"
+#include "peft/loss_model.h"
 #include "peft/method.h"
 
 namespace preamble {
@@ -23,12 +23,13 @@ struct ClassScores {
   [[nodiscard]] std::int32_t best() const;
 };
 
-/// Each source is encoded once, and all its candidate targets attend to it.
+/// An encoder-decoder encodes each source once, and all its candidate targets attend to it; a decoder-only model reads the source
+/// with each candidate behind it.
 class RankClassifier {
  public:
-  /// `targets`: ids of each class. `batch_rows`: about how many encoder rows a batch may have; a longer example still gets a
-  /// batch of its own, up to `longest_source`.
-  RankClassifier(EncoderDecoder& model, const Method& method, std::vector<std::vector<std::int32_t>> targets, std::int64_t longest_source,
+  /// `targets`: ids of each class. `batch_rows`: about how many rows of sources a batch may have; a longer example still gets a
+  /// batch of its own, up to `longest_source`. Throws UnsupportedError for a model without a language model loss.
+  RankClassifier(LanguageModel& model, const Method& method, std::vector<std::vector<std::int32_t>> targets, std::int64_t longest_source,
                  std::int64_t batch_rows = 4096);
 
   /// Scores in the order of the examples. `slot`: the prompt to use for all of them; negative: each example's own.
@@ -37,11 +38,13 @@ class RankClassifier {
 
  private:
   void run(std::span<const Example> examples, std::int32_t slot, std::vector<ClassScores>& scores);
+  [[nodiscard]] LossBatch batch_of(std::span<const Example> examples, std::int32_t slot) const;
 
-  EncoderDecoder& model_;
+  LanguageModel& model_;
   std::vector<std::vector<std::int32_t>> targets_;
   std::int64_t source_rows_;
   std::int64_t sequences_;
+  std::unique_ptr<LossModel> loss_;
   Conditioning conditioning_;
   Session session_;
 };

@@ -3,22 +3,36 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "data/json_file.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "models/causal_lm.h"
 
 namespace preamble {
 namespace {
 
-constexpr const char* kFile = "preamble_task.json";
-
 std::int32_t end_token(const Tokenizer& tokenizer) {
   const auto end = tokenizer.special().eos;
-  require<ConfigError>(end.has_value(), "tokenizer: it has no end token; an encoder-decoder needs one");
+  require<ConfigError>(end.has_value(), "tokenizer: it has no end token; a target needs one");
   return *end;
 }
+
+/// What stands behind a source and in front of a target.
+struct Join {
+  std::vector<std::int32_t> source_end;
+  std::string target_prefix;
+};
+
+Join join_of(const TextTask& task, const Tokenizer& tokenizer) {
+  if (!task.separator) return {{end_token(tokenizer)}, ""};
+  const bool spaced = task.separator->ends_with(' ');
+  const std::string_view text = std::string_view(*task.separator).substr(0, task.separator->size() - (spaced ? 1 : 0));
+  return {text.empty() ? std::vector<std::int32_t>() : tokenize_with(tokenizer)(text), spaced ? " " : ""};
+}
+
 
 }  // namespace
 
@@ -30,18 +44,20 @@ std::optional<TextTask> TextTask::read(const std::filesystem::path& folder) {
   task.target = json.get<std::string>("target", "");
   task.labels = json.get<std::string>("labels", "");
   task.label_column = json.get<std::string>("label_column", task.label_column);
+  task.separator = json.find<std::string>("separator");
   task.max_source_length = json.get<std::int64_t>("max_source_length", task.max_source_length);
   task.max_target_length = json.get<std::int64_t>("max_target_length", task.max_target_length);
   return task;
 }
 
 void TextTask::write(const std::filesystem::path& folder) const {
-  const nlohmann::ordered_json json = {{"input", input},
+  nlohmann::ordered_json json = {{"input", input},
                                        {"target", target},
                                        {"labels", labels},
                                        {"label_column", label_column},
                                        {"max_source_length", max_source_length},
                                        {"max_target_length", max_target_length}};
+  if (separator) json["separator"] = *separator;
   write_atomically(folder / kFile, json.dump(2) + "\n");
 }
 
@@ -53,6 +69,25 @@ Tokenize tokenize_with(const Tokenizer& tokenizer) {
   };
 }
 
+void fit_to_model(TextTask& task, const LanguageModel& model, const Tokenizer& tokenizer) {
+  if (dynamic_cast<const CausalLm*>(&model) == nullptr) {
+    require<ConfigError>(!task.separator, "separator '{}': the model is no decoder-only model; wanted none", task.separator.value_or(""));
+    return;
+  }
+  if (task.separator) return;
+  const auto begin = tokenizer.special().bos ? tokenizer.special().bos : tokenizer.special().eos;
+  require<ConfigError>(begin.has_value(), "separator: none was given, and the tokenizer has no token that begins texts; wanted one");
+  task.separator = fmt::format(" {} ", *tokenizer.id_to_token(*begin));
+}
+
+std::string answer_of(const TextTask& task, const std::string& generated) {
+  if (!task.separator) return generated;
+  constexpr const char* kSpace = " \t\r\n";
+  const std::size_t begin = generated.find_first_not_of(kSpace);
+  if (begin == std::string::npos) return "";
+  return generated.substr(begin, generated.find_last_not_of(kSpace) + 1 - begin);
+}
+
 std::vector<Example> examples_of(const TextTask& task, const Table& table, const Tokenizer& tokenizer, bool with_targets, TruncationReport& report) {
   ExampleRules rules{.source = Template(task.input)};
   require<ConfigError>(!with_targets || task.target.empty() != task.labels.empty(), "task: {} were given; wanted a target template or labels",
@@ -60,7 +95,9 @@ std::vector<Example> examples_of(const TextTask& task, const Table& table, const
   if (with_targets && task.classifies()) rules.labels = LabelMap::parse(task.labels);
   if (with_targets && !task.classifies()) rules.target = Template(task.target);
   rules.label_column = task.label_column;
-  rules.special.source_end = {end_token(tokenizer)};
+  Join join = join_of(task, tokenizer);
+  rules.special.source_end = std::move(join.source_end);
+  rules.target_prefix = std::move(join.target_prefix);
   rules.special.target_end = {end_token(tokenizer)};
   rules.max_source_length = task.max_source_length;
   rules.max_target_length = task.max_target_length;
@@ -72,8 +109,9 @@ std::vector<std::vector<std::int32_t>> label_targets(const TextTask& task, const
   const auto unknown = tokenizer.special().unk;
   std::vector<std::vector<std::int32_t>> targets;
   const LabelMap map = LabelMap::parse(task.labels);
+  const std::string prefix = join_of(task, tokenizer).target_prefix;
   for (const auto& word : map.words()) {
-    auto ids = tokenize(word);
+    auto ids = tokenize(prefix + word);
     require<ConfigError>(!ids.empty() && (!unknown || std::ranges::find(ids, *unknown) == ids.end()),
                          "label word '{}': the vocabulary cannot spell it; wanted another word", word);
     ids.push_back(end_token(tokenizer));

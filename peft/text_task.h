@@ -12,10 +12,14 @@
 #include "data/examples.h"
 #include "data/table.h"
 #include "data/tokenizers/tokenizer.h"
+#include "models/language_model.h"
 
 namespace preamble {
 
 struct TextTask {
+  /// Name of the file beside an adapter.
+  static constexpr const char* kFile = "preamble_task.json";
+
   /// Template of the input, as `sentence: {sentence}`.
   std::string input;
   /// Template of the target; empty if `labels` are given, or for input without targets.
@@ -23,6 +27,9 @@ struct TextTask {
   /// Label words as `0=negative,1=positive`; the value is that of `label_column`.
   std::string labels = {};
   std::string label_column = "label";
+  /// Text between source and target, which a decoder-only model reads as one sequence; absent for an encoder-decoder. A space at its
+  /// end belongs to the target, because tokens of words hold the space in front of them.
+  std::optional<std::string> separator = std::nullopt;
   std::int64_t max_source_length = 512;
   std::int64_t max_target_length = 128;
 
@@ -36,12 +43,20 @@ struct TextTask {
 /// Ids of a text without special tokens.
 [[nodiscard]] Tokenize tokenize_with(const Tokenizer& tokenizer);
 
-/// Examples of an encoder-decoder: sources and targets end with the end token. Rows need no labels or targets if
+/// Fills in what the model's family decides: a decoder-only model whose task has no separator gets a space, the token that begins texts
+/// (GPT-2: `<|endoftext|>`) and a space (Li and Liang 2021). Throws ConfigError for a separator with another model.
+void fit_to_model(TextTask& task, const LanguageModel& model, const Tokenizer& tokenizer);
+
+/// The examples of a table's rows. Targets end with the end token; so do sources, unless the task has a separator: then they end with
+/// that, and source and target are one sequence. Rows need no labels or targets if
 /// `with_targets` is false. Throws as `make_examples`.
 [[nodiscard]] std::vector<Example> examples_of(const TextTask& task, const Table& table, const Tokenizer& tokenizer, bool with_targets,
                                                TruncationReport& report);
 
-/// Target ids of each class, end token included. Throws ConfigError if a word has no tokens or an unknown one.
+/// A generated text as an answer: behind a separator without white space at its ends.
+[[nodiscard]] std::string answer_of(const TextTask& task, const std::string& generated);
+
+/// Target ids of each class, as `examples_of` makes them. Throws ConfigError if a word has no tokens or an unknown one.
 [[nodiscard]] std::vector<std::vector<std::int32_t>> label_targets(const TextTask& task, const Tokenizer& tokenizer);
 
 }  // namespace preamble

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "models/causal_lm.h"
 
 namespace preamble {
 namespace {
@@ -25,13 +26,28 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples,
-                 std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer, TrainerOptions options)
-    : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_of(examples_), options_.batches) {
+std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples) {
+  return dynamic_cast<const CausalLm*>(&model) != nullptr ? joint_lengths_of(examples) : lengths_of(examples);
+}
+
+Trainer::Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options)
+    : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_for(model, examples_), options_.batches) {
   require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0, "training: {} steps in {} parts were given; wanted positive numbers",
                        options_.max_steps, options_.gradient_accumulation_steps);
-  step_ = std::make_unique<TrainingStep>(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method,
-                                         options_.step);
+}
+
+Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options)
+    : Trainer(model, std::move(examples), std::move(options)) {
+  start(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method, optimizer);
+}
+
+Trainer::Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options)
+    : Trainer(model.model, std::move(examples), std::move(options)) {
+  start(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method, optimizer);
+}
+
+void Trainer::start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer) {
+  step_ = std::make_unique<TrainingStep>(std::move(model), method, options_.step);
   optimizer_ = optimizer(step_->shapes());
   trainables_ = step_->trainables();
   state_.fingerprint = options_.fingerprint;

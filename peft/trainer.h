@@ -65,11 +65,18 @@ struct TrainingResult {
   std::int64_t trainable_count = 0;
 };
 
+/// Lengths of examples as a model batches them: source and target apart, or joint for a decoder-only model.
+[[nodiscard]] std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples);
+
 class Trainer {
  public:
+  /// Makes an optimizer of tensors of these dimensions.
+  using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)>;
+
   /// Compiles the program for the largest batch that the rules allow.
-  Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)> optimizer,
-          TrainerOptions options);
+  Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options);
+  /// The same for an encoder with heads; those of them that are trained are trained with the method.
+  Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options);
 
   /// A number to maximise, computed with the trainables as they are.
   using Evaluate = std::function<double()>;
@@ -85,6 +92,8 @@ class Trainer {
   [[nodiscard]] std::vector<LossBatch> parts_of(std::span<const std::uint32_t> examples) const;
 
  private:
+  Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options);
+  void start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer);
   void evaluate(const Evaluate& evaluate, TrainingProgress& progress);
   void save() const;
 

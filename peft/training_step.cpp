@@ -23,6 +23,7 @@ std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method
 
 TrainingStep::TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options)
     : model_(std::move(model)), options_(options), trainables_(method.trainables()), session_(compile_loss(*model_, method, options, conditioning_)) {
+  for (auto& trainable : model_->trainables()) trainables_.push_back(std::move(trainable));
   const Parameters& parameters = model_->model().parameters();
   for (const auto& [name, tensor] : parameters.loaded()) {
     if (!parameters.is_frozen(name)) trainables_.push_back({name, tensor});

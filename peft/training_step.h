@@ -36,7 +36,7 @@ struct StepResult {
 /// trained itself.
 class TrainingStep {
  public:
-  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, and the model's parameters that
+  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, those of heads, and the model's parameters that
   /// are not frozen.
   TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options);
   TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)

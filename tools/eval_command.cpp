@@ -12,6 +12,7 @@
 
 #include "data/jsonl.h"
 #include "engine/core/error.h"
+#include "engine/core/file.h"
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
@@ -22,6 +23,11 @@ namespace preamble {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// The task beside the first adapter, or beside a fine-tuned model.
+std::optional<std::filesystem::path> task_folder(const EvalArguments& args) {
+  return args.adapters.empty() ? args.model : args.adapters.front();
+}
 
 /// A model, its adapters and its tokenizer.
 struct Loaded {
@@ -37,22 +43,17 @@ struct Loaded {
     }
   }
 
-  std::unique_ptr<Tokenizer> tokenizer;
-  /// For classes by rank, which need an encoder-decoder.
-  [[nodiscard]] EncoderDecoder& encoder_decoder() const {
-    auto* found = dynamic_cast<EncoderDecoder*>(model.get());
-    require<UnsupportedError>(found != nullptr, "classification: a decoder-only model was given; wanted an encoder-decoder");
-    return *found;
+  /// The task of the options, for this model.
+  [[nodiscard]] TextTask task(const EvalArguments& args, const TaskOptions& options) const {
+    TextTask task = options.task(task_folder(args));
+    fit_to_model(task, *model, *tokenizer);
+    return task;
   }
 
+  std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<LanguageModel> model;
   std::unique_ptr<Method> method;
 };
-
-/// The task beside the first adapter, or beside a fine-tuned model.
-std::optional<std::filesystem::path> task_folder(const EvalArguments& args) {
-  return args.adapters.empty() ? args.model : args.adapters.front();
-}
 
 GenerationConfig generation_for(const std::filesystem::path& model, const TextTask& task, const GenerationOptions& options) {
   GenerationConfig config = read_generation_config(model);
@@ -72,11 +73,22 @@ Json probabilities(const ClassScores& scores, const std::vector<std::string>& wo
   return json;
 }
 
+/// The predictions alone, one a line, as scorers want them.
+void write_lines(const std::filesystem::path& path, const std::function<void(const JsonSink&)>& produce) {
+  std::string lines;
+  produce([&](const Json& row) {
+    std::string text = row.at("prediction");
+    std::ranges::replace(text, '\n', ' ');
+    lines += text + "\n";
+  });
+  write_atomically(path, lines);
+}
+
 }  // namespace
 
 int eval_command(const EvalArguments& args, const TaskOptions& task_options, const GenerationOptions& generation) {
   const Loaded loaded(args.model, args.adapters, args.weights);
-  const TextTask task = task_options.task(task_folder(args));
+  const TextTask task = loaded.task(args, task_options);
   const Table table = task_options.load(args.file);
   TruncationReport report;
   auto examples = examples_of(task, table, *loaded.tokenizer, true, report);
@@ -84,8 +96,10 @@ int eval_command(const EvalArguments& args, const TaskOptions& task_options, con
   Evaluator::Options options;
   options.generate = args.generate;
   options.generation = generation_for(args.model, task, generation);
+  options.metrics = args.metrics;
+  options.loss = std::erase(options.metrics, "loss") > 0;
   options.ensemble = std::max<std::int32_t>(1, static_cast<std::int32_t>(args.adapters.size()));
-  Evaluator evaluator(loaded.encoder_decoder(), *loaded.method, *loaded.tokenizer, task, examples, references_of(task, table), options);
+  Evaluator evaluator(*loaded.model, *loaded.method, *loaded.tokenizer, task, examples, references_of(task, table), options);
   const EvaluationResult result = evaluator.run();
   if (args.output) {
     write_jsonl(*args.output, [&](const JsonSink& sink) {
@@ -105,28 +119,34 @@ int eval_command(const EvalArguments& args, const TaskOptions& task_options, con
 
 int predict_command(const EvalArguments& args, const TaskOptions& task_options, const GenerationOptions& generation) {
   const Loaded loaded(args.model, args.adapters, args.weights);
-  const TextTask task = task_options.task(task_folder(args));
+  const TextTask task = loaded.task(args, task_options);
   const Table table = task_options.load(args.file);
   TruncationReport report;
-  const auto examples = examples_of(task, table, *loaded.tokenizer, false, report);
+  auto examples = examples_of(task, table, *loaded.tokenizer, false, report);
   report_truncation(args.file, report);
+  if (args.distinct) examples = DistinctInputs::of(examples).examples;
   std::size_t longest = 1;
   for (const auto& example : examples) longest = std::max(longest, example.source.size());
   const auto produce = [&](const JsonSink& sink) {
     if (task.classifies()) {
       const auto words = LabelMap::parse(task.labels).words();
-      RankClassifier classifier(loaded.encoder_decoder(), *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
+      RankClassifier classifier(*loaded.model, *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
       const auto scores = classifier.classify(examples, 0);
       for (std::size_t i = 0; i < scores.size(); ++i) {
-        sink(Json{{"row", i}, {"prediction", words[static_cast<std::size_t>(scores[i].best())]}, {"probabilities", probabilities(scores[i], words)}});
+        sink(Json{{"row", examples[i].row}, {"prediction", words[static_cast<std::size_t>(scores[i].best())]}, {"probabilities", probabilities(scores[i], words)}});
       }
       return;
     }
     TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, generation_for(args.model, task, generation), static_cast<std::int64_t>(longest));
-    const auto texts = generator.generate(examples, 0);
-    for (std::size_t i = 0; i < texts.size(); ++i) sink(Json{{"row", i * examples.size() / texts.size()}, {"prediction", texts[i]}});
+    ProgressLine line;
+    const auto texts = generator.generate(examples, 0, [&](std::int64_t done) { line.show(fmt::format("{} of {}", done, examples.size())); });
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      sink(Json{{"row", examples[i * examples.size() / texts.size()].row}, {"prediction", answer_of(task, texts[i])}});
+    }
   };
-  if (args.output) {
+  if (args.output && args.output->extension() == ".txt") {
+    write_lines(*args.output, produce);
+  } else if (args.output) {
     write_jsonl(*args.output, produce);
   } else {
     write_jsonl(std::cout, produce);

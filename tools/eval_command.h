@@ -18,6 +18,8 @@ struct EvalArguments {
   std::filesystem::path file;
   std::optional<std::filesystem::path> output;  ///< predictions as JSONL
   bool generate = false;                        ///< classes too: also compare generated texts with the label words
+  std::vector<std::string> metrics = {};        ///< of generated texts, by the names of `preamble score`, and `loss`
+  bool distinct = false;                        ///< predict: one answer for rows with equal inputs
   std::string weights = "f32";
   bool json = false;
 };
@@ -26,7 +28,7 @@ struct EvalArguments {
 int eval_command(const EvalArguments& arguments, const TaskOptions& task, const GenerationOptions& generation);
 
 /// Answers each row of a file: JSONL with the row's number, the prediction and, for classes, the probability of each label.
-/// Rows need no labels. Without `output` the lines go to standard output.
+/// Rows need no labels. Without `output` the lines go to standard output; an `output` that ends in .txt gets the predictions alone.
 int predict_command(const EvalArguments& arguments, const TaskOptions& task, const GenerationOptions& generation);
 
 struct GenerateArguments {

@@ -10,6 +10,7 @@ void GenerationOptions::add_to(CLI::App& app) {
   group(app.add_flag("--early-stopping", early_stopping_, "end a beam search as soon as num-beams sequences are finished"));
   group(app.add_option("--max-new-tokens", max_new_tokens_, "bound of the generated tokens")->check(CLI::NonNegativeNumber));
   group(app.add_option("--min-new-tokens", min_new_tokens_, "no end token before so many")->check(CLI::NonNegativeNumber));
+  group(app.add_option("--suppress-tokens", given_.suppress_tokens, "ids that are never generated")->delimiter(','));
   group(app.add_option("--no-repeat-ngram-size", given_.no_repeat_ngram_size, "no n-gram of this size twice")->check(CLI::NonNegativeNumber));
   group(app.add_option("--repetition-penalty", given_.repetition_penalty)->check(CLI::PositiveNumber));
   group(app.add_option("--forced-bos-token-id", forced_bos_)->check(CLI::NonNegativeNumber));
@@ -29,6 +30,7 @@ void GenerationOptions::apply(GenerationConfig& config) const {
   if (given("--early-stopping")) config.early_stopping = EarlyStopping::yes;
   if (given("--max-new-tokens")) config.max_new_tokens = max_new_tokens_;
   if (given("--min-new-tokens")) config.min_new_tokens = min_new_tokens_;
+  if (given("--suppress-tokens")) config.suppress_tokens = given_.suppress_tokens;
   if (given("--no-repeat-ngram-size")) config.no_repeat_ngram_size = given_.no_repeat_ngram_size;
   if (given("--repetition-penalty")) config.repetition_penalty = given_.repetition_penalty;
   if (given("--forced-bos-token-id")) config.forced_bos_token_id = forced_bos_;

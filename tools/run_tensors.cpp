@@ -31,6 +31,15 @@ Ids RunInputs::vector(std::string_view name) const {
   return {values.begin(), values.end()};
 }
 
+std::vector<float> RunInputs::reals(std::string_view name) const {
+  const Tensor tensor = file_.get(name);
+  require<FileError>(tensor.dims().size() == 1 && is_floating(tensor.dtype()), "{}: '{}' is {} {}; wanted numbers with 1 axis", file_.path().string(), name,
+                     name_of(tensor.dtype()), to_string(tensor.dims()));
+  const Tensor numbers = tensor.to(Dtype::f32);
+  const auto values = std::as_const(numbers).values<float>();
+  return {values.begin(), values.end()};
+}
+
 std::vector<Ids> RunInputs::unpadded(std::string_view name, std::string_view mask) const {
   std::vector<Ids> ids = matrix(name);
   if (!has(mask)) return ids;

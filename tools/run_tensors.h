@@ -29,6 +29,8 @@ class RunInputs {
   [[nodiscard]] std::vector<Ids> unpadded(std::string_view name, std::string_view mask) const;
   /// A [B] tensor of integers.
   [[nodiscard]] Ids vector(std::string_view name) const;
+  /// A [B] tensor of numbers.
+  [[nodiscard]] std::vector<float> reals(std::string_view name) const;
 
  private:
   [[nodiscard]] Tensor integers(std::string_view name, std::size_t axes) const;

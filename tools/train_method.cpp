@@ -9,7 +9,10 @@
 #include "data/labels.h"
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "models/causal_lm.h"
+#include "models/encoder_decoder.h"
 #include "peft/adapter_file.h"
+#include "peft/head_file.h"
 #include "peft/initialise_prefix.h"
 #include "peft/native_prefix.h"
 #include "peft/p_tuning.h"
@@ -23,9 +26,15 @@ using Named = std::vector<std::pair<std::string, Tensor>>;
 
 constexpr const char* kEncoderFile = "reparametrisation.safetensors";
 
-bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty(); }
+bool decoder_only(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr; }
 
-std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, EncoderDecoder& model, const Tokenizer& tokenizer) {
+/// A decoder or an encoder: one site, one submodule.
+bool one_stack(const LanguageModel& model) { return dynamic_cast<const EncoderDecoder*>(&model) == nullptr; }
+
+/// PEFT's layout holds neither sites nor a choice of layers.
+bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty() || !args.method_options.prefix_layers.empty(); }
+
+std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   PromptInit init = args.init;
   init.seed = args.seed;
   // rows of the embedding behind the vocabulary were never trained
@@ -37,7 +46,7 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
     init.rows = read_prompt(*args.init_adapter, PeftConfig::read(*args.init_adapter), model.width()).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
-  if (submodules_of(args) == 2) {
+  if (submodules_of(args, model) == 2) {
     // PEFT's layout for encoder-decoders has as many rows again, which nobody reads
     Tensor doubled(Dtype::f32, {2 * init.tokens, model.width()});
     std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
@@ -46,11 +55,11 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
   return std::make_unique<PromptTuning>(std::vector{PromptSlot{prompt, init.tokens}});
 }
 
-std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const EncoderDecoder& model) {
+std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const LanguageModel& model) {
   const MethodOptions& options = args.method_options;
   EncoderShape shape;
   shape.kind = options.encoder_reparameterization_type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp;
-  shape.rows = args.init.tokens * submodules_of(args);
+  shape.rows = args.init.tokens * submodules_of(args, model);
   shape.width = shape.output = model.width();
   shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
   shape.layers = options.encoder_num_layers;
@@ -58,7 +67,7 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const EncoderD
 }
 
 /// The prefix from which another one starts.
-PrefixSlot prefix_of(const std::filesystem::path& folder, EncoderDecoder& model) {
+PrefixSlot prefix_of(const std::filesystem::path& folder, LanguageModel& model) {
   const auto method = open_adapters({folder}, model);
   const auto* prefix = dynamic_cast<const PrefixTuning*>(method.get());
   require<ConfigError>(prefix != nullptr, "--init-adapter {}: holds a prompt; wanted a prefix", folder.string());
@@ -67,15 +76,12 @@ PrefixSlot prefix_of(const std::filesystem::path& folder, EncoderDecoder& model)
 
 class PrefixMaker {
  public:
-  PrefixMaker(const TrainArguments& args, EncoderDecoder& model, const Tokenizer& tokenizer)
+  PrefixMaker(const TrainArguments& args, LanguageModel& model, const Tokenizer& tokenizer)
       : args_(args), options_(args.method_options), model_(model) {
     init_.kind = prefix_init_of(options_.prefix_init);
     init_.tokens = args.init.tokens;
     init_.deviation = options_.prefix_init_std;
     init_.seed = args.seed;
-    require<ConfigError>(!options_.prefix_projection || init_.kind == PrefixInitKind::random,
-                         "--prefix-init {}: a projected prefix starts at random; wanted no --prefix-projection with it",
-                         options_.prefix_init);
     if (init_.kind == PrefixInitKind::text) init_.text = tokenize_with(tokenizer)(options_.prefix_init_text);
     if (init_.kind == PrefixInitKind::adapter) {
       require<ConfigError>(args.init_adapter.has_value(), "--prefix-init adapter: wanted --init-adapter DIR with it");
@@ -85,13 +91,17 @@ class PrefixMaker {
 
   [[nodiscard]] std::unique_ptr<Method> make() {
     PrefixSlot slot;
+    const Site own = model_.prefix_site();
     if (!native(args_)) {
-      const std::int64_t layers = model_.attention_shape(Site::decoder_self).layers;
-      slot.emplace(Site::decoder_self, table(Site::decoder_self, layers, pairs_of_layers(layers, submodules_of(args_)), {}));
+      const std::int64_t layers = model_.attention_shape(own).layers;
+      slot.emplace(own, table(own, layers, pairs_of_layers(layers, submodules_of(args_, model_)), {}));
       return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
     }
-    for (const auto& name : options_.prefix_sites) {
+    const auto& given = options_.prefix_sites;
+    for (const auto& name : given.empty() ? std::vector{std::string(name_of(own))} : given) {
       const Site site = site_of(name);
+      require<ConfigError>(site == own || !one_stack(model_), "--prefix-sites {}: the model has no such attention; wanted {}", name,
+                           name_of(own));
       std::map<std::int64_t, std::int64_t> pairs;
       const std::int64_t count = model_.attention_shape(site).layers;
       for (std::int64_t layer = 0; layer < count; ++layer) {
@@ -101,10 +111,13 @@ class PrefixMaker {
                            fmt::join(options_.prefix_layers, ","), name, count);
       slot.emplace(site, table(site, static_cast<std::int64_t>(pairs.size()), pairs, name + "."));
     }
-    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = options_.prefix_positions == "shifted"});
+    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = shifted()});
   }
 
  private:
+  [[nodiscard]] bool shifted() const {
+    return options_.prefix_positions.empty() ? one_stack(model_) : options_.prefix_positions == "shifted";
+  }
   [[nodiscard]] bool conditioned(std::int64_t layer) const {
     return options_.prefix_layers.empty() || std::ranges::find(options_.prefix_layers, layer) != options_.prefix_layers.end();
   }
@@ -118,8 +131,10 @@ class PrefixMaker {
     if (options_.prefix_projection) {
       const std::int64_t width = result.heads * result.head_dim;
       const std::int64_t hidden = options_.encoder_hidden_size > 0 ? options_.encoder_hidden_size : width;
-      result.source = PromptEncoder::random({EncoderKind::projection, init_.tokens, width, hidden, pairs * 2 * width, 0},
-                                            args_.seed + static_cast<std::uint64_t>(site));
+      PromptEncoder encoder = PromptEncoder::random({EncoderKind::projection, init_.tokens, width, hidden, pairs * 2 * width, 0},
+                                                    args_.seed + static_cast<std::uint64_t>(site));
+      if (init_.kind != PrefixInitKind::random) encoder.fit(result.packed().rows);
+      result.source = std::move(encoder);
     } else if (native(args_)) {
       result.source = result.unpacked();
     }
@@ -128,18 +143,20 @@ class PrefixMaker {
 
   const TrainArguments& args_;
   const MethodOptions& options_;
-  EncoderDecoder& model_;
+  LanguageModel& model_;
   PrefixInit init_;
   PrefixSlot other_;
 };
 
-PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const EncoderDecoder& model) {
+PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const LanguageModel& model) {
   PeftConfig config;
   config.peft_type = type;
-  config.task_type = "SEQ_2_SEQ_LM";
+  // an encoder's is that of its head
+  if (decoder_only(model)) config.task_type = "CAUSAL_LM";
+  if (!one_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = args.model.string();
   config.num_virtual_tokens = tokens;
-  config.num_transformer_submodules = submodules_of(args);
+  config.num_transformer_submodules = submodules_of(args, model);
   config.prefix_projection = args.method_options.prefix_projection;
   if (args.method_options.encoder_hidden_size > 0) config.encoder_hidden_size = args.method_options.encoder_hidden_size;
   config.encoder_reparameterization_type = args.method_options.encoder_reparameterization_type;
@@ -147,18 +164,22 @@ PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tok
   return resolved(std::move(config), model);
 }
 
-void save_peft(const TrainArguments& args, PeftType type, const PromptSlot& rows, const EncoderDecoder& model) {
-  const Named tensors = {{std::string(PromptTuning::kEmbeddings), rows.embeddings}};
-  write_adapter(args.output_dir, config_of(args, type, rows.tokens, model), tensors);
+void save_peft(const TrainArguments& args, const std::filesystem::path& folder, PeftType type, const PromptSlot& rows,
+               const LanguageModel& model, const SavedHead& head) {
+  Named tensors = {{std::string(PromptTuning::kEmbeddings), rows.embeddings}};
+  PeftConfig config = config_of(args, type, rows.tokens, model);
+  if (head.head != nullptr) add_head(*head.encoder, *head.head, config, tensors);
+  write_adapter(folder, config, tensors);
 }
 
-void save_prefix(const TrainArguments& args, const PrefixTuning& prefix, const EncoderDecoder& model) {
+void save_prefix(const TrainArguments& args, const std::filesystem::path& folder, const PrefixTuning& prefix, const LanguageModel& model,
+                 const SavedHead& head) {
   const PrefixSlot& slot = prefix.slots().front();
   if (native(args)) {
-    NativePrefix{slot, prefix.positions().shifted}.write(args.output_dir);
+    NativePrefix{slot, prefix.positions().shifted, head.head != nullptr ? head.head->tensors() : HeadTensors{}}.write(folder);
   } else {
-    const SitePrefixTable& table = slot.at(Site::decoder_self);
-    save_peft(args, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model);
+    const SitePrefixTable& table = slot.at(model.prefix_site());
+    save_peft(args, folder, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model, head);
   }
 }
 
@@ -184,10 +205,10 @@ void MethodOptions::add_to(CLI::App& command) {
             ->delimiter(',')
             ->check(CLI::NonNegativeNumber));
   group(command
-            .add_option("--prefix-positions", prefix_positions,
-                        "with --prefix-sites: shifted (the first token stands behind the prefix) or unshifted")
-            ->check(CLI::IsMember({"shifted", "unshifted"}))
-            ->capture_default_str());
+            .add_option(
+                "--prefix-positions", prefix_positions,
+                "with --prefix-sites: shifted (the first token stands behind the prefix; default of decoder-only models) or unshifted")
+            ->check(CLI::IsMember({"shifted", "unshifted"})));
   group(command.add_option("--prefix-init", prefix_init, "random, zero, text (what the model computes for words) or adapter")
             ->check(CLI::IsMember({"random", "zero", "text", "adapter"}))
             ->capture_default_str());
@@ -201,9 +222,11 @@ std::string MethodOptions::fingerprint() const {
                      prefix_positions, prefix_init, prefix_init_std, prefix_init_text);
 }
 
-std::int64_t submodules_of(const TrainArguments& args) {
+std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {
+  require<ConfigError>(args.submodules < 2 || !one_stack(model), "--num-transformer-submodules {}: a model of one stack has 1",
+                       args.submodules);
   if (args.submodules > 0) return args.submodules;
-  return args.method == "prefix" ? 2 : 1;
+  return args.method == "prefix" && !one_stack(model) ? 2 : 1;
 }
 
 std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
@@ -211,26 +234,30 @@ std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
   return !args.prompt_tuning_init.empty() ? args.prompt_tuning_init : task.classifies() ? "class_labels" : "sample_vocab";
 }
 
-std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, EncoderDecoder& model, const Tokenizer& tokenizer) {
+std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   if (args.method == "prefix") return PrefixMaker(args, model, tokenizer).make();
   if (args.method == "ptuning") return make_p_tuning(args, model);
   return make_prompt(args, task, model, tokenizer);
 }
 
-void save_method(const TrainArguments& args, const Method& method, EncoderDecoder& model) {
+void save_method(const TrainArguments& args, const std::filesystem::path& folder, const Method& method, const LanguageModel& model,
+                 const SavedHead& head) {
   bool encoded = args.method == "ptuning";
   if (const auto* prefix = dynamic_cast<const PrefixTuning*>(&method)) {
-    save_prefix(args, *prefix, model);
+    save_prefix(args, folder, *prefix, model, head);
     encoded = args.method_options.prefix_projection;
   } else if (const auto* p_tuning = dynamic_cast<const PTuning*>(&method)) {
-    save_peft(args, PeftType::p_tuning, p_tuning->prompts().front().fold(), model);
+    save_peft(args, folder, PeftType::p_tuning, p_tuning->prompts().front().fold(), model, head);
+  } else if (const auto* prompt = dynamic_cast<const PromptTuning*>(&method)) {
+    save_peft(args, folder, PeftType::prompt_tuning, prompt->prompts().front(), model, head);
   } else {
-    save_peft(args, PeftType::prompt_tuning, dynamic_cast<const PromptTuning&>(method).prompts().front(), model);
+    require<ConfigError>(head.head != nullptr, "adapter: a method without tensors and without a head; there is nothing to save");
+    NativePrefix{{}, false, head.head->tensors()}.write(folder);
   }
   if (!encoded) return;
   Named tensors;
   for (const auto& tensor : method.trainables()) tensors.emplace_back(tensor.name, tensor.value);
-  write_safetensors(args.output_dir / kEncoderFile, tensors);
+  write_safetensors(folder / kEncoderFile, tensors);
 }
 
 }  // namespace preamble

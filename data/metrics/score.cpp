@@ -27,6 +27,7 @@ namespace {
 class Inputs {
  public:
   explicit Inputs(const ScoreOptions& options) : options_(options) {}
+  Inputs(const ScoreOptions& options, const Corpus& corpus) : options_(options), corpus_(corpus), files_(false) {}
 
   [[nodiscard]] const ScoreOptions& options() const { return options_; }
 
@@ -36,25 +37,29 @@ class Inputs {
   }
 
   [[nodiscard]] const SequenceScores& sequences() {
-    if (!sequences_) sequences_ = score_sequences(read_tag_pairs(options_.hypotheses), options_.scheme, options_.side);
+    if (!sequences_) sequences_ = score_sequences(read_tag_pairs(hypotheses()), options_.scheme, options_.side);
     return *sequences_;
   }
 
   [[nodiscard]] const LabelIndices& labels() {
-    if (!labels_) labels_ = label_indices(read_lines(options_.hypotheses), read_lines(reference()));
+    if (!labels_) labels_ = label_indices(read_lines(hypotheses()), read_lines(reference()));
     return *labels_;
   }
 
   [[nodiscard]] std::vector<double> predicted_numbers() const {
-    return parse_numbers(read_lines(options_.hypotheses), options_.hypotheses.string());
+    return parse_numbers(read_lines(hypotheses()), options_.hypotheses.string());
   }
   [[nodiscard]] std::vector<double> gold_numbers() const { return parse_numbers(read_lines(reference()), reference().string()); }
 
   [[nodiscard]] SquadScores squad(SquadRules rules) const {
-    return squad_scores(read_squad(reference()).questions, read_squad_predictions(options_.hypotheses), rules);
+    return squad_scores(read_squad(reference()).questions, read_squad_predictions(hypotheses()), rules);
   }
 
  private:
+  [[nodiscard]] const std::filesystem::path& hypotheses() const {
+    require<ConfigError>(files_, "score: a metric of labels, tags or answers was given for generated texts; wanted one of texts");
+    return options_.hypotheses;
+  }
   [[nodiscard]] const std::filesystem::path& reference() const {
     require<ConfigError>(options_.references.size() == 1, "{}: {} files of references; wanted one", options_.hypotheses.string(),
                          options_.references.size());
@@ -63,6 +68,7 @@ class Inputs {
 
   const ScoreOptions& options_;
   std::optional<Corpus> corpus_;
+  bool files_ = true;
   std::optional<SequenceScores> sequences_;
   std::optional<LabelIndices> labels_;
 };
@@ -215,17 +221,28 @@ std::vector<MetricInfo> metric_list() {
   return list;
 }
 
-ScoreReport score(const ScoreOptions& options) {
-  require<ConfigError>(!options.metrics.empty(), "score: no metric; wanted one or more of {}", known_names());
-  Inputs inputs(options);
+namespace {
+
+ScoreReport run(const std::vector<std::string>& names, Inputs inputs) {
+  require<ConfigError>(!names.empty(), "score: no metric; wanted one or more of {}", known_names());
   ScoreReport report;
-  for (const std::string& name : options.metrics) {
+  for (const std::string& name : names) {
     const auto group = std::find_if(groups().begin(), groups().end(), [&](const Group& g) { return g.name == name; });
     const Metric* metric = find_metric(name);
     require<ConfigError>(metric != nullptr || group != groups().end(), "metric '{}': unknown; wanted one of {}", name, known_names());
     metric != nullptr ? metric->run(inputs, report) : run_group(*group, inputs, report);
   }
   return report;
+}
+
+}  // namespace
+
+ScoreReport score(const ScoreOptions& options) { return run(options.metrics, Inputs(options)); }
+
+ScoreReport score(const std::vector<std::string>& metrics, const Corpus& corpus, const std::filesystem::path& meteor_jar) {
+  ScoreOptions options;
+  options.meteor_jar = meteor_jar;
+  return run(metrics, Inputs(options, corpus));
 }
 
 std::string to_json(const ScoreReport& report) {

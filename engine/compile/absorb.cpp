@@ -23,7 +23,7 @@ const Node* projection(const Graph& graph, const Users& users, Value value) {
 }
 
 struct Match {
-  Value rows;        ///< E
+  Value rows;  ///< E
   Value key_weight;
   Value value_weight;
 };
@@ -50,7 +50,10 @@ class Absorber {
     const Node& node = graph_.node(n);
     const auto* op = dynamic_cast<const Attention*>(node.op.get());
     if (op == nullptr || op->options.heads != op->options.kv_heads) return false;
-    if (node.inputs.size() > Attention::kPrefixKey && node.inputs[Attention::kPrefixKey]) return false;
+    // prefixes are keys, and position tables meet keys: both are lost with the projection
+    for (const std::size_t i : {Attention::kPrefixKey, Attention::kPositionKey, Attention::kPositionQuery}) {
+      if (i < node.inputs.size() && node.inputs[i]) return false;
+    }
     const Node* key = projection(graph_, users_, node.inputs[Attention::kKey]);
     const Node* value = projection(graph_, users_, node.inputs[Attention::kValue]);
     if (key == nullptr || value == nullptr || !(key->inputs[Linear::kInput] == value->inputs[Linear::kInput])) return false;

@@ -10,7 +10,8 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<std::string_view, 8> kOperandNames = {"q", "k", "v", "bias_table", "prefix_k", "prefix_v", "slots", "kv_segment"};
+constexpr std::array<std::string_view, 10> kOperandNames = {"q",        "k",          "v",          "bias_table", "prefix_k",
+                                                            "prefix_v", "position_k", "position_q", "slots",      "kv_segment"};
 
 void require_segment_index(const Op& op, const OperandTypes& operands, std::size_t index) {
   if (!operands.has(index)) return;
@@ -20,7 +21,31 @@ void require_segment_index(const Op& op, const OperandTypes& operands, std::size
                       operands.graph.describe(operands[index]), operands.graph.describe(wanted));
 }
 
-/// Operands 0 to 7, which both ops have.
+void require_position_tables(const Op& op, const OperandTypes& operands, const AttentionOptions& options) {
+  const Graph& graph = operands.graph;
+  bool given = false;
+  for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
+    if (!operands.has(i)) continue;
+    given = true;
+    require_rows(op, operands, i, kOperandNames[i], operands[Attention::kQuery].width());
+    const std::int64_t rows = graph.rows(operands[i].rows).rows;
+    require<ShapeError>(rows >= 2 * std::int64_t{options.disentangled.span()}, "{}: {} is {}; wanted {} rows or more", op.name(),
+                        kOperandNames[i], graph.describe(operands[i]), 2 * options.disentangled.span());
+  }
+  if (!given) return;
+  require<ShapeError>(!operands.has(Attention::kBiasTable), "{}: a bias table and position tables were given; wanted one kind", op.name());
+  require<ConfigError>(options.heads == options.kv_heads,
+                       "{}: position tables, {} heads and {} kv_heads were given; wanted as many of both", op.name(), options.heads,
+                       options.kv_heads);
+  const DisentangledPositions& positions = options.disentangled;
+  constexpr int kLongest = 1 << 20;
+  require<ConfigError>(positions.buckets >= 0 && positions.buckets % 2 == 0 && positions.max_distance > positions.buckets / 2 + 1 &&
+                           positions.max_distance <= kLongest,
+                       "{}: {} buckets and a max_distance of {} were given; wanted an even number and a distance from {} to {}", op.name(),
+                       positions.buckets, positions.max_distance, positions.buckets / 2 + 2, kLongest);
+}
+
+/// Operands 0 to 9, which both ops have.
 void require_operands(const Op& op, const OperandTypes& operands, const AttentionOptions& options) {
   require_options(op, options);
   require_rows(op, operands, Attention::kQuery, "q");
@@ -33,6 +58,7 @@ void require_operands(const Op& op, const OperandTypes& operands, const Attentio
   require<ShapeError>(operands[Attention::kKey].rows == operands[Attention::kValue].rows, "{}: k is {} and v is {}; wanted one row space",
                       op.name(), operands.graph.describe(operands[Attention::kKey]), operands.graph.describe(operands[Attention::kValue]));
   require_bias_and_prefix(op, operands, options, Attention::kBiasTable, Attention::kPrefixKey, Attention::kSlots, kv_width);
+  require_position_tables(op, operands, options);
   require_segment_index(op, operands, Attention::kSlots);
   require_segment_index(op, operands, Attention::kKeySegment);
 }
@@ -50,6 +76,9 @@ AttentionSizes capacities(const NodeCost& cost) {
   sizes.keys = cost.rows(k) + sizes.prefix_rows;
   sizes.kv_width = k.width();
   if (has(cost, Attention::kBiasTable)) sizes.buckets = cost.input(Attention::kBiasTable).dims[0];
+  for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
+    if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
+  }
   sizes.element = static_cast<std::int64_t>(size_of(q.dtype));
   return sizes;
 }
@@ -60,9 +89,9 @@ double average_length(const NodeCost& cost, std::size_t operand) {
   return static_cast<double>(space.rows) / static_cast<double>(space.segments);
 }
 
-/// Operations of one product of queries and own keys, and of one with prefix keys.
+/// Operations of one product of queries and own keys, of one with prefix keys, of queries and position_k, of keys and position_q.
 struct Products {
-  double own = 0, prefix = 0;
+  double own = 0, prefix = 0, position_key = 0, position_query = 0;
 };
 
 Products products(const NodeCost& cost, const AttentionOptions& options) {
@@ -71,6 +100,15 @@ Products products(const NodeCost& cost, const AttentionOptions& options) {
   Products p;
   p.own = queries * average_length(cost, Attention::kKey) * (options.causal ? 0.5 : 1.0);
   if (has(cost, Attention::kPrefixKey)) p.prefix = queries * average_length(cost, Attention::kPrefixKey);
+  const auto seen = [&](std::size_t table) {
+    return std::min(static_cast<double>(cost.rows(cost.input(table))),
+                    average_length(cost, Attention::kQuery) + average_length(cost, Attention::kKey));
+  };
+  const Type& k = cost.input(Attention::kKey);
+  if (has(cost, Attention::kPositionKey)) p.position_key = queries * seen(Attention::kPositionKey);
+  if (has(cost, Attention::kPositionQuery)) {
+    p.position_query = 2.0 * static_cast<double>(cost.rows(k) * k.width()) * seen(Attention::kPositionQuery);
+  }
   return p;
 }
 
@@ -136,7 +174,7 @@ std::vector<Value> Attention::gradients(const GradientRequest& request) const {
 
 double Attention::flops(const NodeCost& cost) const {
   const Products p = products(cost, options);
-  return 2.0 * (p.own + p.prefix);
+  return 2.0 * (p.own + p.prefix) + p.position_key + p.position_query;
 }
 
 std::int64_t Attention::workspace(const NodeCost& cost) const { return AttentionScratch::forward(options, capacities(cost)).bytes(); }
@@ -151,7 +189,7 @@ std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
                         i == kLogSumExp ? "log_sum_exp" : "do", operands.graph.describe(operands[i]), operands.graph.describe(q));
   }
   std::vector<Type> gradients;
-  for (std::size_t i = 0; i <= Attention::kPrefixValue; ++i) {
+  for (std::size_t i = 0; i <= Attention::kPositionQuery; ++i) {
     gradients.push_back(operands.has(i) ? operands[i] : Type{q.dtype, kNoRows, {0}});
   }
   return gradients;
@@ -162,17 +200,21 @@ double AttentionGrad::flops(const NodeCost& cost) const {
   const auto used = [&](std::size_t i) { return cost.used[i] ? 1.0 : 0.0; };
   const double own = 2.0 + used(Attention::kQuery) + used(Attention::kKey) * (joint ? 2 : 1) + used(Attention::kValue);
   const double prefix = 2.0 + used(Attention::kQuery) + used(Attention::kPrefixKey) + used(Attention::kPrefixValue);
-  return own * p.own + prefix * p.prefix;
+  const double position_key = 1.0 + used(Attention::kQuery) + used(Attention::kPositionKey);
+  const double position_query = 1.0 + used(Attention::kKey) + used(Attention::kPositionQuery);
+  return own * p.own + prefix * p.prefix + position_key * p.position_key + position_query * p.position_query;
 }
 
 std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
-  const bool prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue];
-  return AttentionScratch::backward(options, capacities(cost), prefix, cost.used[Attention::kBiasTable]).bytes();
+  const SharedGradients shared{.prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue],
+                               .bias = cost.used[Attention::kBiasTable],
+                               .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery]};
+  return AttentionScratch::backward(options, capacities(cost), shared).bytes();
 }
 
 Value attention(const AttentionOperands& operands, const AttentionOptions& options) {
   const AttentionOperands& o = operands;
-  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.slots, o.kv_segment};
+  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.position_k, o.position_q, o.slots, o.kv_segment};
   while (!inputs.back()) inputs.pop_back();
   return o.q.graph->add(std::make_shared<Attention>(options), std::move(inputs));
 }

@@ -2,17 +2,19 @@
 #pragma once
 
 #include "engine/graph/op.h"
+#include "engine/ops/disentangled_position.h"
 #include "engine/ops/relative_position.h"
 
 namespace preamble {
 
 struct AttentionOptions {
   int heads = 1;
-  int kv_heads = 1;                   ///< query head h reads key/value head h / (heads / kv_heads)
-  double scale = 1;                   ///< of the scores: 1/√d in most models, 1 in T5
-  bool causal = false;                ///< a query sees keys that stand at its position or before; prefix keys are visible to all
-  RelativePositions relative = {};    ///< how a bias table is read, where there is one
-  bool prefix_has_positions = false;  ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
+  int kv_heads = 1;                         ///< query head h reads key/value head h / (heads / kv_heads)
+  double scale = 1;                         ///< of the scores: 1/√d in most models, 1 in T5
+  bool causal = false;                      ///< a query sees keys that stand at its position or before; prefix keys are visible to all
+  RelativePositions relative = {};          ///< how a bias table is read, where there is one
+  DisentangledPositions disentangled = {};  ///< how position tables are read, where there are some
+  bool prefix_has_positions = false;        ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
 
   bool operator==(const AttentionOptions&) const = default;
 };
@@ -22,12 +24,15 @@ struct AttentionOperands {
   Value q, k, v;
   Value bias_table = {};
   Value prefix_k = {}, prefix_v = {};
+  Value position_k = {}, position_q = {};
   Value slots = {};
   Value kv_segment = {};
 };
 
 /// o[r, h] = Σ_j p_j v[j],  p = softmax_j(scale · q[r, h] · k[j] + bias[bucket(position j - position r), h])
-/// where j runs over the prefix of the segment's slot, then over the keys of its own segment.
+/// where j runs over the prefix of the segment's slot, then over the keys of its own segment. With position tables (DeBERTa's
+/// disentangled attention, He et al. 2021, eq. 4) scores of own keys have two more terms, with t the row of position r -
+/// position j:   scale · (q[r, h] · (k[j] + position_k[t, h]) + position_q[t, h] · k[j])
 ///
 ///   q           [rows(Q), H·d]
 ///   k, v        [rows(K), G·d]   K may be Q's row space, another one, or hold the rows that Q was gathered from;
@@ -35,6 +40,8 @@ struct AttentionOperands {
 ///   bias_table  [buckets, H]     T5's relative position biases; absent: no bias
 ///   prefix_k,   [rows(P), G·d]   one segment a slot; absent: no prefix
 ///   prefix_v
+///   position_k, [rows(R), H·d]   2·span rows; each may be absent. Prefix keys have none of these terms. They exclude
+///   position_q                   a bias table, and need H = G
 ///   slots       i32 [segments of Q]   the slot of each segment, absent: 0. A slot that P does not have: no prefix
 ///   kv_segment  i32 [segments of Q]   segment of K that each segment of Q attends to, absent: the same index. One that
 ///                                     K does not have: no own keys
@@ -43,15 +50,17 @@ struct AttentionOperands {
 ///
 /// Gradients, with S the scores, P = exp(S - log_sum_exp) computed again:
 ///   dP = dO Vᵀ,  dS = P ∘ (dP - rowsum(P ∘ dP)),  dQ = scale dS K,  dK = scale dSᵀ Q,  dV = Pᵀ dO,
-///   dprefix_k, dprefix_v: the same, summed over the segments of a slot,  dbias_table[b, h] = Σ dS over pairs in bucket b.
+///   dprefix_k, dprefix_v: the same, summed over the segments of a slot,  dbias_table[b, h] = Σ dS over pairs in bucket b;
+///   with C[r, t] and D[j, t] = Σ dS over pairs at distance t: dQ += scale C position_k,  dposition_k = scale Cᵀ Q,
+///   dK += scale D position_q,  dposition_q = scale Dᵀ K.
 /// Keeps q, k, v and log_sum_exp. (Vaswani et al. 2017; the recomputation: Dao et al. 2022.) Row-wise in q.
 /// Throws ShapeError, DtypeError, ConfigError (options).
 Value attention(const AttentionOperands& operands, const AttentionOptions& options);
 
 class Attention final : public Op {
  public:
-  static constexpr std::size_t kQuery = 0, kKey = 1, kValue = 2, kBiasTable = 3, kPrefixKey = 4, kPrefixValue = 5, kSlots = 6,
-                               kKeySegment = 7;
+  static constexpr std::size_t kQuery = 0, kKey = 1, kValue = 2, kBiasTable = 3, kPrefixKey = 4, kPrefixValue = 5, kPositionKey = 6,
+                               kPositionQuery = 7, kSlots = 8, kKeySegment = 9;
   static constexpr std::size_t kOutput = 0, kLogSumExp = 1;
 
   explicit Attention(const AttentionOptions& given) : options(given) {}
@@ -67,11 +76,11 @@ class Attention final : public Op {
   const AttentionOptions options;
 };
 
-/// Gradients of `attention`, those that are read. Operands 0-7 as there, 8 dO, 9 log_sum_exp.
-/// Outputs 0 dq, 1 dk, 2 dv, 3 dbias_table, 4 dprefix_k, 5 dprefix_v (empty for an absent operand).
+/// Gradients of `attention`, those that are read. Operands 0-9 as there, 10 dO, 11 log_sum_exp.
+/// Outputs 0-7 as the operands of `attention` (empty for an absent operand).
 class AttentionGrad final : public Op {
  public:
-  static constexpr std::size_t kOutputGradient = 8, kLogSumExp = 9;
+  static constexpr std::size_t kOutputGradient = 10, kLogSumExp = 11;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
   AttentionGrad(const AttentionOptions& given, bool joint_keys) : options(given), joint(joint_keys) {}

@@ -10,7 +10,9 @@ std::int64_t bias_bytes(const AttentionOptions& options, const AttentionSizes& s
 }
 
 std::int64_t bucket_bytes(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
-  return sizes.buckets == 0 ? 0 : AttentionScratch::rounded(AttentionScratch::distances(options) * std::int64_t{sizeof(std::int32_t)});
+  constexpr std::int64_t kIndex = sizeof(std::int32_t);
+  if (sizes.positions > 0) return AttentionScratch::rounded((2 * std::int64_t{options.disentangled.max_distance} + 1) * kIndex);
+  return sizes.buckets == 0 ? 0 : AttentionScratch::rounded(AttentionScratch::distances(options) * kIndex);
 }
 
 }  // namespace
@@ -22,22 +24,24 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   s.bias = bias_bytes(options, sizes);
   s.buckets = bucket_bytes(options, sizes);
   s.fixed = s.bias + s.buckets;
-  s.lane = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  s.terms = rounded(kBlockRows * sizes.positions * sizes.element);
+  s.lane = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element) + s.terms;
   return s;
 }
 
-AttentionScratch AttentionScratch::backward(const AttentionOptions& options, const AttentionSizes& sizes, bool prefix_gradient,
-                                            bool bias_gradient) noexcept {
+AttentionScratch AttentionScratch::backward(const AttentionOptions& options, const AttentionSizes& sizes,
+                                            const SharedGradients& shared) noexcept {
   AttentionScratch s = forward(options, sizes);
   const std::int64_t units = std::max(sizes.q_segments, sizes.k_segments) + 1;
   const std::int64_t few = (kSharedTasks + options.kv_heads - 1) / options.kv_heads;
-  s.chunks = prefix_gradient || bias_gradient ? std::min(units, few) : units;
-  if (prefix_gradient) s.prefix = rounded(s.chunks * sizes.prefix_rows * sizes.kv_width * sizes.element);
+  s.chunks = shared ? std::min(units, few) : units;
+  if (shared.prefix) s.prefix = rounded(s.chunks * sizes.prefix_rows * sizes.kv_width * sizes.element);
+  if (shared.positions) s.positions = rounded(s.chunks * sizes.positions * sizes.kv_width * sizes.element);
   constexpr std::int64_t kDouble = sizeof(double);
-  if (bias_gradient) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
-  s.fixed += 2 * s.prefix + s.bias_gradient;
-  s.lane = 2 * rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
-  if (bias_gradient) s.lane += rounded(distances(options) * kDouble);
+  if (shared.bias) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
+  s.fixed += 2 * (s.prefix + s.positions) + s.bias_gradient;
+  s.lane += rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  if (shared.bias) s.lane += rounded(distances(options) * kDouble);
   return s;
 }
 

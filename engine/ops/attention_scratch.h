@@ -15,7 +15,15 @@ struct AttentionSizes {
   std::int64_t q_segments = 0, k_segments = 0;
   std::int64_t prefix_rows = 0, kv_width = 0;
   std::int64_t buckets = 0;
-  std::int64_t element = 4;  ///< bytes
+  std::int64_t positions = 0;  ///< rows of the position tables
+  std::int64_t element = 4;    ///< bytes
+};
+
+/// Which gradients that segments share are read.
+struct SharedGradients {
+  bool prefix = false, bias = false, positions = false;
+
+  explicit operator bool() const noexcept { return prefix || bias || positions; }
 };
 
 /// Regions of the workspace in bytes, in their order. No region shrinks when a size grows, so a plan for the capacities
@@ -27,11 +35,13 @@ struct AttentionScratch {
   static constexpr std::int64_t kSharedTasks = 64;
 
   std::int64_t bias = 0;           ///< biases of each head by clamped distance
-  std::int64_t buckets = 0;        ///< bucket of each clamped distance
+  std::int64_t buckets = 0;        ///< bucket, or row of the position tables, of each clamped distance
   std::int64_t prefix = 0;         ///< partial sums of one prefix gradient; there are two such regions
+  std::int64_t positions = 0;      ///< partial sums of one position table's gradient; there are two such regions
   std::int64_t bias_gradient = 0;  ///< partial sums of the bias table's gradient
   std::int64_t fixed = 0;          ///< all regions above
   std::int64_t lane = 0;           ///< scratch of one thread, behind the others
+  std::int64_t terms = 0;          ///< part of a lane: products with a position table
   std::int64_t chunks = 0;         ///< partial sums: groups of segments
 
   /// With one lane for each thread.
@@ -47,14 +57,14 @@ struct AttentionScratch {
   [[nodiscard]] static constexpr std::int64_t block_elements(std::int64_t rows, std::int64_t keys) noexcept {
     return std::max(std::min(std::min(rows, kBlockRows) * keys, kBlockElements), std::min<std::int64_t>(rows, 16) * keys);
   }
-  /// Distances from -max_distance to max_distance.
+  /// Distances from -max_distance to max_distance of a bias table.
   [[nodiscard]] static constexpr std::int64_t distances(const AttentionOptions& options) noexcept {
     return 2 * std::int64_t{options.relative.max_distance} + 1;
   }
 
   [[nodiscard]] static AttentionScratch forward(const AttentionOptions& options, const AttentionSizes& sizes) noexcept;
-  [[nodiscard]] static AttentionScratch backward(const AttentionOptions& options, const AttentionSizes& sizes, bool prefix_gradient,
-                                                 bool bias_gradient) noexcept;
+  [[nodiscard]] static AttentionScratch backward(const AttentionOptions& options, const AttentionSizes& sizes,
+                                                 const SharedGradients& shared) noexcept;
   /// For one query row and one key/value head at a time.
   [[nodiscard]] static AttentionScratch cached(const AttentionOptions& options, const AttentionSizes& sizes) noexcept;
 };

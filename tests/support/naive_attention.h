@@ -18,6 +18,7 @@ struct NaiveAttention {
   Tensor q = {}, k = {}, v = {};
   Tensor bias_table = {};
   Tensor prefix_k = {}, prefix_v = {};
+  Tensor position_k = {}, position_q = {};
   std::vector<std::int32_t> slots = {};
   std::vector<std::int32_t> kv_segment = {};
 };
@@ -81,6 +82,11 @@ struct NaiveKey {
         for (const NaiveKey& key : keys) {
           double score = 0;
           for (std::int64_t c = 0; c < dim; ++c) score += element(a.q, row, h, dim, c) * element(*key.keys, key.row, kv_head, dim, c);
+          for (std::int64_t c = 0; c < dim && key.keys == &a.k; ++c) {
+            const std::int64_t t = disentangled_position_row(position - key.position, a.options.disentangled);
+            if (a.position_k.defined()) score += element(a.q, row, h, dim, c) * element(a.position_k, t, h, dim, c);
+            if (a.position_q.defined()) score += element(a.k, key.row, h, dim, c) * element(a.position_q, t, h, dim, c);
+          }
           score *= a.options.scale;
           if (a.bias_table.defined() && key.has_bias) {
             score +=

@@ -28,17 +28,19 @@ void attention(const KernelArguments& args) {
   AttentionProblem<T> problem(args, options);
   const AttentionScratch scratch = AttentionScratch::forward(options, problem.sizes());
   problem.relative = RelativeBias<T>::make(problem.table, options, scratch, args.workspace);
+  problem.disentangled.list_rows(options, args.workspace);
   const View& o = args.out[Attention::kOutput];
   const View kept = args.out.size() > Attention::kLogSumExp ? args.out[Attention::kLogSumExp] : View{};
 
   run_lanes(lanes_of(scratch, args.workspace_bytes), problem.q.layout->segments * options.heads, [&](std::int64_t lane, std::int64_t task) {
     const auto segment = static_cast<std::int32_t>(task / options.heads);
     const std::int64_t head = task % options.heads;
-    T* s = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
+    T* terms = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
+    T* s = terms + scratch.terms / std::int64_t{sizeof(T)};
     problem.for_blocks(segment, [&](const QueryBlock& b) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
-      scores(problem, b, head, s);
+      scores(problem, b, head, s, terms);
       exponentials(b, s, sum, log_sum_exp);
       if (o) times_rows(problem, b, head, T(1), s, problem.prefix_v, problem.v, o);
       for (std::int64_t i = 0; i < b.rows; ++i) {

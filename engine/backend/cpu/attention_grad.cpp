@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "engine/backend/cpu/attention_scores.h"
 #include "engine/ops/attention.h"
 
@@ -17,16 +19,23 @@ class Gradient {
         dbias_(args.out[Attention::kBiasTable]),
         dprefix_k_(args.out[Attention::kPrefixKey]),
         dprefix_v_(args.out[Attention::kPrefixValue]),
-        needs_scores_(dq_ || dk_ || dbias_ || dprefix_k_),
+        dposition_k_(args.out[Attention::kPositionKey]),
+        dposition_q_(args.out[Attention::kPositionQuery]),
+        needs_scores_(dq_ || dk_ || dbias_ || dprefix_k_ || dposition_k_ || dposition_q_),
         sizes_(problem_.sizes()),
-        scratch_(AttentionScratch::backward(options, sizes_, dprefix_k_ || dprefix_v_, bool(dbias_))),
+        scratch_(AttentionScratch::backward(
+            options, sizes_, {.prefix = dprefix_k_ || dprefix_v_, .bias = bool(dbias_), .positions = dposition_k_ || dposition_q_})),
         workspace_(args.workspace),
         lanes_(lanes_of(scratch_, args.workspace_bytes)) {
     problem_.relative = RelativeBias<T>::make(problem_.table, options, scratch_, workspace_);
+    problem_.disentangled.list_rows(options, workspace_);
     std::byte* next = workspace_ + scratch_.bias + scratch_.buckets;
-    prefix_k_sums_ = reinterpret_cast<T*>(next);
-    prefix_v_sums_ = reinterpret_cast<T*>(next + scratch_.prefix);
-    bias_sums_ = reinterpret_cast<double*>(next + 2 * scratch_.prefix);
+    const auto region = [&](std::int64_t bytes) { return std::exchange(next, next + bytes); };
+    prefix_k_sums_ = reinterpret_cast<T*>(region(scratch_.prefix));
+    prefix_v_sums_ = reinterpret_cast<T*>(region(scratch_.prefix));
+    position_k_sums_ = reinterpret_cast<T*>(region(scratch_.positions));
+    position_q_sums_ = reinterpret_cast<T*>(region(scratch_.positions));
+    bias_sums_ = reinterpret_cast<double*>(next);
     // K's segments, and one more for queries that read none of them
     units_ = problem_.kv_segment != nullptr ? sizes_.k_segments + 1 : std::max(sizes_.q_segments, sizes_.k_segments);
     chunks_ = std::min(scratch_.chunks, units_);
@@ -37,6 +46,8 @@ class Gradient {
     run_lanes(lanes_, chunks_ * kv_heads, [&](std::int64_t lane, std::int64_t task) { chunk(lane, task / kv_heads, task % kv_heads); });
     if (dprefix_k_) add_chunks(prefix_k_sums_, dprefix_k_);
     if (dprefix_v_) add_chunks(prefix_v_sums_, dprefix_v_);
+    if (dposition_k_) add_chunks(position_k_sums_, dposition_k_);
+    if (dposition_q_) add_chunks(position_q_sums_, dposition_q_);
     if (dbias_) add_chunks(bias_sums_, dbias_);
   }
 
@@ -55,6 +66,8 @@ class Gradient {
     if (dprefix_k_) clear(dprefix_k_, dprefix_k, 0, sizes_.prefix_rows, kv_head);
     if (dprefix_v_) clear(dprefix_v_, dprefix_v, 0, sizes_.prefix_rows, kv_head);
     const Scratch s = scratch(lane, index);
+    if (dposition_k_) clear(dposition_k_, s.position_k, 0, sizes_.positions, kv_head);
+    if (dposition_q_) clear(dposition_q_, s.position_q, 0, sizes_.positions, kv_head);
     for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
       if (dbias_) {
         for (std::int64_t b = 0; b < sizes_.buckets; ++b) s.bias[b * problem_.options.heads + head] = 0;
@@ -91,17 +104,28 @@ class Gradient {
   }
 
   struct Scratch {
+    T* terms;           ///< products with a position table
     T* probabilities;   ///< a block of scores
     T* gradients;       ///< another: dP, then dS
     double* distances;  ///< Σ dS by clamped distance
     double* bias;       ///< [buckets, H] of the group
+    T* position_k;      ///< [2·span, H·d] of the group; null if not wanted
+    T* position_q;
   };
 
   [[nodiscard]] Scratch scratch(std::int64_t lane, std::int64_t chunk_index) const noexcept {
     std::byte* at = workspace_ + scratch_.fixed + lane * scratch_.lane;
     const std::int64_t scores = AttentionScratch::rounded(AttentionScratch::block_elements(sizes_.q_rows, sizes_.keys) * sizes_.element);
-    return {reinterpret_cast<T*>(at), reinterpret_cast<T*>(at + scores), reinterpret_cast<double*>(at + 2 * scores),
-            bias_sums_ + chunk_index * sizes_.buckets * problem_.options.heads};
+    const std::int64_t positions = chunk_index * sizes_.positions * sizes_.kv_width;
+    Scratch s;
+    s.terms = reinterpret_cast<T*>(at);
+    s.probabilities = reinterpret_cast<T*>(at + scratch_.terms);
+    s.gradients = reinterpret_cast<T*>(at + scratch_.terms + scores);
+    s.distances = reinterpret_cast<double*>(at + scratch_.terms + 2 * scores);
+    s.bias = bias_sums_ + chunk_index * sizes_.buckets * problem_.options.heads;
+    s.position_k = dposition_k_ ? position_k_sums_ + positions : nullptr;
+    s.position_q = dposition_q_ ? position_q_sums_ + positions : nullptr;
+    return s;
   }
 
   void fold_distances(std::int64_t head, const Scratch& s) const noexcept {
@@ -111,7 +135,7 @@ class Gradient {
   }
 
   void block(const QueryBlock& b, std::int64_t head, const Scratch& s, T* dprefix_k, T* dprefix_v) const {
-    scores(problem_, b, head, s.probabilities);
+    scores(problem_, b, head, s.probabilities, s.terms);
     if (needs_scores_) times_keys(problem_, b, head, T(1), output_gradient_, problem_.prefix_v, problem_.v, s.gradients);
     for (std::int64_t i = 0; i < b.rows; ++i) row(b, i, head, s);
     const std::int64_t column = head / problem_.group * problem_.dim;
@@ -123,6 +147,9 @@ class Gradient {
     add_keys(T(1), s.probabilities, output_gradient_, dv_, dprefix_v_, dprefix_v);
     add_keys(problem_.scale, s.gradients, problem_.q, dk_, dprefix_k_, dprefix_k);
     if (dq_) times_rows(problem_, b, head, problem_.scale, s.gradients, problem_.prefix_k, problem_.k, dq_);
+    if (problem_.disentangled && b.keys.count > 0) {
+      DisentangledTerms<T>(problem_, b, head, s.terms).add_gradients(s.gradients, dq_, dk_, s.position_k, s.position_q);
+    }
   }
 
   /// Scores and dP of one row become P and dS = P ∘ (dP - Σ P ∘ dP).
@@ -172,7 +199,7 @@ class Gradient {
   AttentionProblem<T> problem_;
   View output_gradient_;
   const T* log_sum_exp_;
-  View dq_, dk_, dv_, dbias_, dprefix_k_, dprefix_v_;
+  View dq_, dk_, dv_, dbias_, dprefix_k_, dprefix_v_, dposition_k_, dposition_q_;
   bool needs_scores_;  ///< dS is needed, not P alone
   AttentionSizes sizes_;
   AttentionScratch scratch_;
@@ -181,6 +208,8 @@ class Gradient {
   std::int64_t units_ = 0, chunks_ = 0;
   T* prefix_k_sums_ = nullptr;
   T* prefix_v_sums_ = nullptr;
+  T* position_k_sums_ = nullptr;
+  T* position_q_sums_ = nullptr;
   double* bias_sums_ = nullptr;
 };
 

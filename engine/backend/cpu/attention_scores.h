@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/backend/cpu/attention_tile.h"
+#include "engine/backend/cpu/disentangled_terms.h"
 #include "engine/backend/cpu/math.h"
 #include "engine/backend/cpu/small_product.h"
 
@@ -84,10 +85,11 @@ void times_rows(const AttentionProblem<T>& problem, const QueryBlock& b, std::in
   }
 }
 
-/// Scores [rows, width] with biases. Those of keys that a row does not see mean nothing.
+/// Scores [rows, width] with biases or position terms. Those of keys that a row does not see mean nothing. `terms`: scratch.
 template <class T>
-void scores(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s) {
+void scores(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s, T* terms) {
   times_keys(problem, b, head, problem.scale, problem.q, problem.prefix_k, problem.k, s);
+  if (problem.disentangled && b.keys.count > 0) DisentangledTerms<T>(problem, b, head, terms).add(s);
   if (problem.relative.bias == nullptr) return;
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.width();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "engine/backend/cpu/disentangled_tables.h"
 #include "engine/backend/cpu/relative_bias.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -64,7 +65,8 @@ struct AttentionProblem {
         kv_segment(operand(args, Attention::kKeySegment).as<const std::int32_t>()),
         dim(q.width / given.heads),
         group(given.heads / given.kv_heads),
-        scale(static_cast<T>(given.scale)) {}
+        scale(static_cast<T>(given.scale)),
+        disentangled(operand(args, Attention::kPositionKey), operand(args, Attention::kPositionQuery)) {}
 
   const AttentionOptions& options;
   View q, k, v, table, prefix_k, prefix_v;
@@ -73,6 +75,7 @@ struct AttentionProblem {
   std::int64_t dim, group;
   T scale;
   RelativeBias<T> relative{};
+  DisentangledTables<T> disentangled;
 
   [[nodiscard]] AttentionSizes sizes() const noexcept {
     AttentionSizes s;
@@ -83,6 +86,7 @@ struct AttentionProblem {
     s.keys = k.rows + s.prefix_rows;
     s.kv_width = k.width;
     s.buckets = table ? (*table.dims)[0] : 0;
+    s.positions = disentangled.rows();
     s.element = sizeof(T);
     return s;
   }

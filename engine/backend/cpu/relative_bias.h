@@ -17,6 +17,22 @@ struct KeyPositions {
   std::int64_t first = 0;
 };
 
+/// Clamped distances of keys from a query, as indices into tables [2 reach + 1]: calls body(begin, end, place, step) for ranges
+/// of keys. Key j has the distance at place + (j - begin) · step.
+template <class Body>
+void for_distances(const KeyPositions& keys, std::int64_t query, std::int64_t count, std::int64_t reach, const Body& body) noexcept {
+  if (keys.listed != nullptr) {
+    for (std::int64_t j = 0; j < count; ++j) body(j, j + 1, std::clamp<std::int64_t>(keys.listed[j] - query, -reach, reach) + reach, 0);
+    return;
+  }
+  // far behind, near, far ahead
+  const std::int64_t near = std::clamp<std::int64_t>(query - reach - keys.first, 0, count);
+  const std::int64_t ahead = std::clamp<std::int64_t>(query + reach + 1 - keys.first, near, count);
+  body(0, near, 0, 0);
+  body(near, ahead, near + keys.first - query + reach, 1);
+  body(ahead, count, 2 * reach, 0);
+}
+
 /// Relative positions with a bias table: biases of all heads by clamped distance.
 template <class T>
 struct RelativeBias {
@@ -41,25 +57,10 @@ struct RelativeBias {
 
   [[nodiscard]] const T* of(std::int64_t head) const noexcept { return bias + head * (2 * reach + 1); }
 
-  /// Calls body(begin, end, place, step) for ranges of keys: key j has the distance at place + (j - begin) · step.
-  template <class Body>
-  void ranges(const KeyPositions& keys, std::int64_t query, std::int64_t count, const Body& body) const noexcept {
-    if (keys.listed != nullptr) {
-      for (std::int64_t j = 0; j < count; ++j) body(j, j + 1, std::clamp<std::int64_t>(keys.listed[j] - query, -reach, reach) + reach, 0);
-      return;
-    }
-    // far behind, near, far ahead
-    const std::int64_t near = std::clamp<std::int64_t>(query - reach - keys.first, 0, count);
-    const std::int64_t ahead = std::clamp<std::int64_t>(query + reach + 1 - keys.first, near, count);
-    body(0, near, 0, 0);
-    body(near, ahead, near + keys.first - query + reach, 1);
-    body(ahead, count, 2 * reach, 0);
-  }
-
   /// scores[j] += bias of key j for a query at position `query`.
   void add(std::int64_t head, const KeyPositions& keys, std::int64_t query, std::int64_t count, T* scores) const noexcept {
     const T* biases = of(head);
-    ranges(keys, query, count, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
+    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
       const T* from = biases + place;
       T* to = scores + begin;
       if (step == 0) {
@@ -75,7 +76,7 @@ struct RelativeBias {
 
   /// sums[distance of key j] += gradients[j]: the transpose of `add`.
   void collect(const KeyPositions& keys, std::int64_t query, std::int64_t count, const T* gradients, double* sums) const noexcept {
-    ranges(keys, query, count, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
+    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
       const T* from = gradients + begin;
       double* to = sums + place;
       if (step == 0) {

@@ -32,6 +32,7 @@ struct Shape {
   std::int64_t dim = 4;
   std::int64_t buckets = 0;  ///< 0: no bias table
   bool prefix = false;
+  bool position_k = false, position_q = false;
 };
 
 /// Fills the tensors of a case with random numbers for its options and row spaces.
@@ -46,6 +47,9 @@ NaiveAttention filled(NaiveAttention a, const Shape& shape, std::uint64_t seed =
     a.prefix_k = random_tensor({a.prefix_rows.rows(), kv_width}, seed + 4);
     a.prefix_v = random_tensor({a.prefix_rows.rows(), kv_width}, seed + 5);
   }
+  const std::int64_t positions = 2 * a.options.disentangled.span();
+  if (shape.position_k) a.position_k = random_tensor({positions, q_width}, seed + 6);
+  if (shape.position_q) a.position_q = random_tensor({positions, q_width}, seed + 7);
   return a;
 }
 
@@ -75,12 +79,16 @@ GradientCase graph_of(const NaiveAttention& a, std::int32_t output = 0) {
   if (a.bias_table.defined()) add(3, {"bias_table", a.bias_table});
   if (a.prefix_k.defined()) add(4, {"prefix_k", a.prefix_k, "prefix"});
   if (a.prefix_v.defined()) add(5, {"prefix_v", a.prefix_v, "prefix"});
-  if (!a.slots.empty()) add(6, {"slots", indices(a.slots)});
-  if (!a.kv_segment.empty()) add(7, {"kv_segment", indices(a.kv_segment)});
+  if (a.position_k.defined() || a.position_q.defined())
+    test.spaces.emplace_back("positions", segments_of({2 * a.options.disentangled.span()}));
+  if (a.position_k.defined()) add(6, {"position_k", a.position_k, "positions"});
+  if (a.position_q.defined()) add(7, {"position_q", a.position_q, "positions"});
+  if (!a.slots.empty()) add(8, {"slots", indices(a.slots)});
+  if (!a.kv_segment.empty()) add(9, {"kv_segment", indices(a.kv_segment)});
   test.build = [options = a.options, places, output](Graph& graph, const std::vector<Value>& values) {
-    std::vector<Value> all(8);
+    std::vector<Value> all(10);
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = values[i];
-    const Value o = attention({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]}, options);
+    const Value o = attention({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7], all[8], all[9]}, options);
     return Value{&graph, o.node, output};
   };
   return test;
@@ -161,6 +169,26 @@ std::vector<std::pair<std::string, NaiveAttention>> small_cases() {
   cases.emplace_back("T5 bias, causal, prefix without positions", decoder);
   decoder.options.prefix_has_positions = true;
   cases.emplace_back("T5 bias, causal, prefix with positions", decoder);
+
+  AttentionOptions deberta = two;
+  deberta.disentangled = {.buckets = 4, .max_distance = 6};
+  const Segments longer = segments_of({7, 0, 12, 1});
+  const auto tables = [](bool key, bool query) { return Shape{.dim = 2, .prefix = true, .position_k = key, .position_q = query}; };
+  cases.emplace_back("position keys", filled({deberta, longer, longer, segments_of({2})}, tables(true, false)));
+  cases.emplace_back("position queries", filled({deberta, longer, longer, segments_of({2})}, tables(false, true)));
+  NaiveAttention disentangled = filled({deberta, longer, longer, slots}, tables(true, true));
+  disentangled.slots = used;
+  cases.emplace_back("both position tables, prefix slots", disentangled);
+  deberta.disentangled = {.buckets = 0, .max_distance = 3};
+  deberta.causal = true;
+  NaiveAttention rows_apart = filled({deberta, gathered, longer, slots}, tables(true, true));
+  rows_apart.slots = used;
+  cases.emplace_back("position tables without buckets, gathered queries, causal", rows_apart);
+  deberta.causal = false;
+  NaiveAttention listed = filled({deberta, gathered, Segments{}, slots}, tables(true, true));
+  for (const auto& positions : {std::vector<std::int32_t>{1, 2, 9}, {5}, {0, 3, 4, 5, 8}, {7}}) listed.k_rows.append(positions);
+  listed = filled(listed, tables(true, true));
+  cases.emplace_back("position tables, listed keys", listed);
   return cases;
 }
 
@@ -172,6 +200,16 @@ NaiveAttention large_case(bool causal) {
   NaiveAttention a = filled({options, rows, rows, segments_of({20, 0, 33})}, {.dim = 16, .buckets = 32, .prefix = true});
   a.slots = {2, 0, 1, 0, 2, 0};
   return a;
+}
+
+/// The same with position tables: bands of several blocks and panels.
+NaiveAttention large_disentangled_case() {
+  NaiveAttention a = large_case(false);
+  a.options.kv_heads = 4;
+  a.options.prefix_has_positions = false;
+  a.options.disentangled = {.buckets = 32, .max_distance = 128};
+  a.bias_table = {};
+  return filled(a, {.dim = 16, .prefix = true, .position_k = true, .position_q = true});
 }
 
 /// Output and gradients of all operands of a case, by name.
@@ -235,6 +273,7 @@ TEST_CASE("attention: every variant gives what plain loops give") {
 TEST_CASE("attention: blocks of queries give what plain loops give") {
   check_values(large_case(false));
   check_values(large_case(true));
+  check_values(large_disentangled_case());
 }
 
 TEST_CASE("attention: large scores do not overflow") {
@@ -253,9 +292,9 @@ TEST_CASE("attention: gradients of every variant for every subset of operands") 
 }
 
 TEST_CASE("attention: gradients in float are those in double") {
-  for (const bool causal : {false, true}) {
-    const auto wide = run_all(large_case(causal), Dtype::f64);
-    const auto narrow = run_all(large_case(causal), Dtype::f32);
+  for (const NaiveAttention& a : {large_case(false), large_case(true), large_disentangled_case()}) {
+    const auto wide = run_all(a, Dtype::f64);
+    const auto narrow = run_all(a, Dtype::f32);
     for (std::size_t i = 0; i < wide.size(); ++i) {
       CAPTURE(wide[i].first);
       CHECK(distance(narrow[i].second, wide[i].second) < 2e-6);
@@ -264,14 +303,16 @@ TEST_CASE("attention: gradients in float are those in double") {
 }
 
 TEST_CASE("attention: results do not depend on the number of threads") {
-  set_threads(1);
-  const auto one = run_all(large_case(true), Dtype::f32);
-  set_threads(2);
-  const auto two = run_all(large_case(true), Dtype::f32);
-  set_threads(0);
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    CAPTURE(one[i].first);
-    CHECK(std::memcmp(one[i].second.data(), two[i].second.data(), one[i].second.bytes()) == 0);
+  for (const NaiveAttention& a : {large_case(true), large_disentangled_case()}) {
+    set_threads(1);
+    const auto one = run_all(a, Dtype::f32);
+    set_threads(2);
+    const auto two = run_all(a, Dtype::f32);
+    set_threads(0);
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      CAPTURE(one[i].first);
+      CHECK(std::memcmp(one[i].second.data(), two[i].second.data(), one[i].second.bytes()) == 0);
+    }
   }
 }
 
@@ -319,6 +360,18 @@ TEST_CASE("attention: rejects operands that do not fit") {
                        "attention: one of prefix_k and prefix_v is absent; wanted both or neither", ShapeError);
   CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .prefix_k = y, .prefix_v = x}, two),
                        "attention: prefix_k is F32 others[6] x [12] and prefix_v is F32 rows[8] x [12]; wanted one row space", ShapeError);
+  const RowSpaceId distances = graph.rows("distances", 16, 1);
+  const Value positions = input({Dtype::f32, distances, {12}});
+  AttentionOptions deberta = two;
+  deberta.disentangled = {.buckets = 8, .max_distance = 16};
+  CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .position_k = y}, deberta),
+                       "attention: position_k is F32 others[6] x [12]; wanted 16 rows or more", ShapeError);
+  CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .bias_table = small, .position_q = positions}, deberta),
+                       "attention: a bias table and position tables were given; wanted one kind", ShapeError);
+  deberta.disentangled.max_distance = 5;
+  CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .position_q = positions}, deberta),
+                       "attention: 8 buckets and a max_distance of 5 were given; wanted an even number and a distance from 6 to 1048576",
+                       ConfigError);
   const Value slots = input({Dtype::i32, kNoRows, {3}});
   CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .slots = slots}, two),
                        "attention: slots were given without a prefix; wanted both or neither", ShapeError);

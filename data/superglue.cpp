@@ -1,0 +1,205 @@
+#include "data/superglue.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "data/json_file.h"
+#include "data/text_file.h"
+#include "engine/core/error.h"
+#include "engine/core/file.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::string_view kHighlight = "@highlight\n";
+constexpr std::string_view kPlaceholder = "@placeholder";
+
+/// One row to be.
+struct Cast {
+  std::string text;
+  std::string pair;
+  std::optional<std::string> label = std::nullopt;
+  std::string candidate = {};
+};
+
+using Groups = std::vector<std::vector<Cast>>;
+
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
+  return text;
+}
+
+/// The label as text: SuperGLUE writes booleans, numbers and words.
+std::optional<std::string> label_of(const JsonFile& row) {
+  if (!row.has("label")) return std::nullopt;
+  const auto& value = row.value().at("label");
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// The objects of a list.
+std::vector<JsonFile> items(const JsonFile& row, const char* key) {
+  const auto found = row.value().find(key);
+  require<FileError>(found != row.value().end() && found->is_array(), "{}: field '{}' is no list; wanted one", row.where(), key);
+  std::vector<JsonFile> result;
+  for (std::size_t i = 0; i < found->size(); ++i)
+    result.push_back(JsonFile::parse((*found)[i].dump(), fmt::format("{}: {}[{}]", row.where(), key, i)));
+  return result;
+}
+
+Groups one(Cast cast, const JsonFile& row) {
+  cast.label = label_of(row);
+  return {{std::move(cast)}};
+}
+
+Groups boolq(const JsonFile& row) { return one({row.get<std::string>("question"), row.get<std::string>("passage")}, row); }
+
+Groups inference(const JsonFile& row) { return one({row.get<std::string>("premise"), row.get<std::string>("hypothesis")}, row); }
+
+Groups wic(const JsonFile& row) {
+  return one({fmt::format("{} {} Does {} have the same meaning in both sentences?", row.get<std::string>("sentence1"),
+                          row.get<std::string>("sentence2"), row.get<std::string>("word")),
+              ""},
+             row);
+}
+
+Groups wsc(const JsonFile& row) {
+  const JsonFile target = row.section("target");
+  return one({target.get<std::string>("span2_text") + ": " + row.get<std::string>("text"), target.get<std::string>("span1_text")}, row);
+}
+
+std::optional<std::string> flag(bool known, bool right) { return known ? std::optional<std::string>(right ? "1" : "0") : std::nullopt; }
+
+Groups copa(const JsonFile& row) {
+  const auto question = row.get<std::string>("question");
+  require<FileError>(question == "cause" || question == "effect", "{}: field 'question' is \"{}\"; wanted cause or effect", row.where(),
+                     question);
+  const std::string text = row.get<std::string>("premise") + (question == "cause" ? " because" : " so");
+  const auto label = row.find<std::int64_t>("label");
+  std::vector<Cast> choices;
+  for (const std::int64_t choice : {0, 1}) {
+    const auto words = row.get<std::string>(choice == 0 ? "choice1" : "choice2");
+    choices.push_back({text, words, flag(label.has_value(), label.value_or(-1) == choice), words});
+  }
+  return {choices};
+}
+
+Groups multirc(const JsonFile& row) {
+  const JsonFile passage = row.section("passage");
+  const auto text = passage.get<std::string>("text");
+  Groups groups;
+  for (const auto& question : items(passage, "questions")) {
+    auto& answers = groups.emplace_back();
+    for (const auto& answer : items(question, "answers")) {
+      const auto words = answer.get<std::string>("text");
+      const auto label = answer.find<std::int64_t>("label");
+      answers.push_back(
+          {text, question.get<std::string>("question") + " " + words, flag(label.has_value(), label.value_or(0) == 1), words});
+    }
+  }
+  return groups;
+}
+
+Groups record(const JsonFile& row) {
+  const JsonFile passage = row.section("passage");
+  const auto raw = passage.get<std::string>("text");
+  std::set<std::string> entities;
+  for (const auto& entity : items(passage, "entities")) {
+    const auto first = entity.get<std::int64_t>("start");
+    const auto last = entity.get<std::int64_t>("end");  // inclusive
+    require<FileError>(first >= 0 && last >= first, "{}: from {} to {}; wanted a place in the passage", entity.where(), first, last);
+    const auto begin = byte_offset(raw, static_cast<std::size_t>(first));
+    const auto end = byte_offset(raw, static_cast<std::size_t>(last) + 1);
+    require<FileError>(begin && end, "{}: from {} to {}; the passage is shorter", entity.where(), first, last);
+    entities.insert(raw.substr(*begin, *end - *begin));
+  }
+  const std::string text = replaced(raw, kHighlight, "- ");
+  Groups groups;
+  for (const auto& question : items(row, "qas")) {
+    std::set<std::string> right;
+    const bool known = question.has("answers");
+    if (known) {
+      for (const auto& answer : items(question, "answers")) right.insert(answer.get<std::string>("text"));
+    }
+    auto& candidates = groups.emplace_back();
+    for (const auto& entity : entities)
+      candidates.push_back(
+          {text, replaced(question.get<std::string>("query"), kPlaceholder, entity), flag(known, right.contains(entity)), entity});
+  }
+  return groups;
+}
+
+struct Caster {
+  SuperGlueTask task;
+  Groups (*cast)(const JsonFile&);
+};
+
+const std::array<Caster, 8>& casters() {
+  static const std::array<Caster, 8> all = {{
+      {{.name = "boolq", .labels = "false,true"}, boolq},
+      {{.name = "cb", .labels = "entailment,contradiction,neutral"}, inference},
+      {{.name = "copa", .labels = "0,1", .candidates = true}, copa},
+      {{.name = "multirc", .labels = "0,1", .candidates = true, .metric = "f1"}, multirc},
+      {{.name = "record", .labels = "0,1", .candidates = true, .metric = "answer_f1"}, record},
+      {{.name = "rte", .labels = "entailment,not_entailment"}, inference},
+      {{.name = "wic", .labels = "false,true", .pairs = false}, wic},
+      {{.name = "wsc", .labels = "false,true"}, wsc},
+  }};
+  return all;
+}
+
+const Caster& caster(std::string_view name) {
+  const auto found = std::ranges::find_if(casters(), [&](const Caster& c) { return c.task.name == name; });
+  require<ConfigError>(found != casters().end(), "SuperGLUE task '{}': unknown; wanted one of {}", name, fmt::join(superglue_names(), " "));
+  return *found;
+}
+
+}  // namespace
+
+const SuperGlueTask& superglue_task(std::string_view name) { return caster(name).task; }
+
+std::vector<std::string> superglue_names() {
+  std::vector<std::string> names;
+  for (const auto& c : casters()) names.push_back(c.task.name);
+  return names;
+}
+
+Table superglue_table(const SuperGlueTask& task, const std::filesystem::path& path) {
+  const std::string content = read_text(path);
+  Table table(path.string());
+  const std::size_t text = table.add_column("text");
+  const std::size_t pair = table.add_column("pair");
+  const std::size_t label = table.add_column("label");
+  const std::size_t group = table.add_column("group");
+  const std::size_t candidate = table.add_column("candidate");
+  std::int64_t groups = 0;
+  LineReader lines(content);
+  while (const auto line = lines.next()) {
+    if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    require_text(*line, path.string(), lines.number());
+    const JsonFile row = JsonFile::parse(*line, fmt::format("{}:{}", path.string(), lines.number()));
+    for (auto& casts : caster(task.name).cast(row)) {
+      for (auto& cast : casts) {
+        std::vector<Cell> cells = {{text, CellKind::text, std::move(cast.text)}, {pair, CellKind::text, std::move(cast.pair)}};
+        if (cast.label) cells.push_back({label, CellKind::text, *std::move(cast.label)});
+        cells.push_back({group, CellKind::number, std::to_string(groups)});
+        cells.push_back({candidate, CellKind::text, std::move(cast.candidate)});
+        table.add_row(lines.number(), std::move(cells));
+      }
+      ++groups;
+    }
+  }
+  require<FileError>(table.rows() > 0, "{}: no rows; wanted one at least", path.string());
+  return table;
+}
+
+}  // namespace preamble

@@ -1,0 +1,77 @@
+// What all encoder-only models offer to methods, heads and trainers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/ops/activation.h"
+#include "models/language_model.h"
+#include "models/prompt_names.h"
+
+namespace preamble {
+
+/// Names of row spaces and inputs of encoder-only graphs.
+namespace encoder {
+inline constexpr std::string_view kTokens = "tokens";           ///< rows: tokens of all sequences
+inline constexpr std::string_view kRows = "rows";               ///< rows: the same with prompts in front, if there are prompts
+inline constexpr std::string_view kPromptRows = "rows.prompt";  ///< rows: those that are prompts
+inline constexpr std::string_view kDistances = "distances";     ///< rows: those of a table of relative positions
+
+inline constexpr std::string_view kIds = "ids";                        ///< i32 [tokens]
+inline constexpr std::string_view kMergeIndex = "rows_index";          ///< i32 [rows]: operand `index` of merge_rows
+inline constexpr std::string_view kPromptIndex = "rows_prompt_index";  ///< i32 [rows.prompt]: its operand `where_b`
+inline constexpr std::string_view kTokenIndex = "token_index";         ///< i32 [tokens]: the row of each token
+inline constexpr std::string_view kTokenTypes = "token_types";         ///< i32 [rows]: rows of the table of token types; prompts: 0
+inline constexpr std::string_view kPositions = "positions";            ///< i32 [rows]: rows of the position table
+inline constexpr std::string_view kSlots = "slots";                    ///< i32 [sequences]: prefix slot of each
+
+/// The rows with prompts in front.
+inline constexpr PromptNames kPrompt = {kRows, kPromptRows, kMergeIndex, kPromptIndex};
+}  // namespace encoder
+
+/// What a graph of an encoder can hold at most.
+struct EncoderCapacity {
+  std::int64_t sequences = 1;
+  std::int64_t tokens = 1;  ///< of all sequences, prompts not counted
+
+  bool operator==(const EncoderCapacity&) const = default;
+};
+
+/// What the ids, types and lengths of a batch are checked against.
+struct EncoderLimits {
+  InputLimits inputs;
+  std::int64_t token_types = 0;
+  bool uses_token_types = true;  ///< false: those of a batch count as 0
+  std::int64_t distance_rows = 0;
+};
+
+/// One linear map [N, K] with bias of a head. All but the last are [D, D].
+struct HeadLayer {
+  std::string name;                                    ///< as in PEFT's files, behind `base_model.`: `classifier.out_proj`
+  std::string checkpoint;                              ///< as in checkpoints: `bert.pooler.dense`
+  std::optional<ActivationKind> activation = {};       ///< applied behind the map
+  bool in_backbone = false;                            ///< pretrained: a new head takes it from the checkpoint and leaves it frozen
+};
+
+class EncoderModel : public LanguageModel {
+ public:
+  [[nodiscard]] Site prefix_site() const noexcept override { return Site::encoder_self; }
+  /// Rows of the table of token types; 0: the model has none.
+  [[nodiscard]] virtual std::int64_t token_types() const noexcept = 0;
+  /// Rows of the table of relative positions; 0: the model has none.
+  [[nodiscard]] virtual std::int64_t distance_rows() const noexcept { return 0; }
+  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), token_types() > 0, distance_rows()}; }
+
+  /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
+  virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;
+  /// Logits [rows, V] of any rows of that output. Throws FileError if the checkpoint has no such head.
+  virtual Value mlm_head(Graph& graph, Value hidden) = 0;
+  /// From the output at a sequence's first row to the logits of classes.
+  [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const = 0;
+};
+
+}  // namespace preamble

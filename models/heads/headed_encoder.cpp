@@ -1,0 +1,264 @@
+#include "models/heads/headed_encoder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/core/error.h"
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/ops/segment_cross_entropy.h"
+#include "models/building.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::int64_t kSpanEnds = 2;
+
+/// Logits of the rows that have a label.
+Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity) {
+  const Head& head = encoder.heads[i];
+  const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
+  const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), rows, capacity.sequences);
+  const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kLabelledIndex), labelled));
+  return head.logits(graph, encoder.model, read);
+}
+
+/// Sum of the losses of one head's labels, weighted.
+Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity,
+              double z_loss) {
+  const Head& head = encoder.heads[i];
+  const Value logits = labelled_logits(encoder, i, graph, hidden, capacity);
+  const RowSpaceId labelled = logits.type().rows;
+  const std::string labels = headed::name(i, headed::kLabels);
+  if (head.kind() == HeadKind::span) {
+    const Value ends = input(graph, labels, {Dtype::i32, kNoRows, {capacity.sequences, kSpanEnds}});
+    return scale(segment_cross_entropy(logits, ends, weight), 1.0 / kSpanEnds);
+  }
+  if (head.is_regression()) {
+    const Value values = input(graph, headed::name(i, headed::kValues), {graph.real(), labelled, {1}});
+    const Value error = add(logits, scale(values, -1));
+    return scale_by(dot(error, error), weight);
+  }
+  return cross_entropy(logits, row_input(graph, labels, labelled), weight, z_loss);
+}
+
+void add_loss_of(const HeadedEncoder& encoder, Graph& graph, Value hidden, const EncoderCapacity& capacity, double z_loss) {
+  require<ConfigError>(!encoder.heads.empty(), "loss: an encoder without a head was given; wanted one at least");
+  const Scope scope(graph, "head");
+  const Value weight = graph.input(headed::kLossWeight, {graph.real(), kNoRows, {}});
+  Value sum;
+  for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
+    const Value loss = loss_of(encoder, i, graph, hidden, weight, capacity, z_loss);
+    sum = sum ? add(sum, loss) : loss;
+  }
+  graph.output(headed::kLoss, sum);
+}
+
+std::size_t head_of(const EncoderBatch& batch, std::size_t sequence, std::size_t heads) {
+  if (batch.heads.empty()) return 0;
+  require<ShapeError>(sequence < batch.heads.size(), "batch: {} heads were given; sequence {} has none", batch.heads.size(), sequence);
+  const std::int32_t head = batch.heads[sequence];
+  require<ConfigError>(head >= 0 && static_cast<std::size_t>(head) < heads, "sequence {}: head {} was given; there are {}", sequence, head,
+                       heads);
+  return static_cast<std::size_t>(head);
+}
+
+template <class List>
+void require_for_all(const EncoderBatch& batch, const List& list, std::string_view what) {
+  require<ShapeError>(list.empty() || list.size() == batch.sequences.size(), "batch: {} of {} sequences were given; wanted {}", what,
+                      list.size(), batch.sequences.size());
+}
+
+/// What the head of one sequence is to predict.
+struct SequenceLabels {
+  Ids places;  ///< labelled tokens, counted from the first; of a span all tokens
+  Ids labels;  ///< of each of them; of a span start and end
+  float value = 0;
+};
+
+std::int32_t checked(std::int32_t label, std::int64_t classes, std::size_t sequence) {
+  require<ConfigError>(label >= 0 && label < classes, "sequence {}: label {} was given; there are {} classes", sequence, label, classes);
+  return label;
+}
+
+SequenceLabels span_labels(const EncoderBatch& batch, std::size_t i) {
+  const auto length = static_cast<std::int32_t>(batch.sequences[i].size());
+  const TokenSpan span = batch.spans.empty() ? TokenSpan{} : batch.spans[i];
+  for (const auto end : {span.start, span.end}) {
+    require<ConfigError>(end == kNoLabel || (end >= 0 && end < length),
+                         "sequence {}: a span from {} to {} was given; the sequence has {} tokens", i, span.start, span.end, length);
+  }
+  require<ConfigError>((span.start == kNoLabel) == (span.end == kNoLabel),
+                       "sequence {}: a span from {} to {} was given; wanted both ends or none", i, span.start, span.end);
+  SequenceLabels result;
+  if (span.start == kNoLabel) return result;
+  for (std::int32_t t = 0; t < length; ++t) result.places.push_back(t);
+  result.labels = {span.start, span.end};
+  return result;
+}
+
+SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedLimits::Shape& head) {
+  SequenceLabels result;
+  switch (head.kind) {
+    case HeadKind::sequence:
+      if (head.classes == 1) {
+        if (batch.values.empty() || std::isnan(batch.values[i])) return result;
+        require<ConfigError>(std::isfinite(batch.values[i]), "sequence {}: the value {} was given; wanted a finite one", i,
+                             batch.values[i]);
+        result.value = batch.values[i];
+      } else {
+        if (batch.classes.empty() || batch.classes[i] == kNoLabel) return result;
+        result.labels = {checked(batch.classes[i], head.classes, i)};
+      }
+      result.places = {0};
+      return result;
+    case HeadKind::tokens:
+    case HeadKind::masked_lm:
+      if (batch.token_labels.empty()) return result;
+      require<ShapeError>(batch.token_labels[i].size() == batch.sequences[i].size(), "sequence {}: {} labels were given for {} tokens", i,
+                          batch.token_labels[i].size(), batch.sequences[i].size());
+      for (std::size_t t = 0; t < batch.token_labels[i].size(); ++t) {
+        if (batch.token_labels[i][t] == kNoLabel) continue;
+        result.places.push_back(static_cast<std::int32_t>(t));
+        result.labels.push_back(checked(batch.token_labels[i][t], head.classes, i));
+      }
+      return result;
+    case HeadKind::span: return span_labels(batch, i);
+  }
+  return result;
+}
+
+void check_lists(const EncoderBatch& batch) {
+  require_for_all(batch, batch.classes, "classes");
+  require_for_all(batch, batch.values, "values");
+  require_for_all(batch, batch.token_labels, "token labels");
+  require_for_all(batch, batch.spans, "spans");
+}
+
+/// Rows that one head reads, sequence by sequence.
+struct HeadRows {
+  Segments segments;
+  Ids index;
+
+  /// `places`: inside a sequence, prompt included. Queries see what is around them by these positions.
+  void append(std::int32_t first, const Ids& places) {
+    segments.append(places);
+    for (const auto place : places) index.push_back(first + place);
+  }
+};
+
+/// What one head's inputs hold.
+struct HeadInputs {
+  HeadRows all, labelled;
+  Ids labels;
+  std::vector<float> values;
+};
+
+HeadInputs inputs_of(const EncoderBatch& batch, const HeadedLimits& limits, std::size_t head, const Segments& rows) {
+  HeadInputs inputs;
+  const auto& shape = limits.heads[head];
+  const bool pooled = shape.kind == HeadKind::sequence;
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    const auto segment = static_cast<std::int32_t>(i);
+    const auto length = static_cast<std::int32_t>(batch.sequences[i].size());
+    const std::int32_t prompt = pooled && limits.pooling == Pooling::first_row ? 0 : rows.length(segment) - length;
+    const bool own = head_of(batch, i, limits.heads.size()) == head;
+    require<ShapeError>(length > 0 || !own, "sequence {}: no tokens were given; wanted one at least", i);
+    Ids places(static_cast<std::size_t>(!own ? 0 : pooled ? 1 : length));
+    for (std::size_t t = 0; t < places.size(); ++t) places[t] = prompt + static_cast<std::int32_t>(t);
+    inputs.all.append(rows.offset(segment), places);
+    SequenceLabels given = own ? labels_of(batch, i, shape) : SequenceLabels{};
+    for (auto& place : given.places) place += prompt;
+    inputs.labelled.append(rows.offset(segment), given.places);
+    if (shape.kind == HeadKind::span && given.labels.empty()) given.labels.resize(kSpanEnds, kNoLabel);
+    inputs.labels.insert(inputs.labels.end(), given.labels.begin(), given.labels.end());
+    if (!given.places.empty()) inputs.values.push_back(given.value);
+  }
+  return inputs;
+}
+
+void feed_reals(Session& session, std::string_view name, const std::vector<float>& values) {
+  if (!session.program().has_input(name)) return;
+  if (session.program().graph().real() == Dtype::f64) {
+    session.set<double>(name, std::vector<double>(values.begin(), values.end()));
+  } else {
+    session.set<float>(name, values);
+  }
+}
+
+}  // namespace
+
+std::string headed::name(std::size_t head, std::string_view what) { return fmt::format("head.{}.{}", head, what); }
+
+HeadedLimits HeadedEncoder::limits() const {
+  HeadedLimits limits{model.encoder_limits(), pooling, {}};
+  limits.encoder.uses_token_types = token_types;
+  for (const auto& head : heads) limits.heads.push_back({head.kind(), head.classes()});
+  return limits;
+}
+
+void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
+              double z_loss) {
+  add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss);
+}
+
+void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss) {
+  const Value hidden = encoder.model.encode(graph, conditioning, capacity);
+  if (loss) add_loss_of(encoder, graph, hidden, capacity, 0);
+  const Scope scope(graph, "head");
+  for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
+    const Head& head = encoder.heads[i];
+    const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
+    const RowSpaceId space = graph.rows(headed::name(i, headed::kRows), rows, capacity.sequences);
+    const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kIndex), space));
+    graph.output(headed::name(i, headed::kLogits), head.logits(graph, encoder.model, read));
+  }
+}
+
+void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
+  const Value hidden = encoder.model.encode(graph, conditioning, capacity);
+  const Scope scope(graph, "head");
+  for (std::size_t i = 0; i < encoder.heads.size(); ++i)
+    graph.output(headed::name(i, headed::kLabelLogits), labelled_logits(encoder, i, graph, hidden, capacity));
+}
+
+void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
+  Value hidden = model.encode(graph, conditioning, capacity);
+  if (conditioning.prompt) hidden = gather_rows(hidden, row_input(graph, encoder::kTokenIndex, graph.rows(encoder::kTokens)));
+  graph.output(headed::kHidden, hidden);
+}
+
+std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits) {
+  check_lists(batch);
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    const auto& head = limits.heads.at(head_of(batch, i, limits.heads.size()));
+    const auto labelled = static_cast<std::int64_t>(labels_of(batch, i, head).places.size());
+    count += head.kind == HeadKind::span ? std::min<std::int64_t>(1, labelled) : labelled;
+  }
+  return count;
+}
+
+void feed(Session& session, const EncoderBatch& batch, const Conditioning& conditioning, const HeadedLimits& limits, double loss_weight) {
+  feed_rows(session, batch, conditioning, limits.encoder);
+  check_lists(batch);
+  const Segments rows = row_segments(batch, conditioning);
+  for (std::size_t i = 0; i < limits.heads.size(); ++i) {
+    const HeadInputs inputs = inputs_of(batch, limits, i, rows);
+    session.rows(headed::name(i, headed::kRows), inputs.all.segments);
+    session.rows(headed::name(i, headed::kLabelled), inputs.labelled.segments);
+    feed_input(session, headed::name(i, headed::kIndex), inputs.all.index);
+    feed_input(session, headed::name(i, headed::kLabelledIndex), inputs.labelled.index);
+    const std::string labels = headed::name(i, headed::kLabels);
+    if (limits.heads[i].kind == HeadKind::span) {
+      feed_front(session, labels, inputs.labels);
+    } else {
+      feed_input(session, labels, inputs.labels);
+    }
+    feed_reals(session, headed::name(i, headed::kValues), inputs.values);
+  }
+  if (session.program().has_input(headed::kLossWeight)) feed_scalar(session, headed::kLossWeight, loss_weight);
+}
+
+}  // namespace preamble

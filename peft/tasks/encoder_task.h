@@ -1,0 +1,76 @@
+// What is asked of an encoder with a head: how a file becomes examples, and how predictions are judged.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/heads/head.h"
+
+namespace preamble {
+
+/// One labelled task. What does not apply to its kind is unused.
+struct EncoderTask {
+  std::string name = "task";
+  HeadKind kind = HeadKind::sequence;
+  /// Tokens of an example, special ones included; 0: 384 for answers, else 128.
+  std::int64_t max_length = 0;
+  /// Chooses the checkpoint; empty: accuracy of classes, pearson of numbers, f1 of tags and answers.
+  std::string metric = {};
+
+  // sequences, and masked language models whose `text` holds the mask
+
+  std::string text = {};  ///< template, as `{sentence}`
+  std::string pair = {};  ///< template of the second text; empty: none
+  /// `0=negative,1=positive` (see LabelMap); under a masked-LM head the words must be single tokens. Empty: the values of the training
+  /// file.
+  std::string labels = {};
+  std::string label_column = "label";
+  bool regression = false;
+  /// Name of the SuperGLUE task whose files these are (see superglue_table); gives text, pair, labels and metric.
+  std::string superglue = {};
+
+  // tags
+
+  std::string layout = "columns";  ///< `columns` of words and tags, or `roles` (CoNLL-U with PropBank columns)
+  int word_column = 0;             ///< negative: from the last
+  int tag_column = -1;
+  std::vector<std::string> tags = {};  ///< empty: those of the training file
+
+  // answers
+
+  std::int64_t doc_stride = 128;
+  std::int64_t n_best_size = 20;
+  std::int64_t max_answer_length = 30;
+  bool version_2_with_negative = false;
+
+  /// Width of the head's logits. Throws ConfigError while labels or tags are not known.
+  [[nodiscard]] std::int64_t classes() const;
+  /// Names of the classes of sequences or tokens; empty for numbers and answers.
+  [[nodiscard]] std::vector<std::string> class_names() const;
+  [[nodiscard]] std::int64_t length() const noexcept { return max_length > 0 ? max_length : kind == HeadKind::span ? 384 : 128; }
+  [[nodiscard]] std::string chosen_metric() const;
+  /// Fills in what the SuperGLUE task says. Throws ConfigError for an unknown one.
+  void apply_superglue();
+
+  /// The tasks beside an adapter, in the order of their heads: FOLDER/preamble_task.json, if it is there and speaks of heads.
+  /// Throws FileError.
+  [[nodiscard]] static std::optional<std::vector<EncoderTask>> read(const std::filesystem::path& folder);
+  static void write(const std::vector<EncoderTask>& tasks, const std::filesystem::path& folder);
+};
+
+/// A task of a multi-task file and where its data lies.
+struct EncoderTaskFiles {
+  EncoderTask task;
+  std::filesystem::path train_file;
+  std::optional<std::filesystem::path> validation_file;
+};
+
+/// Reads `{"tasks": [{"name", "task": "SEQ_CLS", "train_file", "validation_file", ...fields as above}]}`; paths are relative to the
+/// file. Throws FileError.
+[[nodiscard]] std::vector<EncoderTaskFiles> read_task_files(const std::filesystem::path& path);
+
+}  // namespace preamble

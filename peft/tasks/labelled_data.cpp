@@ -1,0 +1,53 @@
+#include "peft/tasks/labelled_data.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "data/tagging_examples.h"
+#include "engine/core/error.h"
+#include "peft/tasks/sequence_data.h"
+#include "peft/tasks/span_data.h"
+#include "peft/tasks/tagging_data.h"
+
+namespace preamble {
+
+std::int32_t LabelledData::best(const HeadLogits& logits, std::size_t row, std::size_t classes) {
+  require<ShapeError>((row + 1) * classes <= logits.size(), "logits: {} numbers; wanted {} classes of row {}", logits.size(), classes, row);
+  const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(row * classes);
+  return static_cast<std::int32_t>(std::max_element(begin, begin + static_cast<std::ptrdiff_t>(classes)) - begin);
+}
+
+void LabelledData::require_all(std::span<const HeadLogits> logits) const {
+  require<ShapeError>(logits.size() == examples_.size(), "logits of {} examples; wanted {}", logits.size(), examples_.size());
+}
+
+EncoderTask completed(EncoderTask task, const std::filesystem::path& train_file, const TableOptions& options) {
+  if (task.kind == HeadKind::tokens && task.tags.empty()) task.tags = tag_set(sentences_of(task, train_file, true)).names();
+  const bool classes = (task.kind == HeadKind::sequence && !task.regression) || task.kind == HeadKind::masked_lm;
+  if (classes && task.labels.empty()) {
+    const Table table = load_table(train_file, options);
+    const std::size_t column = table.column(task.label_column);
+    std::set<std::string> values;
+    for (std::int64_t row = 0; row < table.rows(); ++row) values.insert(table.text(row, column));
+    constexpr std::size_t kMostClasses = 1000;
+    require<FileError>(values.size() <= kMostClasses, "{}: column '{}' has {} different values; wanted labels", train_file.string(),
+                       task.label_column, values.size());
+    for (const auto& value : values) task.labels += (task.labels.empty() ? "" : ",") + value;
+  }
+  return task;
+}
+
+std::unique_ptr<LabelledData> load_labelled_data(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer,
+                                                 const LoadOptions& options) {
+  switch (task.kind) {
+    case HeadKind::sequence:
+    case HeadKind::masked_lm: return std::make_unique<SequenceData>(task, path, tokenizer, options);
+    case HeadKind::tokens: return std::make_unique<TaggingData>(task, path, tokenizer, options);
+    case HeadKind::span: return std::make_unique<SpanData>(task, path, tokenizer, options);
+  }
+  raise<ConfigError>("task '{}': of no kind", task.name);
+}
+
+}  // namespace preamble

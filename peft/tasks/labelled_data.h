@@ -1,0 +1,68 @@
+// A data set of a task: examples for the head, and what its logits are worth.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/examples.h"
+#include "data/jsonl.h"
+#include "data/table.h"
+#include "data/tokenizers/tokenizer.h"
+#include "peft/tasks/encoder_task.h"
+
+namespace preamble {
+
+/// Logits [rows, classes] of the places of one example that carry a label: its first row, its words, all tokens of a window, the mask.
+using HeadLogits = std::vector<float>;
+
+/// Scores by name, 0..1.
+using Metrics = std::map<std::string, double>;
+
+class LabelledData {
+ public:
+  LabelledData() = default;
+  LabelledData(const LabelledData&) = delete;
+  LabelledData& operator=(const LabelledData&) = delete;
+  virtual ~LabelledData() = default;
+
+  /// What the head reads. Where labels are not known, the places of labels are marked with class 0.
+  [[nodiscard]] const std::vector<Example>& examples() const noexcept { return examples_; }
+  [[nodiscard]] const TruncationReport& truncation() const noexcept { return truncation_; }
+
+  /// Scores of the logits of all examples, in their order. Throws ShapeError if they don't fit.
+  [[nodiscard]] virtual Metrics score(std::span<const HeadLogits> logits) const = 0;
+  /// A JSON object for each row, sentence or question of the file.
+  virtual void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const = 0;
+
+ protected:
+  /// The largest of `classes` logits from `row` on.
+  [[nodiscard]] static std::int32_t best(const HeadLogits& logits, std::size_t row, std::size_t classes);
+  /// Throws ShapeError unless there are logits for each example.
+  void require_all(std::span<const HeadLogits> logits) const;
+
+  std::vector<Example> examples_;
+  TruncationReport truncation_;
+};
+
+/// How a file of a task is read.
+struct LoadOptions {
+  TableOptions table = {};
+  bool with_labels = true;
+  std::int32_t head = 0;     ///< which head the examples are for
+  std::int64_t samples = 0;  ///< draw so many rows, sentences or questions; 0: all
+  std::uint64_t seed = 0;
+};
+
+/// Completes a task by what its training file knows: the labels or tags that were not given. Throws as `load_labelled_data`.
+[[nodiscard]] EncoderTask completed(EncoderTask task, const std::filesystem::path& train_file, const TableOptions& table);
+
+/// Reads a file of a completed task. Throws FileError, ConfigError.
+[[nodiscard]] std::unique_ptr<LabelledData> load_labelled_data(const EncoderTask& task, const std::filesystem::path& path,
+                                                               const Tokenizer& tokenizer, const LoadOptions& options = {});
+
+}  // namespace preamble

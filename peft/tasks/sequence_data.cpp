@@ -1,0 +1,113 @@
+#include "peft/tasks/sequence_data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "data/metrics/classification.h"
+#include "data/superglue.h"
+#include "engine/core/error.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::size_t kTwoClasses = 2;
+
+Table table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options) {
+  Table table = task.superglue.empty() ? load_table(path, options.table) : superglue_table(superglue_task(task.superglue), path);
+  return options.samples > 0 ? subsample(table, options.samples, options.seed) : table;
+}
+
+}  // namespace
+
+SequenceData::SequenceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer,
+                           const LoadOptions& options)
+    : regression_(task.regression) {
+  require<ConfigError>(!task.text.empty(), "task '{}': no template of the text; wanted one such as {{sentence}}", task.name);
+  const Table table = table_of(task, path, options);
+  SequenceRules rules{.text = Template(task.text)};
+  if (!task.pair.empty()) rules.pair = Template(task.pair);
+  rules.max_length = task.length();
+  rules.label_column = task.label_column;
+  rules.head = options.head;
+  rules.regression = task.regression && options.with_labels;
+  if (!task.regression) {
+    LabelMap labels = LabelMap::parse(task.labels);
+    words_ = labels.words();
+    if (options.with_labels) rules.labels = std::move(labels);
+  }
+  examples_ = sequence_examples(table, rules, tokenizer, truncation_);
+  if (!options.with_labels) {
+    for (auto& example : examples_) example.label = 0;
+  }
+  if (!task.superglue.empty() && superglue_task(task.superglue).candidates) {
+    const std::size_t group = table.column("group");
+    const std::size_t text = table.column("candidate");
+    for (const auto& example : examples_)
+      candidates_.push_back({std::stoll(table.text(example.row, group)), table.text(example.row, text), example.label == 1});
+  }
+  if (task.kind == HeadKind::masked_lm) {
+    verbalizer_.emplace(words_, tokenizer);
+    verbalizer_->label(examples_, table);
+  }
+}
+
+HeadLogits SequenceData::of_classes(const HeadLogits& logits) const {
+  if (!verbalizer_) return logits;
+  HeadLogits chosen;
+  for (const auto id : verbalizer_->ids()) chosen.push_back(logits.at(static_cast<std::size_t>(id)));
+  return chosen;
+}
+
+Metrics SequenceData::score(std::span<const HeadLogits> logits) const {
+  require_all(logits);
+  Metrics metrics;
+  if (regression_) {
+    std::vector<double> predicted, gold;
+    for (std::size_t i = 0; i < examples_.size(); ++i) {
+      predicted.push_back(static_cast<double>(logits[i].at(0)));
+      gold.push_back(examples_[i].value);
+    }
+    const double pearson = metrics::pearson_correlation(predicted, gold);
+    const double spearman = metrics::spearman_correlation(predicted, gold);
+    return {{"pearson", pearson}, {"spearman", spearman}, {"pearson_spearman", (pearson + spearman) / 2}};
+  }
+  std::vector<std::int32_t> predicted, gold;
+  for (std::size_t i = 0; i < examples_.size(); ++i) {
+    predicted.push_back(best(of_classes(logits[i]), 0, words_.size()));
+    gold.push_back(examples_[i].label);
+  }
+  metrics["accuracy"] = metrics::accuracy(predicted, gold);
+  metrics["macro_f1"] = metrics::macro_f1(predicted, gold, static_cast<std::int32_t>(words_.size()));
+  metrics["mcc"] = metrics::matthews_correlation(predicted, gold);
+  if (words_.size() == kTwoClasses) metrics["f1"] = metrics::binary_f1(predicted, gold);
+  if (!candidates_.empty()) {
+    std::vector<float> scores;
+    for (const auto& of_example : logits) scores.push_back(of_classes(of_example).at(1));
+    metrics.merge(candidate_scores(candidates_, scores, predicted));
+  }
+  return metrics;
+}
+
+void SequenceData::predict(std::span<const HeadLogits> logits, const JsonSink& sink) const {
+  require_all(logits);
+  for (std::size_t i = 0; i < examples_.size(); ++i) {
+    nlohmann::ordered_json json = {{"row", examples_[i].row}};
+    const HeadLogits scores = of_classes(logits[i]);
+    if (regression_) {
+      json["prediction"] = scores.at(0);
+    } else {
+      const auto top = static_cast<std::size_t>(best(scores, 0, words_.size()));
+      json["prediction"] = words_[top];
+      double sum = 0;
+      for (const float score : scores) sum += std::exp(static_cast<double>(score) - static_cast<double>(scores[top]));
+      for (std::size_t c = 0; c < words_.size(); ++c)
+        json["probabilities"][words_[c]] = std::exp(static_cast<double>(scores[c]) - static_cast<double>(scores[top])) / sum;
+    }
+    sink(json);
+  }
+}
+
+}  // namespace preamble

@@ -1,0 +1,59 @@
+#include "peft/tasks/span_data.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "data/metrics/squad.h"
+#include "engine/core/error.h"
+#include "peft/tasks/sampling.h"
+
+namespace preamble {
+
+SpanData::SpanData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options)
+    : rules_{task.n_best_size, task.max_answer_length, task.version_2_with_negative, 0}, data_(read_squad(path)) {
+  data_.questions = sampled(std::move(data_.questions), options);
+  if (options.with_labels) {
+    for (const auto& question : data_.questions)
+      require<FileError>(task.version_2_with_negative || !question.answers.empty(),
+                         "{}: question '{}' has no answer; wanted one, or version_2_with_negative", path.string(), question.id);
+  }
+  windows_ = span_windows(data_, {task.length(), task.doc_stride}, tokenizer);
+  for (auto& window : windows_) {
+    window.example.head = options.head;
+    examples_.push_back(window.example);
+  }
+}
+
+std::vector<SpanAnswer> SpanData::answers(std::span<const HeadLogits> logits) const {
+  require_all(logits);
+  std::vector<SpanLogits> ends;
+  for (const auto& pairs : logits) {
+    SpanLogits& window = ends.emplace_back();
+    for (std::size_t t = 0; t + 1 < pairs.size(); t += 2) {
+      window.start.push_back(pairs[t]);
+      window.end.push_back(pairs[t + 1]);
+    }
+  }
+  return span_answers(data_, windows_, ends, rules_);
+}
+
+Metrics SpanData::score(std::span<const HeadLogits> logits) const {
+  constexpr double kPercent = 100;
+  const auto rules = rules_.version_2_with_negative ? metrics::SquadRules::v2 : metrics::SquadRules::v1;
+  const auto scores = metrics::squad_scores(data_.questions, predictions_of(data_, answers(logits)), rules);
+  return {{"exact", scores.exact / kPercent}, {"f1", scores.f1 / kPercent}};
+}
+
+void SpanData::predict(std::span<const HeadLogits> logits, const JsonSink& sink) const {
+  const auto chosen = answers(logits);
+  for (std::size_t q = 0; q < chosen.size(); ++q) {
+    nlohmann::ordered_json json = {{"id", data_.questions[q].id}, {"prediction", chosen[q].text}};
+    if (rules_.version_2_with_negative) json["null_score_diff"] = chosen[q].null_score_diff;
+    for (const auto& candidate : chosen[q].candidates)
+      json["n_best"].push_back({{"text", candidate.text}, {"score", candidate.score}, {"probability", candidate.probability}});
+    sink(json);
+  }
+}
+
+}  // namespace preamble
