@@ -113,7 +113,7 @@ TEST_CASE("dropout: the gradient has the mask of the forward pass") {
   check_gradients(test);
 }
 
-TEST_CASE("dropout: keeps nothing") { CHECK(testing::kept_values(dropped(random_tensor({5, 13}, 1), {5}, 0.4), {"x"}) == std::vector<std::string>{"key"}); }
+TEST_CASE("dropout: keeps nothing") { CHECK(testing::kept_values(dropped(random_tensor({5, 13}, 1), {5}, 0.4), {"x"}).empty()); }
 
 TEST_CASE("dropout: no rows and a rate of 0") {
   CHECK(evaluate(dropped(Tensor(Dtype::f64, {0, 4}), {0, 0}, 0.5)).count() == 0);
