@@ -1,18 +1,22 @@
-// Memory and time of prompt tuning beside full fine-tuning of the same model with the same engine.
+// Memory and time of prompt methods beside full fine-tuning of the same model with the same engine.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "bench/memory_run.h"
 #include "bench/process.h"
 #include "engine/core/error.h"
+#include "models/made_up_model.h"
 
 namespace preamble::bench {
 namespace {
@@ -23,6 +27,9 @@ constexpr double kMiB = 1 << 20;
 
 struct CommandLine {
   MemoryOptions run;
+  std::string methods = "prompt,full";
+  std::int64_t prompt = 100;
+  std::int64_t prefix = 10;
   std::string weights = "f32";
   std::string budget = "none";
   std::string full_budget = "none";
@@ -46,14 +53,19 @@ std::string take_blas_environment() {
 void add_options(CLI::App& app, CommandLine& given) {
   app.option_defaults()->always_capture_default();
   MemoryOptions& run = given.run;
-  app.add_option("--model", run.model, "published shape (v1.1), with random weights")
-      ->check(CLI::IsMember({"t5-small", "t5-base", "t5-large"}));
-  app.add_option("--method", run.method, "default: both, each in a fresh process, and their ratios")
-      ->check(CLI::IsMember({"prompt", "full"}));
-  app.add_option("--batch", run.batch, "sequences")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--source", run.source, "tokens of each source")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--target", run.target, "tokens of each target")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--prompt", run.prompt, "virtual tokens")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--model", run.model, fmt::format("published shape, with random weights: {}", fmt::join(published_shapes(), ", ")))
+      ->check(CLI::IsMember(published_shapes()));
+  app.add_option("--method", given.methods,
+                 fmt::format("one of {}; or one of them and full, as in prefix,full: each in a fresh process, and their ratios",
+                             fmt::join(MethodShape::methods(), ", ")));
+  app.add_option("--batch", run.batch.sequences, "sequences")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--source", run.batch.source, "encoder-decoder: tokens of each source")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--target", run.batch.target, "encoder-decoder: tokens of each target")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--tokens", run.batch.tokens, "decoder-only: tokens of each sequence")->check(CLI::Range(2, 1 << 16));
+  app.add_option("--prompt", given.prompt, "rows of a prompt")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--prefix", given.prefix, "rows of a prefix")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--mlp", run.method.mlp, "hidden width of the network that computes the prefix; 0: none")->check(CLI::Range(0, 1 << 16));
+  app.add_option("--prefix-sites", run.method.sites, "encoder_self, decoder_self, cross; not given: decoder_self")->delimiter(',');
   app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--memory-budget", given.budget, "auto, none, min, or bytes (512M, 2G)");
   app.add_option("--full-memory-budget", given.full_budget, "that of full fine-tuning, where both are run");
@@ -91,8 +103,9 @@ json ratios(const json& prompt, const json& full) {
 
 void print_header(const CommandLine& given, const json& result) {
   const MemoryOptions& run = given.run;
-  fmt::print("{}, batch {}, source {}, target {}, prompt {}, weights {}, memory budget {} (full: {}), {} thread(s), AdamW\n", run.model, run.batch,
-             run.source, run.target, run.prompt, given.weights, given.budget, given.full_budget, result.at("threads").get<int>());
+  fmt::print("{}, {}, {} virtual tokens, weights {}, memory budget {} (full: {}), {} thread(s), AdamW\n", run.model,
+             result.at("batch").get<std::string>(), given.run.method.virtual_tokens, given.weights, given.budget, given.full_budget,
+             result.at("threads").get<int>());
   fmt::print("BLAS: {}; kernels: {}\n", result.at("blas").get<std::string>(), result.at("instruction_set").get<std::string>());
   if (!given.cleaned.empty()) fmt::print("taken out of the environment, so that OpenBLAS chooses its kernels itself: {}\n", given.cleaned);
   fmt::print("\n");
@@ -134,12 +147,12 @@ void print_table(const std::vector<json>& results) {
   }
 }
 
-void print_ratios(const json& r) {
-  fmt::print("\nfull / prompt                         planned    measured\n");
+void print_ratios(const json& r, const std::string& method) {
+  fmt::print("\n{:<36} planned    measured\n", "full / " + method);
   fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "total peak", r.at("planned_peak").get<double>(), r.at("measured_peak").get<double>());
   fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", "peak beyond the model's weights", r.at("planned_beyond_weights").get<double>(),
              r.at("measured_beyond_weights").get<double>());
-  fmt::print("\nprompt / full\n");
+  fmt::print("\n{} / full\n", method);
   fmt::print("{:<32}{:>24.2f}\n", "time per computed row", r.at("time_per_row").get<double>());
   fmt::print("{:<32}{:>24.2f}\n", "processor time per computed row", r.at("cpu_time_per_row").get<double>());
   fmt::print("{:<32}{:>24.2f}\n", "time of a step", r.at("step_time").get<double>());
@@ -169,11 +182,12 @@ int run_one(const CommandLine& given) {
 }
 
 int run_both(const CommandLine& given, std::vector<std::string> arguments) {
+  const std::string& compared_method = given.run.method.method;
   int status = 0;
   std::vector<json> results;
   // the last option of a name counts
   arguments.insert(arguments.end(), {"--json", "--method", "", "--memory-budget", ""});
-  for (const auto& [method, budget] : {std::pair{"prompt", given.budget}, {"full", given.full_budget}}) {
+  for (const auto& [method, budget] : {std::pair{compared_method, given.budget}, {std::string("full"), given.full_budget}}) {
     arguments[arguments.size() - 3] = method;
     arguments.back() = budget;
     const ChildResult child = run_self(arguments);
@@ -183,19 +197,34 @@ int run_both(const CommandLine& given, std::vector<std::string> arguments) {
   }
   const json compared = ratios(results[0], results[1]);
   if (given.as_json) {
-    fmt::print("{}\n", json{{"prompt", results[0]}, {"full", results[1]}, {"ratios", compared}}.dump(2));
+    fmt::print("{}\n", json{{compared_method, results[0]}, {"full", results[1]}, {"ratios", compared}}.dump(2));
   } else {
     print_header(given, results[0]);
     print_table(results);
-    print_ratios(compared);
+    print_ratios(compared, compared_method);
   }
   return status;
+}
+
+/// Takes `--method` apart; true if full fine-tuning stands beside the method.
+bool choose_methods(CommandLine& given) {
+  const auto methods = MethodShape::methods();
+  constexpr std::string_view kBeside = ",full";
+  std::string method = given.methods;
+  const bool compares = method.ends_with(kBeside);
+  if (compares) method.resize(method.size() - kBeside.size());
+  require<ConfigError>(std::ranges::find(methods, method) != methods.end() && !(compares && method == "full"),
+                       "--method: '{}' was given; wanted one of {}, or one of the others with ',full' behind it", given.methods,
+                       fmt::join(methods, ", "));
+  given.run.method.method = method;
+  given.run.method.virtual_tokens = method == "full" ? 0 : method == "prompt" ? given.prompt : given.prefix;
+  return compares;
 }
 
 int run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   CommandLine given;
-  CLI::App app("Memory and time of a training step: prompt tuning beside full fine-tuning of the same model.", "memory");
+  CLI::App app("Memory and time of a training step: a prompt method beside full fine-tuning of the same model.", "memory");
   add_options(app, given);
   try {
     app.parse(argc, argv);
@@ -211,7 +240,8 @@ int run(int argc, char** argv) {
   }
   given.run.memory = Budget::parse(given.budget);
   given.run.weights = given.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
-  return given.run.method.empty() ? run_both(given, std::move(arguments)) : run_one(given);
+  const bool compares = choose_methods(given);
+  return compares ? run_both(given, std::move(arguments)) : run_one(given);
 }
 
 }  // namespace

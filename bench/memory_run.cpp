@@ -16,9 +16,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/parallel.h"
-#include "engine/core/random.h"
 #include "models/made_up_model.h"
-#include "peft/prompt_tuning.h"
 #include "peft/training_step.h"
 
 namespace preamble::bench {
@@ -26,31 +24,6 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20210418;
 constexpr double kProbeSeconds = 0.1;
-
-std::vector<std::int32_t> random_ids(Random& random, std::int64_t count, std::int64_t vocabulary) {
-  std::vector<std::int32_t> ids;
-  for (std::int64_t i = 0; i < count; ++i) ids.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(vocabulary))));
-  return ids;
-}
-
-Seq2SeqBatch random_batch(const MemoryOptions& options, const EncoderDecoder& model) {
-  Random random(kSeed);
-  Seq2SeqBatch batch;
-  for (std::int64_t i = 0; i < options.batch; ++i) {
-    batch.sources.push_back(random_ids(random, options.source, model.vocabulary()));
-    batch.labels.push_back(random_ids(random, options.target, model.vocabulary()));
-    batch.decoder_inputs.push_back(shifted_right(batch.labels.back(), model.decoder_start_id(), model.pad_id()));
-  }
-  return batch;
-}
-
-std::unique_ptr<Method> make_method(const MemoryOptions& options, const EncoderDecoder& model) {
-  if (options.method == "full") return std::make_unique<NoMethod>();
-  Random random(kSeed, 1);
-  Tensor prompt(Dtype::f32, {options.prompt, model.width()});
-  for (auto& x : prompt.values<float>()) x = random.uniform(-0.5F, 0.5F);
-  return std::make_unique<PromptTuning>(std::vector<PromptSlot>{{prompt, options.prompt}});
-}
 
 /// Processor time of this process so far.
 double cpu_seconds() {
@@ -92,23 +65,25 @@ bool MemoryResult::plan_holds() const noexcept { return std::abs(measured_peak -
 
 MemoryResult run_memory(const MemoryOptions& options) {
   MemoryResult result;
-  result.method = options.method;
+  result.method = options.method.method;
   set_threads(options.threads);
   result.threads = threads();
   const ProcessMemory idle = process_memory();
   Parameters::Options parameters;
   parameters.weights = options.weights;
-  if (options.method == "full") parameters.frozen = freeze_none;
+  if (options.method.method == "full") parameters.frozen = freeze_none;
   const auto model = made_up_model(options.model, random_source(kSeed), parameters);
-  const auto method = make_method(options, *model);
-  const Seq2SeqBatch batch = random_batch(options, *model);
+  const auto method = made_up_method(options.method, *model, kSeed);
+  result.batch = describe(options.batch, *model);
+  const auto examples = made_up_examples(options.batch, *model, kSeed);
   TrainingStepOptions step_options;
   step_options.memory = options.memory;
-  TrainingStep step(*model, *method, batch.capacity(), step_options);
+  TrainingStep step(loss_model_for(*model, examples, {}, 1), *method, step_options);
+  const LossBatch batch = whole_batch(step.model(), examples);
   const auto optimizer = make_adamw(step.shapes(), {});
   result.planned = memory_need(*model, step, *optimizer);
   result.step_flops = step.program().flops();
-  result.tokens = batch.source_rows() + batch.target_rows();
+  for (const auto& example : examples) result.tokens += static_cast<std::int64_t>(example.source.size() + example.target.size());
   const std::uint64_t hash = model->parameters().frozen_hash();
   train(step, *optimizer, batch, options, result);
   result.backbone_unchanged = model->parameters().frozen_hash() == hash;
@@ -118,6 +93,7 @@ MemoryResult run_memory(const MemoryOptions& options) {
 
 nlohmann::json to_json(const MemoryResult& r) {
   return {{"method", r.method},
+          {"batch", r.batch},
           {"planned_peak_bytes", r.planned.total()},
           {"measured_peak_bytes", r.measured_peak},
           {"weights_bytes", r.planned.weights},

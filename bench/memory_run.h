@@ -8,17 +8,15 @@
 
 #include "engine/compile/rematerialise.h"
 #include "engine/core/dtype.h"
+#include "peft/made_up_training.h"
 #include "peft/memory_need.h"
 
 namespace preamble::bench {
 
 struct MemoryOptions {
   std::string model = "t5-base";
-  std::string method;  ///< prompt or full; empty: both, each in a process of its own
-  std::int64_t batch = 8;
-  std::int64_t source = 256;
-  std::int64_t target = 16;
-  std::int64_t prompt = 100;
+  MethodShape method;
+  BatchShape batch;
   Dtype weights = Dtype::f32;
   Budget memory;
   int steps = 3;
@@ -27,6 +25,7 @@ struct MemoryOptions {
 
 struct MemoryResult {
   std::string method;
+  std::string batch;
   MemoryNeed planned;
   std::int64_t measured_peak = 0;  ///< resident memory above the idle process
   double step_seconds = 0;         ///< of the fastest step

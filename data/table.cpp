@@ -1,11 +1,13 @@
 #include "data/table.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
 #include <fmt/ranges.h>
 
+#include "data/data_to_text.h"
 #include "data/delimited.h"
 #include "data/jsonl.h"
 #include "data/sampling.h"
@@ -18,12 +20,14 @@ namespace {
 std::string format_of(const std::filesystem::path& path, const TableOptions& options) {
   const std::string extension = path.extension().string();
   std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
-  const bool known = format == "jsonl" || format == "json" || format == "tsv" || format == "csv";
+  if (format == "xml" && options.format.empty()) format = "webnlg";
+  constexpr std::array<std::string_view, 7> kKnown = {"jsonl", "json", "tsv", "csv", "e2e", "webnlg", "dart"};
+  const bool known = std::ranges::find(kKnown, format) != kKnown.end();
   if (options.format.empty()) {
-    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name",
+    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv, .csv or .xml, or a format given by name",
                          path.string());
   }
-  require<ConfigError>(known, "data format '{}': unknown; wanted jsonl, json, tsv or csv", format);
+  require<ConfigError>(known, "data format '{}': unknown; wanted {}", format, fmt::join(kKnown, ", "));
   return format;
 }
 
@@ -87,15 +91,38 @@ Table Table::select(std::span<const std::uint32_t> rows) const {
   return chosen;
 }
 
-Table load_table(const std::filesystem::path& path, const TableOptions& options) {
-  const std::string format = format_of(path, options);
-  const bool delimited = format == "tsv" || format == "csv";
-  require<ConfigError>(delimited || options.columns.empty(), "{}: column names given; wanted them only for tsv and csv", path.string());
+namespace {
+
+void append_file(Table& table, const std::filesystem::path& path, const std::string& format, const TableOptions& options) {
   const std::string content = read_text(path);
-  Table table(path.string());
-  if (delimited) read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
+  if (format == "csv" || format == "tsv") read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
   if (format == "jsonl") read_jsonl(table, content);
   if (format == "json") read_json_array(table, content);
+  if (format == "e2e") read_e2e(table, content);
+  if (format == "webnlg") read_webnlg(table, content, path.string());
+  if (format == "dart") read_dart(table, content);
+}
+
+/// WebNLG's sets are folders of files.
+std::vector<std::filesystem::path> xml_files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().extension() == ".xml") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+Table load_table(const std::filesystem::path& path, const TableOptions& options) {
+  const bool folder = std::filesystem::is_directory(path);
+  const std::string format = folder && options.format.empty() ? "webnlg" : format_of(path, options);
+  require<ConfigError>(!folder || format == "webnlg", "{}: a folder; wanted a file, or a folder of WebNLG's XML", path.string());
+  const bool delimited = format == "tsv" || format == "csv";
+  require<ConfigError>(delimited || options.columns.empty(), "{}: column names given; wanted them only for tsv and csv", path.string());
+  Table table(path.string());
+  for (const auto& file : folder ? xml_files_in(path) : std::vector{path}) append_file(table, file, format, options);
   require<FileError>(table.rows() > 0, "{}: no rows; wanted at least one", path.string());
   require<FileError>(table.rows() < std::numeric_limits<std::uint32_t>::max(), "{}: {} rows; wanted fewer than 2^32", path.string(),
                      table.rows());

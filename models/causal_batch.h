@@ -26,7 +26,7 @@ struct CausalBatch {
   [[nodiscard]] CausalCapacity capacity() const noexcept;
 };
 
-/// Layout of the rows, prompts included: what `feed` sets.
+/// Layout of the rows, each sequence with its prompt in front. (Programs compute the rows of a prompt once a slot.)
 [[nodiscard]] Segments row_segments(const CausalBatch& batch, const Conditioning& conditioning);
 
 /// Sets layouts and inputs of tokens, prompts, positions and slots. Throws ShapeError if the batch exceeds the program's capacity or

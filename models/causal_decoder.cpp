@@ -11,8 +11,7 @@
 namespace preamble {
 namespace {
 
-/// Rows of all slots of the prompt: they stand at the front of the pool.
-std::int32_t prompt_rows(const Conditioning& conditioning) { return conditioning.prompt ? conditioning.prompt->space.slots.rows() : 0; }
+const std::vector<Site> kSites = {Site::decoder_self};
 
 }  // namespace
 
@@ -36,50 +35,39 @@ CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, co
     Graph graph;
     conditioning_ = conditioner(graph);
   }
-  longest_ = capacity.longest + (conditioning_.prompt ? conditioning_.prompt->space.longest() : 0);
-  const std::int64_t places = prompt_rows(conditioning_) + capacity.prompt_tokens + capacity.sequences * capacity.beams * capacity.new_tokens;
+  seen_ = prompt_as_prefix(model, conditioning_);
+  prefixes_ = PrefixCache(model, seen_, kSites);
+  const std::int64_t places = capacity.prompt_tokens + capacity.generated_tokens();
   const AttentionShape shape = model.attention_shape(Site::decoder_self);
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
     caches_.push_back({Tensor(Dtype::f32, {places, shape.kv_width()}), Tensor(Dtype::f32, {places, shape.kv_width()})});
   }
   prefill_ = std::make_unique<Session>(compile_prefill(conditioner));
-  step_ = std::make_unique<Session>(compile_step(conditioner));
+  step_ = std::make_unique<Session>(compile_step());
 }
 
 std::shared_ptr<const Program> CausalDecoder::compile_prefill(const Conditioner& conditioner) {
   Graph graph;
-  const Conditioning conditioning = conditioner(graph);
+  const Conditioning conditioning = with_prompt_read(model_, graph, conditioner(graph)).conditioning;
+  prefixes_.write(graph, conditioning);
   const Value hidden = model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.prompt_tokens}, caches_);
   const RowSpaceId last = graph.rows(causal::kLabelled, capacity_.sequences, capacity_.sequences);
   graph.output(causal::kLogits, model_.head(graph, gather_rows(hidden, row_input(graph, causal::kLabelledIndex, last))));
   return compile(std::move(graph));
 }
 
-std::shared_ptr<const Program> CausalDecoder::compile_step(const Conditioner& conditioner) {
+std::shared_ptr<const Program> CausalDecoder::compile_step() {
   Graph graph;
-  const Conditioning conditioning = conditioner(graph);
-  const Value hidden = model_.step(graph, conditioning, capacity_.sequences * capacity_.beams, longest_, caches_);
+  const Value hidden = model_.step(graph, prefixes_.read(graph), capacity_.sequences * capacity_.beams, capacity_.longest, caches_);
   graph.output(causal::kLogits, model_.head(graph, hidden));
   return compile(std::move(graph));
 }
 
 Ids CausalDecoder::places_of(const CausalBatch& batch) {
-  constexpr std::int32_t kNowhere = -1;
-  next_place_ = prompt_rows(conditioning_);
+  next_place_ = 0;
   histories_.assign(batch.sequences.size(), {});
   Ids places;
-  std::vector<bool> kept;
-  if (conditioning_.prompt) kept.resize(static_cast<std::size_t>(conditioning_.prompt->space.slots.count()));
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
-    if (conditioning_.prompt) {
-      const Segments& slots = conditioning_.prompt->space.slots;
-      const auto slot = slot_of(batch.slots, i);
-      for (std::int32_t p = slots.offset(slot); p < slots.offset(slot + 1); ++p) {
-        places.push_back(kept[static_cast<std::size_t>(slot)] ? kNowhere : p);
-        histories_[i].push_back(p);
-      }
-      kept[static_cast<std::size_t>(slot)] = true;
-    }
     for (std::size_t t = 0; t < batch.sequences[i].size(); ++t) {
       places.push_back(next_place_);
       histories_[i].push_back(next_place_++);
@@ -95,7 +83,7 @@ std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
     require<ConfigError>(!prompt.empty(), "generation: an empty prompt was given; wanted one token at least");
   }
   feed_rows(*prefill_, batch, conditioning_, model_.limits());
-  const Segments rows = row_segments(batch, conditioning_);
+  const Segments rows = segments_of(batch.sequences);
   Segments last;
   Ids index;
   for (std::int32_t s = 0; s < rows.count(); ++s) {
@@ -106,8 +94,9 @@ std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
   prefill_->rows(causal::kLabelled, last);
   feed_input(*prefill_, causal::kLabelledIndex, index);
   feed_input(*prefill_, causal::kPlace, places_of(batch));
+  prefixes_.feed(*prefill_);
   prefill_->run();
-  feed_prefixes(*step_, conditioning_);
+  feed_prefixes(*step_, seen_);
   return prefill_->result<float>(causal::kLogits);
 }
 
@@ -118,14 +107,14 @@ void CausalDecoder::feed_step(std::span<const StepRow> rows) {
   for (const auto& row : rows) {
     History history = histories_.at(static_cast<std::size_t>(row.parent));
     history.push_back(next_place_++);
-    require<ShapeError>(static_cast<std::int64_t>(history.size()) <= longest_ && history.back() < caches_.at(0).key.dim(0),
-                        "generation: a sequence of {} rows; the cache holds {}", history.size(), longest_);
+    require<ShapeError>(static_cast<std::int64_t>(history.size()) <= capacity_.longest && history.back() < caches_.at(0).key.dim(0),
+                        "generation: a sequence of {} tokens; the cache holds {}", history.size(), capacity_.longest);
     tokens.push_back(row.token);
     lengths.push_back(static_cast<std::int32_t>(history.size()));
     places.push_back(history.back());
     row_slots.push_back(slots_.at(static_cast<std::size_t>(row.sequence)));
     if (table.positions > 0) {
-      const std::int64_t position = conditioning_.first_position(Site::decoder_self, row_slots.back()) + lengths.back() - 1;
+      const std::int64_t position = seen_.first_position(Site::decoder_self, row_slots.back()) + lengths.back() - 1;
       positions.push_back(position_row(position, table, static_cast<std::size_t>(row.sequence)));
     }
     histories.push_back(std::move(history));
@@ -139,7 +128,7 @@ void CausalDecoder::feed_step(std::span<const StepRow> rows) {
   feed_input(*step_, causal::kRowSlots, row_slots);
   const auto history = step_->input<std::int32_t>(causal::kHistory);
   for (std::size_t r = 0; r < histories.size(); ++r) {
-    std::ranges::copy(histories[r], history.begin() + static_cast<std::ptrdiff_t>(r) * longest_);
+    std::ranges::copy(histories[r], history.begin() + static_cast<std::ptrdiff_t>(r) * capacity_.longest);
   }
   histories_ = std::move(histories);
 }
@@ -151,9 +140,16 @@ std::span<const float> CausalDecoder::step(std::span<const StepRow> rows) {
 }
 
 std::int64_t CausalDecoder::cache_bytes() const noexcept {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = prefixes_.bytes();
   for (const auto& cache : caches_) bytes += static_cast<std::int64_t>(cache.key.bytes() + cache.value.bytes());
   return bytes;
+}
+
+CacheNeed cache_need(const CausalLm& model, const Conditioning& conditioning, const CausalDecoderCapacity& capacity) {
+  const AttentionShape shape = model.attention_shape(Site::decoder_self);
+  const std::int64_t row = shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
+  return {PrefixCache::bytes_for(model, prompt_as_prefix(model, conditioning), kSites), capacity.prompt_tokens * row,
+          capacity.generated_tokens() * row};
 }
 
 }  // namespace preamble

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "engine/runtime/session.h"
+#include "models/cache_need.h"
 #include "models/causal_batch.h"
 #include "models/causal_lm.h"
 #include "models/generate/decoder.h"
 #include "models/generate/generation_config.h"
+#include "models/prefix_cache.h"
 
 namespace preamble {
 
@@ -23,12 +25,15 @@ struct CausalDecoderCapacity {
   std::int64_t longest = 1;     ///< tokens of the longest sequence at its end
   std::int64_t new_tokens = 1;  ///< most that a sequence may grow
 
+  /// Tokens that all beams can make.
+  [[nodiscard]] std::int64_t generated_tokens() const noexcept { return sequences * beams * new_tokens; }
+
   /// What continuing these sequences takes.
   [[nodiscard]] static CausalDecoderCapacity of(std::span<const Ids> prompts, const GenerationConfig& config);
 };
 
 /// Two programs over one cache: a pool of rows in which a beam is a list of row numbers. Sequences lie there without padding, each as
-/// if it were alone; the rows of a prompt are kept once per slot and read by all sequences and beams that use it.
+/// if it were alone; the keys and values of a prompt or prefix are computed and kept once per slot and read by all sequences and beams.
 class CausalDecoder final : public Decoder {
  public:
   CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity);
@@ -47,15 +52,16 @@ class CausalDecoder final : public Decoder {
   using History = std::vector<std::int32_t>;
 
   [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
-  [[nodiscard]] std::shared_ptr<const Program> compile_step(const Conditioner& conditioner);
-  /// Cache row of each row of the batch; starts the histories.
+  [[nodiscard]] std::shared_ptr<const Program> compile_step();
+  /// Cache row of each token of the batch; starts the histories.
   [[nodiscard]] Ids places_of(const CausalBatch& batch);
   void feed_step(std::span<const StepRow> rows);
 
   CausalLm& model_;
   CausalDecoderCapacity capacity_;
   Conditioning conditioning_;
-  std::int64_t longest_ = 0;  ///< virtual tokens included
+  Conditioning seen_;  ///< the same with a prompt as the prefix that it amounts to
+  PrefixCache prefixes_;
   std::vector<KeyValueCache> caches_;
   std::unique_ptr<Session> prefill_;
   std::unique_ptr<Session> step_;
@@ -63,5 +69,8 @@ class CausalDecoder final : public Decoder {
   std::int32_t next_place_ = 0;
   std::vector<History> histories_;
 };
+
+/// What `CausalDecoder::cache_bytes` will be. `conditioning` may belong to any graph.
+[[nodiscard]] CacheNeed cache_need(const CausalLm& model, const Conditioning& conditioning, const CausalDecoderCapacity& capacity);
 
 }  // namespace preamble

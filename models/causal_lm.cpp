@@ -1,34 +1,70 @@
 #include "models/causal_lm.h"
 
+#include <utility>
+
+#include "engine/core/error.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
+#include "engine/ops/merge_rows.h"
 #include "models/building.h"
 
 namespace preamble {
 namespace {
 
-void add_loss_of(CausalLm& model, Graph& graph, Value hidden, const CausalCapacity& capacity, double z_loss) {
+void require_one_of_both(const Conditioning& conditioning) {
+  require<UnsupportedError>(!conditioning.prompt || conditioning.prefixes.empty(),
+                            "conditioning: a prompt and a prefix were given for one decoder; wanted one of them");
+}
+
+Conditioning with_prefix(SitePrefix prefix) {
+  Conditioning conditioning;
+  conditioning.prefix_shifts_positions = true;
+  conditioning.prefixes[Site::decoder_self] = std::move(prefix);
+  return conditioning;
+}
+
+void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_output, const CausalCapacity& capacity, double z_loss) {
   const Scope scope(graph, "head");
   const RowSpaceId labelled = graph.rows(causal::kLabelled, capacity.tokens, capacity.sequences);
   const Value labels = row_input(graph, causal::kLabels, labelled);
   const Value weight = graph.input(causal::kLossWeight, {graph.real(), kNoRows, {}});
-  const Value logits = model.head(graph, gather_rows(hidden, row_input(graph, causal::kLabelledIndex, labelled)));
-  const Value loss = cross_entropy(logits, labels, weight, z_loss);
+  Value rows = gather_rows(hidden, row_input(graph, causal::kLabelledIndex, labelled));
+  if (prompt_output) rows = merge_rows(rows, prompt_output, row_input(graph, causal::kLabelledMerge, labelled));
+  const Value loss = cross_entropy(model.head(graph, rows), labels, weight, z_loss);
   graph.output(causal::kLoss, loss);
   graph.output(causal::kNll, nll_of(loss));
 }
 
 }  // namespace
 
+ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Conditioning& conditioning) {
+  require_one_of_both(conditioning);
+  if (!conditioning.prompt) return {conditioning, {}};
+  const Scope scope(graph, "prompt");
+  PromptPass pass = model.read_prompt(graph, *conditioning.prompt);
+  return {with_prefix(std::move(pass.prefix)), pass.output};
+}
+
+Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning) {
+  require_one_of_both(conditioning);
+  if (!conditioning.prompt) return conditioning;
+  SitePrefix prefix;
+  prefix.space = conditioning.prompt->space;
+  const std::int64_t layers = model.attention_shape(Site::decoder_self).layers;
+  for (std::int64_t layer = 0; layer < layers; ++layer) prefix.layers[layer] = {};
+  return with_prefix(std::move(prefix));
+}
+
 void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss) {
-  add_loss_of(model, graph, model.decode(graph, conditioning, capacity), capacity, z_loss);
+  const ReadConditioning read = with_prompt_read(model, graph, conditioning);
+  add_loss_of(model, graph, model.decode(graph, read.conditioning, capacity), read.prompt_output, capacity, z_loss);
 }
 
 void add_logits(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, bool loss) {
-  Value hidden = model.decode(graph, conditioning, capacity);
-  if (loss) add_loss_of(model, graph, hidden, capacity, 0);
+  const ReadConditioning read = with_prompt_read(model, graph, conditioning);
+  const Value hidden = model.decode(graph, read.conditioning, capacity);
+  if (loss) add_loss_of(model, graph, hidden, read.prompt_output, capacity, 0);
   const Scope scope(graph, "head");
-  if (conditioning.prompt) hidden = gather_rows(hidden, row_input(graph, causal::kTokenIndex, graph.rows(causal::kTokens)));
   graph.output(causal::kLogits, model.head(graph, hidden));
 }
 

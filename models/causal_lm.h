@@ -7,29 +7,25 @@
 
 #include "engine/graph/graph.h"
 #include "models/language_model.h"
-#include "models/prompt_names.h"
 
 namespace preamble {
 
 /// Names of row spaces and inputs of decoder-only graphs.
 namespace causal {
 inline constexpr std::string_view kTokens = "tokens";              ///< rows: tokens of all sequences
-inline constexpr std::string_view kRows = "rows";                  ///< rows: the same with prompts in front, if there are prompts
-inline constexpr std::string_view kPromptRows = "rows.prompt";     ///< rows: those that are prompts
-inline constexpr std::string_view kLabelled = "rows.labelled";     ///< rows: those whose next token has a label
+inline constexpr std::string_view kLabelled = "rows.labelled";     ///< rows: tokens, or last rows of prompts, whose next token has a label
 
 inline constexpr std::string_view kIds = "ids";                    ///< i32 [tokens]
-inline constexpr std::string_view kMergeIndex = "rows_index";      ///< i32 [rows]: operand `index` of merge_rows
-inline constexpr std::string_view kPromptIndex = "rows_prompt_index";  ///< i32 [rows.prompt]: its operand `where_b`
-inline constexpr std::string_view kTokenIndex = "token_index";     ///< i32 [tokens]: the row of each token
-inline constexpr std::string_view kPositions = "positions";        ///< i32 [rows]: rows of the position table
-inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [rows.labelled]: rows
+inline constexpr std::string_view kPositions = "positions";        ///< i32 [tokens]: rows of the position table
+inline constexpr std::string_view kPromptPositions = "prompt_positions";  ///< i32 [rows of the prompts]: the same
+inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [rows.labelled]: tokens
+inline constexpr std::string_view kLabelledMerge = "labelled_merge";  ///< i32 [rows.labelled]: its own number, or -1 - a prompt's row
 inline constexpr std::string_view kLabels = "labels";              ///< i32 [rows.labelled]
 inline constexpr std::string_view kLossWeight = "loss_weight";     ///< scalar: 1 / labels for the mean
 inline constexpr std::string_view kSlots = "slots";                ///< i32 [sequences]: prefix slot of each
 
 /// Inputs of the generation graphs.
-inline constexpr std::string_view kPlace = "place";          ///< i32 [rows]: cache row that keeps each row; outside: none
+inline constexpr std::string_view kPlace = "place";          ///< i32 [tokens]: cache row that keeps each token
 inline constexpr std::string_view kHistory = "history";      ///< i32 [tokens, longest]: cache rows of each row's past
 inline constexpr std::string_view kLengths = "lengths";      ///< i32 [tokens]: how many of them, the new one included
 inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: prefix slot of each row
@@ -37,9 +33,6 @@ inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [rows.labelled] negative log likelihood of each label
 inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens, V], in a prefill [rows.labelled, V]
-
-/// The rows with prompts in front.
-inline constexpr PromptNames kPrompt = {kRows, kPromptRows, kMergeIndex, kPromptIndex};
 }  // namespace causal
 
 /// What a graph of a decoder-only model can hold at most.
@@ -55,20 +48,42 @@ struct KeyValueCache {
   Tensor key, value;
 };
 
+/// A prompt in a model whose rows see only what is in front of them: its rows are the same in front of every sequence, so that one pass
+/// over the rows of each slot gives all that sequences need of them.
+struct PromptPass {
+  SitePrefix prefix;  ///< what the sequences attend to
+  Value output;       ///< [rows of the prompts, D], ready for `head`: the last row of a slot predicts the first token
+};
+
 class CausalLm : public LanguageModel {
  public:
-  /// Output [rows, D], ready for `head`, from the input `ids`. Row space: `rows` with a prompt, else `tokens`.
+  /// Runs the rows of a prompt. Inputs: `prompt_positions`.
+  virtual PromptPass read_prompt(Graph& graph, const PromptRows& prompt) = 0;
+
+  // The conditioning of the other graphs has prefixes alone: see `with_prompt_read`.
+
+  /// Output [tokens, D], ready for `head`, from the input `ids`.
   virtual Value decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) = 0;
   /// Logits [rows, V] of any rows of that output.
   virtual Value head(Graph& graph, Value hidden) = 0;
 
-  /// Generation, first graph: `decode` that also writes keys and values of each row to `place` in the caches; marks a result for each
+  /// Generation, first graph: `decode` that also writes keys and values of each token to `place` in the caches; marks a result for each
   /// cache. Returns the output.
   virtual Value prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) = 0;
   /// Generation, second graph: one token for each of up to `rows` live rows with at most `longest` cache rows of history; returns the
   /// output [tokens, D].
   virtual Value step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) = 0;
 };
+
+/// The conditioning whose prompt, if there is one, is the prefix that it amounts to, and the prompt's output (else undefined). Throws
+/// UnsupportedError for a prompt together with a prefix.
+struct ReadConditioning {
+  Conditioning conditioning;
+  Value prompt_output;
+};
+[[nodiscard]] ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Conditioning& conditioning);
+/// The same without a graph: slots, layers and positions, no values.
+[[nodiscard]] Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning);
 
 /// Adds the losses of the labelled rows to a graph: results `loss` and `nll`. Inputs as in causal.
 void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss = 0);

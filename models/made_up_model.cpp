@@ -1,41 +1,99 @@
 #include "models/made_up_model.h"
 
 #include <filesystem>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "data/json_file.h"
 #include "engine/core/error.h"
+#include "models/bart/bart.h"
+#include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
 
 namespace preamble {
 namespace {
 
-/// Another source without its own head: the embedding serves as one.
-class TiedSource final : public ParameterSource {
- public:
-  explicit TiedSource(std::shared_ptr<const ParameterSource> source) : source_(std::move(source)) {}
+using Source = std::shared_ptr<const ParameterSource>;
+using Options = Parameters::Options;
+using Names = std::set<std::string, std::less<>>;
 
-  [[nodiscard]] bool contains(std::string_view name) const override { return name != "lm_head.weight" && source_->contains(name); }
+/// Another source without some of its tensors.
+class SourceWithout final : public ParameterSource {
+ public:
+  SourceWithout(Source source, Names hidden) : source_(std::move(source)), hidden_(std::move(hidden)) {}
+
+  [[nodiscard]] bool contains(std::string_view name) const override { return !hidden_.contains(name) && source_->contains(name); }
   [[nodiscard]] Tensor get(std::string_view name, const Dims& dims, Dtype dtype) const override { return source_->get(name, dims, dtype); }
   [[nodiscard]] std::string where(std::string_view name) const override { return source_->where(name); }
   [[nodiscard]] std::vector<std::string> names() const override { return source_->names(); }
 
  private:
-  std::shared_ptr<const ParameterSource> source_;
+  Source source_;
+  Names hidden_;
 };
+
+template <class Model, class Config>
+std::unique_ptr<LanguageModel> make(const Config& config, Source source, Options options, Names hidden = {}) {
+  return std::make_unique<Model>(config, Parameters(std::make_shared<SourceWithout>(std::move(source), std::move(hidden)), std::move(options)));
+}
+
+std::unique_ptr<LanguageModel> make_bart(const BartConfig& config, Source source, Options options) {
+  // a bias of zeros in every published BART, and never trained
+  return make<Bart>(config, std::move(source), std::move(options), {"final_logits_bias"});
+}
+
+std::unique_ptr<LanguageModel> t5_of(const JsonFile& json, Source source, Options options) {
+  const bool tied = json.get<bool>("tie_word_embeddings", true);
+  return make<T5>(T5Config::read(json), std::move(source), std::move(options), tied ? Names{"lm_head.weight"} : Names{});
+}
+
+/// One family: how its folders are read, and its published shapes.
+struct Family {
+  std::unique_ptr<LanguageModel> (*from_config)(const JsonFile& json, Source source, Options options);
+  std::unique_ptr<LanguageModel> (*published)(const std::string& shape, Source source, Options options);
+  std::vector<std::string> shapes;
+};
+
+const std::map<std::string, Family>& families() {
+  static const std::map<std::string, Family> kFamilies = {
+      {"bart",
+       {[](const JsonFile& json, Source s, Options o) { return make_bart(BartConfig::read(json), std::move(s), std::move(o)); },
+        [](const std::string& shape, Source s, Options o) { return make_bart(BartConfig::published(shape), std::move(s), std::move(o)); },
+        {"bart-base", "bart-large"}}},
+      {"gpt2",
+       {[](const JsonFile& json, Source s, Options o) { return make<Gpt2>(Gpt2Config::read(json), std::move(s), std::move(o)); },
+        [](const std::string& shape, Source s, Options o) { return make<Gpt2>(Gpt2Config::published(shape), std::move(s), std::move(o)); },
+        {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"}}},
+      {"t5",
+       {t5_of, [](const std::string& shape, Source s, Options o) { return make<T5>(T5Config::published(shape), std::move(s), std::move(o)); },
+        {"t5-small", "t5-base", "t5-large", "t5-xl", "t5-xxl"}}}};
+  return kFamilies;
+}
 
 }  // namespace
 
-std::unique_ptr<EncoderDecoder> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source,
-                                              Parameters::Options options) {
-  if (!std::filesystem::is_directory(shape)) {
-    return std::make_unique<T5>(T5Config::published(shape), Parameters(std::move(source), std::move(options)));
+std::vector<std::string> published_shapes() {
+  std::vector<std::string> names;
+  for (const auto& [type, family] : families()) names.insert(names.end(), family.shapes.begin(), family.shapes.end());
+  return names;
+}
+
+std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, Source source, Options options) {
+  if (std::filesystem::is_directory(shape)) {
+    const JsonFile json = JsonFile::open(std::filesystem::path(shape) / "config.json");
+    const auto type = json.get<std::string>("model_type");
+    const auto found = families().find(type);
+    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, gpt2 or t5", json.where(), type);
+    return found->second.from_config(json, std::move(source), std::move(options));
   }
-  const JsonFile json = JsonFile::open(std::filesystem::path(shape) / "config.json");
-  const auto type = json.get<std::string>("model_type");
-  require<UnsupportedError>(type == "t5", "{}: model_type is '{}'; wanted t5", json.where(), type);
-  if (json.get<bool>("tie_word_embeddings", true)) source = std::make_shared<TiedSource>(std::move(source));
-  return std::make_unique<T5>(T5Config::read(json), Parameters(std::move(source), std::move(options)));
+  for (const auto& [type, family] : families()) {
+    for (const auto& name : family.shapes) {
+      if (name == shape) return family.published(shape, std::move(source), std::move(options));
+    }
+  }
+  raise<ConfigError>("model shape: '{}' was given; wanted a folder with a config.json, or one of {}", shape,
+                     fmt::join(published_shapes(), ", "));
 }
 
 }  // namespace preamble

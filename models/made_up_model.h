@@ -3,14 +3,18 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "models/encoder_decoder.h"
+#include "models/language_model.h"
 
 namespace preamble {
 
-/// A model whose weights `source` makes up. `shape` is a folder with a config.json, whose weight files are not opened, or a
-/// published shape such as `t5-base` (v1.1). Throws FileError, ConfigError, UnsupportedError.
-[[nodiscard]] std::unique_ptr<EncoderDecoder> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source,
-                                                            Parameters::Options options = {});
+/// A model whose weights `source` makes up. `shape` is a folder with a config.json, whose weight files are not opened, or one of
+/// `published_shapes()`. Throws FileError, ConfigError, UnsupportedError.
+[[nodiscard]] std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source,
+                                                           Parameters::Options options = {});
+
+/// Names of shapes that are known without a file: `bart-base`, `gpt2-medium`, `t5-base` (T5 v1.1), ...
+[[nodiscard]] std::vector<std::string> published_shapes();
 
 }  // namespace preamble

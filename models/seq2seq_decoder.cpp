@@ -7,36 +7,48 @@
 #include "engine/core/error.h"
 
 namespace preamble {
+namespace {
+
+const std::vector<Site> kSites = {Site::decoder_self, Site::cross};
+
+/// Encoder rows of all sources, prompts included.
+std::int64_t encoder_rows(const Conditioning& conditioning, const DecoderCapacity& capacity) {
+  return capacity.source_rows + (conditioning.prompt ? capacity.sequences * conditioning.prompt->space.longest() : 0);
+}
+
+}  // namespace
+
 Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity)
     : model_(model), capacity_(capacity) {
   {
     Graph graph;
     conditioning_ = conditioner(graph);
   }
-  const std::int64_t encoder_rows =
-      capacity.source_rows + (conditioning_.prompt ? capacity.sequences * conditioning_.prompt->space.longest() : 0);
-  const std::int64_t places = capacity.sequences * capacity.beams * capacity.longest;
+  prefixes_ = PrefixCache(model, conditioning_, kSites);
+  const std::int64_t encoded = encoder_rows(conditioning_, capacity);
+  const std::int64_t places = capacity.generated_tokens();
   const AttentionShape self = model.attention_shape(Site::decoder_self);
   const AttentionShape cross = model.attention_shape(Site::cross);
   for (std::int64_t layer = 0; layer < self.layers; ++layer) {
     const auto memory = [](std::int64_t rows, std::int64_t width) { return Tensor(Dtype::f32, {rows, width}); };
-    caches_.push_back({memory(places, self.kv_width()), memory(places, self.kv_width()), memory(encoder_rows, cross.kv_width()),
-                       memory(encoder_rows, cross.kv_width())});
+    caches_.push_back({memory(places, self.kv_width()), memory(places, self.kv_width()), memory(encoded, cross.kv_width()),
+                       memory(encoded, cross.kv_width())});
   }
   encoder_ = std::make_unique<Session>(compile_prefill(conditioner));
-  step_ = std::make_unique<Session>(compile_step(conditioner));
+  step_ = std::make_unique<Session>(compile_step());
 }
 
 std::shared_ptr<const Program> Seq2SeqDecoder::compile_prefill(const Conditioner& conditioner) {
   Graph graph;
   const Conditioning conditioning = conditioner(graph);
   model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.source_rows, 1, 0}, caches_);
+  prefixes_.write(graph, conditioning);
   return compile(std::move(graph));
 }
 
-std::shared_ptr<const Program> Seq2SeqDecoder::compile_step(const Conditioner& conditioner) {
+std::shared_ptr<const Program> Seq2SeqDecoder::compile_step() {
   Graph graph;
-  const Conditioning conditioning = conditioner(graph);
+  const Conditioning conditioning = prefixes_.read(graph);
   Seq2SeqCapacity capacity;
   capacity.sequences = capacity_.sequences;
   capacity.source_rows = capacity_.source_rows;
@@ -51,6 +63,7 @@ void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
   std::vector<std::int32_t> places(static_cast<std::size_t>(encoded.rows()));
   std::iota(places.begin(), places.end(), 0);
   feed_input(*encoder_, step_inputs::kEncoderRows, places);
+  prefixes_.feed(*encoder_);
   encoder_->run();
   step_->rows(seq2seq::kEncoder, encoded);
   for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
@@ -141,13 +154,22 @@ std::span<const float> Seq2SeqDecoder::step(std::span<const StepRow> rows) {
 }
 
 std::int64_t Seq2SeqDecoder::cache_bytes() const noexcept {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = prefixes_.bytes();
   for (const auto& cache : caches_) {
     for (const auto* tensor : {&cache.self_key, &cache.self_value, &cache.cross_key, &cache.cross_value}) {
       bytes += static_cast<std::int64_t>(tensor->bytes());
     }
   }
   return bytes;
+}
+
+CacheNeed cache_need(const EncoderDecoder& model, const Conditioning& conditioning, const DecoderCapacity& capacity) {
+  const auto row = [&](Site site) {
+    const AttentionShape shape = model.attention_shape(site);
+    return shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
+  };
+  return {PrefixCache::bytes_for(model, conditioning, kSites), encoder_rows(conditioning, capacity) * row(Site::cross),
+          capacity.generated_tokens() * row(Site::decoder_self)};
 }
 
 }  // namespace preamble

@@ -8,7 +8,9 @@
 
 #include "engine/runtime/session.h"
 #include "models/encoder_decoder.h"
+#include "models/cache_need.h"
 #include "models/generate/decoder.h"
+#include "models/prefix_cache.h"
 #include "models/seq2seq_batch.h"
 
 namespace preamble {
@@ -20,10 +22,13 @@ struct DecoderCapacity {
   std::int64_t beams = 1;
   /// Tokens of the longest sequence, start token included.
   std::int64_t longest = 1;
+
+  /// Decoder tokens of all beams.
+  [[nodiscard]] std::int64_t generated_tokens() const noexcept { return sequences * beams * longest; }
 };
 
 /// Two programs over one cache. Keys and values of the encoder's output, prompts included, are computed and kept once per
-/// source and read by all its beams; the self-attention cache is a pool of rows, and a beam is a list of row numbers.
+/// source and read by all its beams, those of prefixes once per slot; the self-attention cache is a pool of rows, and a beam is a list of row numbers.
 class Seq2SeqDecoder final : public Decoder {
  public:
   Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity);
@@ -42,12 +47,13 @@ class Seq2SeqDecoder final : public Decoder {
   using History = std::vector<std::int32_t>;
 
   [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
-  [[nodiscard]] std::shared_ptr<const Program> compile_step(const Conditioner& conditioner);
+  [[nodiscard]] std::shared_ptr<const Program> compile_step();
   void feed_step(std::span<const StepRow> rows);
 
   EncoderDecoder& model_;
   DecoderCapacity capacity_;
   Conditioning conditioning_;
+  PrefixCache prefixes_;
   std::vector<LayerCache> caches_;
   std::unique_ptr<Session> encoder_;
   std::unique_ptr<Session> step_;
@@ -56,5 +62,8 @@ class Seq2SeqDecoder final : public Decoder {
   std::vector<History> histories_;
   std::vector<float> prefill_logits_;
 };
+
+/// What `Seq2SeqDecoder::cache_bytes` will be. `conditioning` may belong to any graph.
+[[nodiscard]] CacheNeed cache_need(const EncoderDecoder& model, const Conditioning& conditioning, const DecoderCapacity& capacity);
 
 }  // namespace preamble

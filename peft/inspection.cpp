@@ -10,11 +10,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/json_file.h"
+#include "data/safetensors.h"
 #include "data/tensor_archive.h"
 #include "data/tokenizers/tokenizer.h"
 #include "engine/core/error.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
+#include "peft/native_prefix.h"
 #include "peft/neighbours.h"
 #include "peft/text_task.h"
 #include "peft/training_state.h"
@@ -48,6 +51,93 @@ std::string token_text(const Tokenizer& tokenizer, std::int32_t id) {
   return token ? std::string(*token) : fmt::format("<no token {}>", id);
 }
 
+/// Sizes of the files of a folder.
+Json files_of(const std::filesystem::path& folder) {
+  std::vector<std::pair<std::string, std::uintmax_t>> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.emplace_back(entry.path().filename().string(), entry.file_size());
+  }
+  std::ranges::sort(files);
+  Json json = Json::object();
+  for (const auto& [name, size] : files) json[name] = size;
+  return json;
+}
+
+void add_task(Json& json, const std::filesystem::path& folder) {
+  const auto task = TextTask::read(folder);
+  if (!task) return;
+  json["task"] = {{"input", task->input}, {"target", task->target}, {"labels", task->labels}, {"label_column", task->label_column}};
+}
+
+/// Loaded numbers of a model.
+std::int64_t parameter_count(LanguageModel& model) {
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : model.parameters().loaded()) count += tensor.count();
+  return count;
+}
+
+std::unique_ptr<LanguageModel> open_for_inspection(const std::filesystem::path& folder) {
+  Parameters::Options options;
+  options.weights = stored_weights(folder);
+  return open_model(folder, options);
+}
+
+/// Shapes that a native prefix fits by what its own tensors say.
+AttentionShape shape_in_file(const std::filesystem::path& folder, Site site) {
+  const SafetensorsFile file = SafetensorsFile::open(folder / NativePrefix::kTensors);
+  const std::string name = fmt::format("{}.key", name_of(site));
+  require<FileError>(file.contains(name) && file.dims(name).size() == 4, "{}: tensor '{}' is missing or no [layers, H, P, d]",
+                     file.path().string(), name);
+  const Dims& dims = file.dims(name);
+  AttentionShape shape{dims[0], dims[1], dims[1], dims[3]};
+  const JsonFile json = JsonFile::open(folder / NativePrefix::kDescription);
+  if (!json.has("layers")) return shape;
+  for (const auto layer : json.section("layers").get<std::vector<std::int64_t>>(name_of(site), {})) {
+    shape.layers = std::max(shape.layers, layer + 1);
+  }
+  return shape;
+}
+
+Json site_facts(const SitePrefixTable& table) {
+  const KeysAndValues both = table.unpacked();
+  // a row of a head is a vector of its own
+  const auto norms = [&](const Tensor& heads) { return summary(row_norms(heads.reshaped({heads.count() / table.head_dim, table.head_dim}))); };
+  Json layers = Json::array();
+  for (const auto& [layer, pair] : table.pair_of_layer) layers.push_back(layer);
+  return {{"layers", layers},
+          {"num_virtual_tokens", table.tokens()},
+          {"heads", table.heads},
+          {"head_dim", table.head_dim},
+          {"key_norm", norms(both.key)},
+          {"value_norm", norms(both.value)}};
+}
+
+Json inspect_native(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model_folder) {
+  std::vector<std::string> warnings;
+  std::unique_ptr<LanguageModel> model;
+  if (model_folder) model = open_for_inspection(*model_folder);
+  const auto shapes = [&](Site site) { return model ? model->attention_shape(site) : shape_in_file(adapter, site); };
+  const NativePrefix prefix = NativePrefix::read(adapter, shapes, {}, [&](const std::string& text) { warnings.push_back(text); });
+  Json json = {{"adapter", adapter.string()}, {"format", "native prefix"}, {"positions", prefix.shifted ? "shifted" : "unshifted"}};
+  std::int64_t trainable = 0;
+  for (const auto& [site, table] : prefix.slot) {
+    json["sites"][std::string(name_of(site))] = site_facts(table);
+    trainable += table.packed().rows.count();
+  }
+  json["trainable"] = trainable;
+  json["resumable"] = std::filesystem::exists(TrainingState::path(adapter));
+  if (model) {
+    const std::int64_t all = parameter_count(*model) + trainable;
+    json["model"] = model_folder->string();
+    json["parameters"] = all;
+    json["trainable_percent"] = 100.0 * static_cast<double>(trainable) / static_cast<double>(all);
+  }
+  add_task(json, adapter);
+  json["files"] = files_of(adapter);
+  json["warnings"] = warnings;
+  return json;
+}
+
 class Inspection {
  public:
   Inspection(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model, std::int64_t neighbours)
@@ -61,7 +151,7 @@ class Inspection {
     add_config();
     if (model_folder_) add_model();
     add_rows();
-    add_files();
+    json_["files"] = files_of(adapter_);
     json_["warnings"] = warnings_;
     return std::move(json_);
   }
@@ -86,17 +176,12 @@ class Inspection {
              {"used", prompt_.tokens * prompt_.embeddings.dim(1)},
              {"resumable", std::filesystem::exists(TrainingState::path(adapter_))}};
     for (const auto& [key, value] : config_.extra) json_[key] = value;
-    if (const auto task = TextTask::read(adapter_)) {
-      json_["task"] = {{"input", task->input}, {"target", task->target}, {"labels", task->labels}, {"label_column", task->label_column}};
-    }
+    add_task(json_, adapter_);
   }
 
   void add_model() {
-    Parameters::Options options;
-    options.weights = stored_weights(*model_folder_);
-    const auto model = open_encoder_decoder(*model_folder_, options);
-    std::int64_t backbone = 0;
-    for (const auto& [name, tensor] : model->parameters().loaded()) backbone += tensor.count();
+    const auto model = open_for_inspection(*model_folder_);
+    const std::int64_t backbone = parameter_count(*model);
     json_["model"] = model_folder_->string();
     json_["parameters"] = backbone + prompt_.embeddings.count();
     json_["trainable_percent"] =
@@ -142,16 +227,6 @@ class Inspection {
     return list;
   }
 
-  void add_files() {
-    std::vector<std::pair<std::string, std::uintmax_t>> files;
-    for (const auto& entry : std::filesystem::directory_iterator(adapter_)) {
-      if (entry.is_regular_file()) files.emplace_back(entry.path().filename().string(), entry.file_size());
-    }
-    std::ranges::sort(files);
-    json_["files"] = Json::object();
-    for (const auto& [name, size] : files) json_["files"][name] = size;
-  }
-
   const std::filesystem::path& adapter_;
   const std::optional<std::filesystem::path>& model_folder_;
   std::int64_t count_;
@@ -168,6 +243,7 @@ class Inspection {
 nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model,
                                        std::int64_t neighbours) {
   require<ConfigError>(neighbours >= 0, "inspection: {} neighbours were asked for; wanted none or more", neighbours);
+  if (NativePrefix::is_in(adapter)) return inspect_native(adapter, model);
   return Inspection(adapter, model, neighbours).run();
 }
 

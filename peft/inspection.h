@@ -22,7 +22,11 @@ namespace preamble {
 ///   warnings            what is odd about the folder
 ///
 /// and with a model folder also: model, parameters (its own and the adapter's), trainable_percent, vocabulary_norm as `norm`,
-/// and the `neighbours` nearest words of each row; see `nearest_tokens`. A prefix has no neighbours. Throws what reading the
+/// and the `neighbours` nearest words of each row; see `nearest_tokens`. A prefix has no neighbours.
+///
+/// Of a native prefix: adapter, format, positions, trainable, resumable, task, files, warnings; with a model also model, parameters,
+/// trainable_percent; and for each of its `sites`: layers, num_virtual_tokens, heads, head_dim, and the norms of the keys and values of
+/// single heads (key_norm, value_norm). Throws what reading the
 /// folders throws, FileError if the prompt does not fit the model, and ConfigError for a negative number.
 [[nodiscard]] nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter,
                                                      const std::optional<std::filesystem::path>& model, std::int64_t neighbours);

@@ -20,7 +20,9 @@ LanguageModel& language_model(CausalLm& model) { return model; }
 LanguageModel& language_model(const HeadedEncoder& model) { return model.model; }
 
 std::int64_t labels_in(const Seq2SeqBatch& batch, const Conditioning&, const InputLimits&) { return batch.label_count(); }
-std::int64_t labels_in(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits&) { return batch.label_count(conditioning); }
+std::int64_t labels_in(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits&) {
+  return batch.label_count(conditioning);
+}
 std::int64_t labels_in(const EncoderBatch& batch, const Conditioning&, const HeadedLimits& limits) { return label_count(batch, limits); }
 
 std::int64_t rows_of(const Seq2SeqBatch& batch, const Conditioning& conditioning) {
@@ -52,22 +54,7 @@ CausalBatch made_of(const CausalLm&, Examples examples) {
   return batch;
 }
 
-EncoderBatch made_of(const HeadedEncoder&, Examples examples) {
-  EncoderBatch batch;
-  for (const auto* example : examples) {
-    const std::size_t tokens = example->source.size();
-    const bool answered = example->begin >= 0 && example->end >= 0;
-    batch.sequences.push_back(example->source);
-    batch.token_types.push_back(example->types.empty() ? Ids(tokens, 0) : example->types);
-    batch.slots.push_back(example->slot);
-    batch.heads.push_back(example->head);
-    batch.classes.push_back(example->label >= 0 ? example->label : kNoLabel);
-    batch.values.push_back(static_cast<float>(example->value));
-    batch.token_labels.push_back(example->tags.empty() ? Ids(tokens, kNoLabel) : example->tags);
-    batch.spans.push_back(answered ? TokenSpan{example->begin, example->end} : TokenSpan{});
-  }
-  return batch;
-}
+EncoderBatch made_of(const HeadedEncoder&, Examples examples) { return encoder_batch_of(examples); }
 
 std::vector<Trainable> trainables_of(const LanguageModel&) { return {}; }
 std::vector<Trainable> trainables_of(const HeadedEncoder& encoder) {
@@ -118,7 +105,8 @@ struct LargestPart {
 };
 
 LargestPart largest_part(std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
-  require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers", examples.size(), parts);
+  require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers",
+                       examples.size(), parts);
   const auto count = static_cast<std::int64_t>(examples.size());
   const std::int64_t whole = rules.sequences > 0 ? std::min(rules.sequences, count) : count;
   const std::int64_t part = (whole + parts - 1) / parts;
@@ -135,6 +123,23 @@ LargestPart largest_part(std::span<const Example> examples, const BatchRules& ru
 
 }  // namespace
 
+EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
+  EncoderBatch batch;
+  for (const auto* example : examples) {
+    const std::size_t tokens = example->source.size();
+    const bool answered = example->begin >= 0 && example->end >= 0;
+    batch.sequences.push_back(example->source);
+    batch.token_types.push_back(example->types.empty() ? Ids(tokens, 0) : example->types);
+    batch.slots.push_back(example->slot);
+    batch.heads.push_back(example->head);
+    batch.classes.push_back(example->label >= 0 ? example->label : kNoLabel);
+    batch.values.push_back(static_cast<float>(example->value));
+    batch.token_labels.push_back(example->tags.empty() ? Ids(tokens, kNoLabel) : example->tags);
+    batch.spans.push_back(answered ? TokenSpan{example->begin, example->end} : TokenSpan{});
+  }
+  return batch;
+}
+
 std::unique_ptr<LossModel> loss_model(EncoderDecoder& model, const Seq2SeqCapacity& capacity) {
   return std::make_unique<LossOf<EncoderDecoder&, Seq2SeqBatch, Seq2SeqCapacity>>(model, capacity);
 }
@@ -147,7 +152,8 @@ std::unique_ptr<LossModel> loss_model(HeadedEncoder model, const EncoderCapacity
   return std::make_unique<LossOf<HeadedEncoder, EncoderBatch, EncoderCapacity>>(std::move(model), capacity);
 }
 
-std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
+std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,
+                                          std::int64_t parts) {
   const LargestPart part = largest_part(examples, rules, parts);
   if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) {
     return loss_model(*encoder_decoder, {part.sequences, part.source_rows, part.target_rows, 0});
@@ -157,7 +163,8 @@ std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const 
   return loss_model(*causal, {part.sequences, part.joint_rows});
 }
 
-std::unique_ptr<LossModel> loss_model_for(HeadedEncoder model, std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
+std::unique_ptr<LossModel> loss_model_for(HeadedEncoder model, std::span<const Example> examples, const BatchRules& rules,
+                                          std::int64_t parts) {
   const LargestPart part = largest_part(examples, rules, parts);
   return loss_model(std::move(model), {part.sequences, part.source_rows});
 }

@@ -53,6 +53,9 @@ class LossModel {
 [[nodiscard]] std::unique_ptr<LossModel> loss_model(CausalLm& model, const CausalCapacity& capacity);
 [[nodiscard]] std::unique_ptr<LossModel> loss_model(HeadedEncoder model, const EncoderCapacity& capacity);
 
+/// Examples as a batch of an encoder: sources, with the labels that heads may want.
+[[nodiscard]] EncoderBatch encoder_batch_of(std::span<const Example* const> examples);
+
 /// For the largest of `parts` parts that a batch of these examples can have under the rules. Throws UnsupportedError for a model of
 /// another family.
 [[nodiscard]] std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,

@@ -41,7 +41,6 @@ std::vector<Site> sites_of(const JsonFile& json) {
     require<FileError>(std::ranges::find(sites, site_of(name)) == sites.end(), "{}: site '{}' stands there twice", json.where(), name);
     sites.push_back(site_of(name));
   }
-  require<FileError>(!sites.empty(), "{}: no sites; wanted one at least", json.where());
   return sites;
 }
 
@@ -103,6 +102,7 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
     prefix.slot.emplace(site, std::move(table));
   }
   prefix.head = read_head(folder);
+  require<FileError>(!prefix.slot.empty() || !prefix.head.empty(), "{}: no sites and no head; wanted one at least", json.where());
   return prefix;
 }
 

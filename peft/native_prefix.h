@@ -19,7 +19,7 @@ using SiteShapes = std::function<AttentionShape(Site)>;
 /// preamble.json: `{"format": 1, "method": "prefix", "sites": ["encoder_self", "decoder_self", "cross"],
 /// "positions": "shifted" | "unshifted", "layers": {"encoder_self": [0, 2]}}`; a site that `layers` does not name has all layers.
 /// prefix.safetensors: `SITE.key` and `SITE.value` [layers, H, P, d] for each site; the head, if there is one, as in PEFT's files:
-/// `base_model.classifier.weight`.
+/// `base_model.classifier.weight`. Without sites it is a head alone: a linear probe.
 struct NativePrefix {
   PrefixSlot slot;
   bool shifted = false;

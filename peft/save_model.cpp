@@ -34,30 +34,77 @@ std::string_view config_dtype(const Parameters& parameters) {
   return rounded ? "bfloat16" : "float32";
 }
 
+using Json = nlohmann::ordered_json;
+using Tensors = std::vector<std::pair<std::string, Tensor>>;
+
 /// The source's config in its own order, with the type that the weights have now. Both names of the field are in use.
-std::string config_text(const std::filesystem::path& path, std::string_view dtype) {
+Json config_of(const std::filesystem::path& path, std::string_view dtype) {
   const JsonFile checked = JsonFile::open(path);
-  auto json = nlohmann::ordered_json::parse(read_text(path));
+  auto json = Json::parse(read_text(path));
   if (checked.has("torch_dtype")) json["torch_dtype"] = dtype;
   if (!checked.has("torch_dtype") || checked.has("dtype")) json["dtype"] = dtype;
-  return json.dump(2) + "\n";
+  return json;
 }
 
-}  // namespace
+void add_classes(const std::vector<std::string>& classes, Json& config) {
+  Json names = Json::object();
+  Json numbers = Json::object();
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    names[std::to_string(i)] = classes[i];
+    numbers[classes[i]] = i;
+  }
+  config["id2label"] = std::move(names);
+  config["label2id"] = std::move(numbers);
+  config["num_labels"] = classes.size();
+}
 
-void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters) {
+/// What transformers puts in front of the backbone's names in a model with a head.
+std::string family_prefix(const JsonFile& config) {
+  const auto type = config.get<std::string>("model_type");
+  return type.substr(0, type.find('-')) + ".";  // deberta-v2: deberta.
+}
+
+/// Names without the prefix get it, but for the language model's head.
+void add_prefix(const std::string& prefix, Tensors& tensors) {
+  const auto has_prefix = [&](const auto& named) { return named.first.starts_with(prefix); };
+  if (std::ranges::any_of(tensors, has_prefix)) return;
+  for (auto& [name, tensor] : tensors) {
+    if (!name.starts_with("cls.") && !name.starts_with("lm_head.") && !name.starts_with("lm_predictions.")) name = prefix + name;
+  }
+}
+
+void save(const std::filesystem::path& source, const std::filesystem::path& target, const Tensors& tensors, const Json& config) {
   std::error_code error;
   require<FileError>(!std::filesystem::equivalent(source, target, error), "{}: it holds the model that was trained; wanted another folder",
                      target.string());
   std::filesystem::create_directories(target, error);
   require<FileError>(!error, "{}: cannot create the folder: {}", target.string(), error.message());
-  const std::string config = config_text(source / "config.json", config_dtype(parameters));
   for (const auto* name : kCopied) {
     if (std::filesystem::exists(source / name)) write_atomically(target / name, read_text(source / name));
   }
-  const std::vector<std::pair<std::string, Tensor>> tensors(parameters.loaded().begin(), parameters.loaded().end());
   write_safetensors(target / "model.safetensors", tensors);
-  write_atomically(target / "config.json", config);
+  write_atomically(target / "config.json", config.dump(2) + "\n");
+}
+
+}  // namespace
+
+void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters) {
+  save(source, target, {parameters.loaded().begin(), parameters.loaded().end()},
+       config_of(source / "config.json", config_dtype(parameters)));
+}
+
+void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters,
+                       const Head& head, const std::vector<std::string>& classes) {
+  Json config = config_of(source / "config.json", config_dtype(parameters));
+  if (!classes.empty()) add_classes(classes, config);
+  Tensors tensors(parameters.loaded().begin(), parameters.loaded().end());
+  add_prefix(family_prefix(JsonFile::open(source / "config.json")), tensors);
+  for (const auto& [name, tensor] : head.checkpoint_tensors()) {
+    // a head that the checkpoint had is replaced
+    std::erase_if(tensors, [&](const auto& named) { return named.first == name; });
+    tensors.emplace_back(name, tensor);
+  }
+  save(source, target, tensors, config);
 }
 
 }  // namespace preamble

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "models/heads/head.h"
 #include "models/parameters.h"
 
 namespace preamble {
@@ -12,5 +15,11 @@ namespace preamble {
 /// to it. The folder is made if need be; each file is replaced atomically, config.json last. Throws FileError if `target` is
 /// `source`, or if a file cannot be read or written.
 void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters);
+
+/// The same of an encoder with its head, so that transformers loads it as a model of the head's task: the classes' names go to the
+/// config (`id2label`), and the backbone's tensors get the family's prefix (`bert.`) if they lack it. The masked-LM head is the model's
+/// own already.
+void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters,
+                       const Head& head, const std::vector<std::string>& classes);
 
 }  // namespace preamble

@@ -1,7 +1,9 @@
 #include <memory>
 
 #include "tools/commands.h"
+#include "tools/encoder_options.h"
 #include "tools/eval_command.h"
+#include "tools/eval_encoder.h"
 
 namespace preamble {
 namespace {
@@ -9,13 +11,17 @@ namespace {
 struct EvalOptions {
   EvalArguments arguments;
   TaskOptions task;
+  EncoderOptions encoder;
   GenerationOptions generation;
   CommonOptions common;
 };
 
-CLI::Option* add_model(CLI::App& command, std::filesystem::path& model, std::vector<std::filesystem::path>& adapters, std::string& weights) {
+CLI::Option* add_model(CLI::App& command, std::filesystem::path& model, std::vector<std::filesystem::path>& adapters,
+                       std::string& weights) {
   command.add_option("--adapter", adapters, "adapter folder")->check(CLI::ExistingDirectory)->allow_extra_args(false);
-  command.add_option("--weights", weights, "how frozen matrices are held: f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command.add_option("--weights", weights, "how frozen matrices are held: f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   return command.add_option("--model", model, "Hugging Face folder of the model")->required()->check(CLI::ExistingDirectory);
 }
 
@@ -23,10 +29,13 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
   auto options = std::make_shared<EvalOptions>();
   EvalArguments& args = options->arguments;
   add_model(command, args.model, args.adapters, args.weights);
-  command.add_option("--file", args.file, "JSONL, JSON, TSV or CSV")->required()->check(CLI::ExistingFile);
+  command.add_option("--file", args.file, "JSONL, JSON, TSV, CSV; a set that --format names; CoNLL columns; SQuAD's JSON")
+      ->required()
+      ->check(CLI::ExistingPath);
   command.add_option("--output", args.output, "predictions as JSONL; to a name that ends in .txt the texts alone, one a line");
   add_common(command, options->common);
   options->task.add_to(command);
+  options->encoder.add_to(command);
   options->generation.add_to(command);
   return options;
 }
@@ -39,14 +48,26 @@ void add_eval(CLI::App& app) {
   command->add_flag("--generate", options->arguments.generate, "classes: generate texts too, and count those that are the label word");
   command->add_option("--metrics", options->arguments.metrics, "of generated texts: names of `preamble score`, and loss")->delimiter(',');
   command->add_flag("--json", options->arguments.json, "one JSON object on standard output");
-  command->callback([options] { eval_command(options->arguments, options->task, options->generation); });
+  command->callback([options] {
+    if (is_encoder_task(options->arguments, options->encoder)) {
+      eval_encoder_command(options->arguments, options->task, options->encoder);
+    } else {
+      eval_command(options->arguments, options->task, options->generation);
+    }
+  });
 }
 
 void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand("predict", "answer each row of a file, as JSONL");
   const auto options = add_shared(*command);
   command->add_flag("--distinct", options->arguments.distinct, "answer rows with equal inputs once");
-  command->callback([options] { predict_command(options->arguments, options->task, options->generation); });
+  command->callback([options] {
+    if (is_encoder_task(options->arguments, options->encoder)) {
+      predict_encoder_command(options->arguments, options->task, options->encoder);
+    } else {
+      predict_command(options->arguments, options->task, options->generation);
+    }
+  });
 }
 
 void add_generate(CLI::App& app) {

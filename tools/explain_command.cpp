@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/error.h"
+#include "models/causal_decoder.h"
 #include "models/made_up_model.h"
+#include "models/seq2seq_decoder.h"
 #include "peft/adapter_file.h"
 #include "peft/prefix_tuning.h"
 #include "peft/training_step.h"
@@ -18,19 +20,11 @@
 namespace preamble {
 namespace {
 
-std::unique_ptr<Method> method_of(const ExplainArguments& args, const std::string& method, EncoderDecoder& model) {
-  if (method == "full") return std::make_unique<NoMethod>();
-  if (args.adapter) return open_adapters({*args.adapter}, model);
-  if (method == "prefix") {
-    const AttentionShape shape = model.attention_shape(Site::decoder_self);
-    PrefixSlot slot;
-    slot.emplace(Site::decoder_self,
-                 SitePrefixTable{PackedRows{Tensor(Dtype::f32, {args.virtual_tokens, shape.layers * 2 * shape.kv_width()})}, shape.kv_heads,
-                                 shape.head_dim, pairs_of_layers(shape.layers, 1)});
-    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
-  }
-  return std::make_unique<PromptTuning>(
-      std::vector<PromptSlot>{{Tensor(Dtype::f32, {args.virtual_tokens, model.width()}), args.virtual_tokens}});
+std::unique_ptr<Method> method_of(const ExplainArguments& args, const std::string& method, LanguageModel& model) {
+  if (method != "full" && args.adapter) return open_adapters({*args.adapter}, model);
+  MethodShape shape = args.method;
+  shape.method = method;
+  return made_up_method(shape, model, 0);
 }
 
 PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget budget) {
@@ -39,25 +33,44 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget
   if (method == "full") parameters.frozen = freeze_none;
   const auto model = made_up_model(args.model, untouched_source(), parameters);
   const auto conditioned = method_of(args, method, *model);
-  Seq2SeqCapacity capacity;
-  capacity.sequences = args.batch_size;
-  capacity.source_rows = args.batch_size * args.source;
-  capacity.target_rows = args.batch_size * args.target;
+  const auto examples = made_up_examples(args.batch, *model, 0);
   TrainingStepOptions options;
   options.memory = budget;
-  const TrainingStep step(*model, *conditioned, capacity, options);
+  const TrainingStep step(loss_model_for(*model, examples, {}, 1), *conditioned, options);
   const Program& program = step.program();
   PlannedStep planned;
+  planned.batch = describe(args.batch, *model);
   planned.method = dynamic_cast<const PrefixTuning*>(conditioned.get()) != nullptr ? "prefix" : method;
   planned.memory = memory_need(*model, step, *make_adamw(step.shapes(), {}));
   planned.forward_flops = program.flops(Phase::forward);
   planned.backward_flops = program.flops(Phase::backward);
   planned.recomputed_flops = program.flops(Phase::recompute);
-  planned.parts = cost_by_scope(program, seq2seq::kLoss);
+  planned.parts = cost_by_scope(program, LossModel::kLoss);
   planned.passes = program.passes();
   const auto rows = program.graph().row_spaces();
   planned.row_spaces.assign(rows.begin(), rows.end());
   return planned;
+}
+
+/// The cache of generating with the method: sources, or prompts, are as long as in training.
+CacheNeed plan_cache(const ExplainArguments& args, const std::string& method) {
+  const auto model = made_up_model(args.model, untouched_source());
+  const auto conditioned = method_of(args, method, *model);
+  Graph graph;
+  const Conditioning conditioning = conditioned->condition(graph);
+  const std::int64_t sequences = args.batch.sequences;
+  if (const auto* encoder_decoder = dynamic_cast<const EncoderDecoder*>(model.get())) {
+    return cache_need(*encoder_decoder, conditioning, DecoderCapacity{sequences, sequences * args.batch.source, args.beams, 1 + args.new_tokens});
+  }
+  const auto* causal = dynamic_cast<const CausalLm*>(model.get());
+  require<UnsupportedError>(causal != nullptr, "--max-new-tokens: {} does not generate text", args.model);
+  CausalDecoderCapacity capacity;
+  capacity.sequences = sequences;
+  capacity.prompt_tokens = sequences * args.batch.tokens;
+  capacity.beams = args.beams;
+  capacity.longest = args.batch.tokens + args.new_tokens;
+  capacity.new_tokens = args.new_tokens;
+  return cache_need(*causal, conditioning, capacity);
 }
 
 struct Baseline {
@@ -78,15 +91,22 @@ Baseline plan_full(const ExplainArguments& args, Budget budget) {
 }  // namespace
 
 int explain_command(const ExplainArguments& args) {
-  const std::string method = args.adapter ? "prompt" : args.method;
+  const std::string method = args.adapter ? "prompt" : args.method.method;
   const Budget budget = Budget::parse(args.memory_budget);
   const PlannedStep step = plan(args, method, budget);
   std::optional<Baseline> full;
   if (method != "full") full = plan_full(args, budget);
+  const std::optional<CacheNeed> cache = args.new_tokens > 0 ? std::optional(plan_cache(args, method)) : std::nullopt;
   if (args.json) {
-    nlohmann::json report = {{"model", args.model},     {"batch_size", args.batch_size},    {"source", args.source},
-                             {"target", args.target},   {"weights", name_of(args.weights)}, {"memory_budget", args.memory_budget},
+    nlohmann::json report = {{"model", args.model},
+                             {"batch_size", args.batch.sequences},
+                             {"source", args.batch.source},
+                             {"target", args.batch.target},
+                             {"tokens", args.batch.tokens},
+                             {"weights", name_of(args.weights)},
+                             {"memory_budget", args.memory_budget},
                              {"program", to_json(step)}};
+    if (cache) report["cache"] = to_json(*cache);
     if (full) {
       report["full"] = to_json(full->step);
       report["full_memory_budget"] = full->memory_budget;
@@ -94,12 +114,14 @@ int explain_command(const ExplainArguments& args) {
     fmt::print("{}\n", report.dump(2));
     return 0;
   }
-  fmt::print("{}, batch {}, source {}, target {}, weights {}, memory budget {}\n", args.model, args.batch_size, args.source, args.target,
-             name_of(args.weights), args.memory_budget);
+  fmt::print("{}, {}, weights {}, memory budget {}\n", args.model, step.batch, name_of(args.weights), args.memory_budget);
   if (full && full->memory_budget != args.memory_budget) {
     fmt::print("Full fine-tuning does not fit this budget; it is shown with the budget {}.\n", full->memory_budget);
   }
   fmt::print("{}", to_text(step, full ? &full->step : nullptr));
+  if (cache) {
+    fmt::print("\nGenerating {} tokens for {} sequences with {} beam(s)\n{}", args.new_tokens, args.batch.sequences, args.beams, to_text(*cache));
+  }
   return 0;
 }
 

@@ -8,19 +8,20 @@
 
 #include "engine/compile/rematerialise.h"
 #include "engine/core/dtype.h"
+#include "peft/made_up_training.h"
 
 namespace preamble {
 
 struct ExplainArguments {
-  /// A folder with a config.json, whose weights are not opened, or a published shape such as `t5-base`.
+  /// A folder with a config.json, whose weights are not opened, or a published shape such as `gpt2-medium`.
   std::string model;
   /// An adapter folder; absent: `method`.
   std::optional<std::filesystem::path> adapter;
-  std::string method = "prompt";  ///< prompt, prefix, full
-  std::int64_t virtual_tokens = 20;
-  std::int64_t batch_size = 8;
-  std::int64_t source = 256;  ///< tokens of each source
-  std::int64_t target = 16;   ///< tokens of each target, all with a label
+  MethodShape method;
+  BatchShape batch;
+  /// New tokens of a generation whose key/value cache is shown; 0: none.
+  std::int64_t new_tokens = 0;
+  std::int64_t beams = 1;
   Dtype weights = Dtype::f32;
   std::string memory_budget = "auto";
   bool json = false;

@@ -227,6 +227,25 @@ nlohmann::json to_json(const PlannedStep& step) {
           {"passes", std::move(passes)}};
 }
 
+nlohmann::json to_json(const CacheNeed& cache) {
+  return {{"virtual_rows_bytes", cache.virtual_rows},
+          {"inputs_bytes", cache.inputs},
+          {"generated_bytes", cache.generated},
+          {"total_bytes", cache.total()}};
+}
+
+std::string to_text(const CacheNeed& cache) {
+  std::string text;
+  const auto line = [&](std::string_view label, std::int64_t bytes) {
+    fmt::format_to(std::back_inserter(text), "{:<44}{:>12}\n", label, number(static_cast<double>(bytes), kMiB));
+  };
+  line("key/value cache, MiB", cache.total());
+  line("  prompts and prefixes, once a slot", cache.virtual_rows);
+  line("  sources or prompts' tokens, once a sequence", cache.inputs);
+  line("  generated tokens of all beams", cache.generated);
+  return text;
+}
+
 std::string to_text(const PlannedStep& step, const PlannedStep* full) {
   std::string text = "Rows:";
   for (const auto& space : step.row_spaces) text += fmt::format(" {} {}", space.name, space.rows);

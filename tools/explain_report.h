@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/runtime/explain.h"
+#include "models/cache_need.h"
 #include "peft/memory_need.h"
 
 namespace preamble {
@@ -16,6 +17,7 @@ namespace preamble {
 /// One compiled training step.
 struct PlannedStep {
   std::string method;  ///< prompt, full
+  std::string batch = {};  ///< its lengths, in words
   MemoryNeed memory;
   double forward_flops = 0;
   double backward_flops = 0;
@@ -39,6 +41,9 @@ struct ReportLine {
 [[nodiscard]] std::vector<ReportLine> report_lines(const PlannedStep& step, const PlannedStep* full);
 
 [[nodiscard]] nlohmann::json to_json(const PlannedStep& step);
+
+[[nodiscard]] nlohmann::json to_json(const CacheNeed& cache);
+[[nodiscard]] std::string to_text(const CacheNeed& cache);
 
 /// Tables of the parts, of memory and FLOPs in total, and of the passes. `full` may be null.
 [[nodiscard]] std::string to_text(const PlannedStep& step, const PlannedStep* full);

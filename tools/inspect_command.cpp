@@ -21,6 +21,33 @@ std::string range_of(const Json& norms) {
   return fmt::format("{:.4g} to {:.4g}, mean {:.4g}", norms["min"].get<double>(), norms["max"].get<double>(), norms["mean"].get<double>());
 }
 
+void print_task_and_files(const Json& j) {
+  if (j.contains("task")) {
+    const Json& task = j["task"];
+    const bool classes = !task["labels"].get<std::string>().empty();
+    fmt::print("  task             {} -> {}\n", text_of(task["input"]), text_of(task[classes ? "labels" : "target"]));
+  }
+  for (const auto& [name, size] : j["files"].items()) fmt::print("  {:<32} {}\n", name, human_bytes(size.get<std::int64_t>()));
+}
+
+void print_share(const Json& j) {
+  fmt::print("  trainable        {}", j["trainable"].get<std::int64_t>());
+  if (j.contains("trainable_percent"))
+    fmt::print(" of {} parameters ({:.4f} %)", text_of(j["parameters"]), j["trainable_percent"].get<double>());
+  fmt::print("\n");
+}
+
+void print_native(const Json& j) {
+  fmt::print("{}: {}, {} positions\n", text_of(j["adapter"]), text_of(j["format"]), text_of(j["positions"]));
+  print_share(j);
+  for (const auto& [name, site] : j["sites"].items()) {
+    fmt::print("  {:<16} {} virtual tokens, {} heads of {}, layers {}\n", name, text_of(site["num_virtual_tokens"]), text_of(site["heads"]),
+               text_of(site["head_dim"]), text_of(site["layers"]));
+    fmt::print("    norm of a key    {}\n    norm of a value  {}\n", range_of(site["key_norm"]), range_of(site["value_norm"]));
+  }
+  print_task_and_files(j);
+}
+
 void print_facts(const Json& j) {
   fmt::print("{}: {} for {}, trained on {}\n", text_of(j["adapter"]), text_of(j["peft_type"]), text_of(j["task_type"]),
              text_of(j["base_model_name_or_path"]));
@@ -30,17 +57,10 @@ void print_facts(const Json& j) {
              used < trainable
                  ? fmt::format(", of which {} are never read", j["rows"].get<std::int64_t>() - j["num_virtual_tokens"].get<std::int64_t>())
                  : "");
-  fmt::print("  trainable        {}", trainable);
-  if (j.contains("trainable_percent"))
-    fmt::print(" of {} parameters ({:.4f} %)", text_of(j["parameters"]), j["trainable_percent"].get<double>());
-  fmt::print("\n  norm of a row    {}\n", range_of(j["norm"]));
+  print_share(j);
+  fmt::print("  norm of a row    {}\n", range_of(j["norm"]));
   if (j.contains("vocabulary_norm")) fmt::print("  of a word        {}\n", range_of(j["vocabulary_norm"]));
-  if (j.contains("task")) {
-    const Json& task = j["task"];
-    const bool classes = !task["labels"].get<std::string>().empty();
-    fmt::print("  task             {} -> {}\n", text_of(task["input"]), text_of(task[classes ? "labels" : "target"]));
-  }
-  for (const auto& [name, size] : j["files"].items()) fmt::print("  {:<32} {}\n", name, human_bytes(size.get<std::int64_t>()));
+  print_task_and_files(j);
 }
 
 void print_rows(const Json& j) {
@@ -63,8 +83,12 @@ int inspect_command(const InspectArguments& args) {
     fmt::print("{}\n", facts.dump(2, ' ', false, Json::error_handler_t::replace));
     return 0;
   }
-  print_facts(facts);
-  print_rows(facts);
+  if (facts.contains("sites")) {
+    print_native(facts);
+  } else {
+    print_facts(facts);
+    print_rows(facts);
+  }
   for (const auto& warning : facts["warnings"]) fmt::print("note: {}\n", warning.get<std::string>());
   return 0;
 }

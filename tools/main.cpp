@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   preamble::add_predict(app);
   preamble::add_generate(app);
   preamble::add_inspect(app);
+  preamble::add_score(app);
   preamble::add_tokenize(app);
   preamble::add_train(app);
   try {

@@ -19,7 +19,10 @@ void TaskOptions::add_to(CLI::App& app) {
                        "decoder-only models: text between input and target (default: a space, the token that begins texts, a space)"));
   group(app.add_option("--max-source-length", given_.max_source_length, "tokens of an input, end token included (default: 512)")->check(CLI::PositiveNumber));
   group(app.add_option("--max-target-length", given_.max_target_length, "tokens of a target, end token included (default: 128)")->check(CLI::PositiveNumber));
-  group(app.add_option("--format", format_, "of the data files; default: by their extension")->check(CLI::IsMember({"jsonl", "json", "tsv", "csv"})));
+  group(app.add_option("--format", format_,
+                       "of the data files: jsonl, json, tsv, csv; e2e, webnlg, dart, whose records are linearised to {source} and whose "
+                       "texts are {target}; default: by their extension")
+            ->check(CLI::IsMember({"jsonl", "json", "tsv", "csv", "e2e", "webnlg", "dart"})));
   group(app.add_option("--columns", columns_, "names of the columns of a file without a header line")->delimiter(','));
 }
 
@@ -27,6 +30,10 @@ TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter) 
   TextTask task;
   if (adapter) task = TextTask::read(*adapter).value_or(TextTask());
   const auto given = [&](const char* name) { return app_->count(name) > 0; };
+  if (task.input.empty() && (format_ == "e2e" || format_ == "webnlg" || format_ == "dart")) {
+    task.input = "{source}";
+    task.target = "{target}";
+  }
   if (given("--input")) task.input = given_.input;
   if (given("--target")) task.target = given_.target, task.labels.clear();
   if (given("--labels")) task.labels = given_.labels, task.target.clear();

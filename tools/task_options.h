@@ -19,6 +19,8 @@ class TaskOptions {
   /// The task of the options that were given, over the one kept beside the adapter. Throws ConfigError if there is no
   /// input template in either.
   [[nodiscard]] TextTask task(const std::optional<std::filesystem::path>& adapter) const;
+  /// How tables are read.
+  [[nodiscard]] TableOptions table_options() const { return {format_, columns_}; }
   /// Reads a data file in the format that the options say.
   [[nodiscard]] Table load(const std::filesystem::path& file) const;
 

@@ -17,6 +17,7 @@ namespace preamble {
 struct TrainArguments {
   std::filesystem::path model;
   std::string method = "prompt";  ///< prompt, ptuning, prefix, full
+  std::int64_t trainable_layers = 0;  ///< full: the last so many layers alone; 0: everything
   std::filesystem::path train_file;
   std::optional<std::filesystem::path> validation_file;
   std::filesystem::path output_dir;
@@ -41,6 +42,7 @@ struct TrainArguments {
   std::string metric;  ///< empty: accuracy for classes, else f1
   std::int64_t validation_samples = 0;
   std::int64_t train_samples = 0;
+  std::optional<std::uint64_t> samples_seed = {};  ///< of the draws of training and validation rows; absent: `seed`
   std::uint64_t seed = 42;
   bool resume = false;
   std::string memory_budget = "auto";

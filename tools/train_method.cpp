@@ -10,7 +10,9 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "models/causal_lm.h"
+#include "models/encoder_decoder.h"
 #include "peft/adapter_file.h"
+#include "peft/head_file.h"
 #include "peft/initialise_prefix.h"
 #include "peft/native_prefix.h"
 #include "peft/p_tuning.h"
@@ -26,7 +28,11 @@ constexpr const char* kEncoderFile = "reparametrisation.safetensors";
 
 bool decoder_only(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr; }
 
-bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty(); }
+/// A decoder or an encoder: one site, one submodule.
+bool one_stack(const LanguageModel& model) { return dynamic_cast<const EncoderDecoder*>(&model) == nullptr; }
+
+/// PEFT's layout holds neither sites nor a choice of layers.
+bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty() || !args.method_options.prefix_layers.empty(); }
 
 std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   PromptInit init = args.init;
@@ -85,15 +91,17 @@ class PrefixMaker {
 
   [[nodiscard]] std::unique_ptr<Method> make() {
     PrefixSlot slot;
+    const Site own = model_.prefix_site();
     if (!native(args_)) {
-      const std::int64_t layers = model_.attention_shape(Site::decoder_self).layers;
-      slot.emplace(Site::decoder_self, table(Site::decoder_self, layers, pairs_of_layers(layers, submodules_of(args_, model_)), {}));
+      const std::int64_t layers = model_.attention_shape(own).layers;
+      slot.emplace(own, table(own, layers, pairs_of_layers(layers, submodules_of(args_, model_)), {}));
       return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
     }
-    for (const auto& name : options_.prefix_sites) {
+    const auto& given = options_.prefix_sites;
+    for (const auto& name : given.empty() ? std::vector{std::string(name_of(own))} : given) {
       const Site site = site_of(name);
-      require<ConfigError>(site == Site::decoder_self || !decoder_only(model_),
-                           "--prefix-sites {}: a decoder-only model has no such attention; wanted decoder_self", name);
+      require<ConfigError>(site == own || !one_stack(model_), "--prefix-sites {}: the model has no such attention; wanted {}", name,
+                           name_of(own));
       std::map<std::int64_t, std::int64_t> pairs;
       const std::int64_t count = model_.attention_shape(site).layers;
       for (std::int64_t layer = 0; layer < count; ++layer) {
@@ -108,7 +116,7 @@ class PrefixMaker {
 
  private:
   [[nodiscard]] bool shifted() const {
-    return options_.prefix_positions.empty() ? decoder_only(model_) : options_.prefix_positions == "shifted";
+    return options_.prefix_positions.empty() ? one_stack(model_) : options_.prefix_positions == "shifted";
   }
   [[nodiscard]] bool conditioned(std::int64_t layer) const {
     return options_.prefix_layers.empty() || std::ranges::find(options_.prefix_layers, layer) != options_.prefix_layers.end();
@@ -143,7 +151,9 @@ class PrefixMaker {
 PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tokens, const LanguageModel& model) {
   PeftConfig config;
   config.peft_type = type;
-  config.task_type = decoder_only(model) ? "CAUSAL_LM" : "SEQ_2_SEQ_LM";
+  // an encoder's is that of its head
+  if (decoder_only(model)) config.task_type = "CAUSAL_LM";
+  if (!one_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = args.model.string();
   config.num_virtual_tokens = tokens;
   config.num_transformer_submodules = submodules_of(args, model);
@@ -154,18 +164,22 @@ PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tok
   return resolved(std::move(config), model);
 }
 
-void save_peft(const TrainArguments& args, PeftType type, const PromptSlot& rows, const LanguageModel& model) {
-  const Named tensors = {{std::string(PromptTuning::kEmbeddings), rows.embeddings}};
-  write_adapter(args.output_dir, config_of(args, type, rows.tokens, model), tensors);
+void save_peft(const TrainArguments& args, const std::filesystem::path& folder, PeftType type, const PromptSlot& rows,
+               const LanguageModel& model, const SavedHead& head) {
+  Named tensors = {{std::string(PromptTuning::kEmbeddings), rows.embeddings}};
+  PeftConfig config = config_of(args, type, rows.tokens, model);
+  if (head.head != nullptr) add_head(*head.encoder, *head.head, config, tensors);
+  write_adapter(folder, config, tensors);
 }
 
-void save_prefix(const TrainArguments& args, const PrefixTuning& prefix, const LanguageModel& model) {
+void save_prefix(const TrainArguments& args, const std::filesystem::path& folder, const PrefixTuning& prefix, const LanguageModel& model,
+                 const SavedHead& head) {
   const PrefixSlot& slot = prefix.slots().front();
   if (native(args)) {
-    NativePrefix{slot, prefix.positions().shifted}.write(args.output_dir);
+    NativePrefix{slot, prefix.positions().shifted, head.head != nullptr ? head.head->tensors() : HeadTensors{}}.write(folder);
   } else {
-    const SitePrefixTable& table = slot.at(Site::decoder_self);
-    save_peft(args, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model);
+    const SitePrefixTable& table = slot.at(model.prefix_site());
+    save_peft(args, folder, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model, head);
   }
 }
 
@@ -191,8 +205,9 @@ void MethodOptions::add_to(CLI::App& command) {
             ->delimiter(',')
             ->check(CLI::NonNegativeNumber));
   group(command
-            .add_option("--prefix-positions", prefix_positions,
-                        "with --prefix-sites: shifted (the first token stands behind the prefix; default of decoder-only models) or unshifted")
+            .add_option(
+                "--prefix-positions", prefix_positions,
+                "with --prefix-sites: shifted (the first token stands behind the prefix; default of decoder-only models) or unshifted")
             ->check(CLI::IsMember({"shifted", "unshifted"})));
   group(command.add_option("--prefix-init", prefix_init, "random, zero, text (what the model computes for words) or adapter")
             ->check(CLI::IsMember({"random", "zero", "text", "adapter"}))
@@ -208,10 +223,10 @@ std::string MethodOptions::fingerprint() const {
 }
 
 std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {
-  require<ConfigError>(args.submodules < 2 || !decoder_only(model), "--num-transformer-submodules {}: a decoder-only model has 1",
+  require<ConfigError>(args.submodules < 2 || !one_stack(model), "--num-transformer-submodules {}: a model of one stack has 1",
                        args.submodules);
   if (args.submodules > 0) return args.submodules;
-  return args.method == "prefix" && !decoder_only(model) ? 2 : 1;
+  return args.method == "prefix" && !one_stack(model) ? 2 : 1;
 }
 
 std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
@@ -225,20 +240,24 @@ std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& 
   return make_prompt(args, task, model, tokenizer);
 }
 
-void save_method(const TrainArguments& args, const Method& method, LanguageModel& model) {
+void save_method(const TrainArguments& args, const std::filesystem::path& folder, const Method& method, const LanguageModel& model,
+                 const SavedHead& head) {
   bool encoded = args.method == "ptuning";
   if (const auto* prefix = dynamic_cast<const PrefixTuning*>(&method)) {
-    save_prefix(args, *prefix, model);
+    save_prefix(args, folder, *prefix, model, head);
     encoded = args.method_options.prefix_projection;
   } else if (const auto* p_tuning = dynamic_cast<const PTuning*>(&method)) {
-    save_peft(args, PeftType::p_tuning, p_tuning->prompts().front().fold(), model);
+    save_peft(args, folder, PeftType::p_tuning, p_tuning->prompts().front().fold(), model, head);
+  } else if (const auto* prompt = dynamic_cast<const PromptTuning*>(&method)) {
+    save_peft(args, folder, PeftType::prompt_tuning, prompt->prompts().front(), model, head);
   } else {
-    save_peft(args, PeftType::prompt_tuning, dynamic_cast<const PromptTuning&>(method).prompts().front(), model);
+    require<ConfigError>(head.head != nullptr, "adapter: a method without tensors and without a head; there is nothing to save");
+    NativePrefix{{}, false, head.head->tensors()}.write(folder);
   }
   if (!encoded) return;
   Named tensors;
   for (const auto& tensor : method.trainables()) tensors.emplace_back(tensor.name, tensor.value);
-  write_safetensors(args.output_dir / kEncoderFile, tensors);
+  write_safetensors(folder / kEncoderFile, tensors);
 }
 
 }  // namespace preamble

@@ -9,7 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "data/tokenizers/tokenizer.h"
-#include "models/language_model.h"
+#include "models/heads/headed_encoder.h"
 #include "peft/method.h"
 #include "peft/text_task.h"
 
@@ -25,7 +25,7 @@ struct MethodOptions {
   std::int64_t encoder_num_layers = 2;
   std::vector<std::string> prefix_sites;    ///< empty: PEFT's, the decoder's self-attention
   std::vector<std::int64_t> prefix_layers;  ///< empty: all
-  std::string prefix_positions;  ///< empty: shifted for a decoder-only model, else unshifted
+  std::string prefix_positions;             ///< empty: shifted for a model of one stack, else unshifted
   std::string prefix_init = "random";
   double prefix_init_std = 0.02;
   std::string prefix_init_text;
@@ -36,7 +36,7 @@ struct MethodOptions {
 };
 
 /// How many submodules PEFT's file has: as given, else 2 for a prefix of an encoder-decoder (PEFT loads no other) and 1 otherwise.
-/// Throws ConfigError for 2 with a decoder-only model.
+/// Throws ConfigError for 2 with a model of one stack.
 [[nodiscard]] std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model);
 
 /// Name of the prompt's initialiser: as given, else by task.
@@ -46,8 +46,15 @@ struct MethodOptions {
 [[nodiscard]] std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, LanguageModel& model,
                                                   const Tokenizer& tokenizer);
 
-/// Writes the adapter of a method that `make_method` made: PEFT's layout, or the native one where PEFT has none.
-/// Reparametrisations are folded; their own weights go to reparametrisation.safetensors beside it.
-void save_method(const TrainArguments& args, const Method& method, LanguageModel& model);
+/// The head that is saved with an adapter, if any.
+struct SavedHead {
+  const HeadedEncoder* encoder = nullptr;
+  const Head* head = nullptr;
+};
+
+/// Writes the adapter of a method that `make_method` made: PEFT's layout, or the native one where PEFT has none (a head alone is a
+/// native prefix of no sites). Reparametrisations are folded; their own weights go to reparametrisation.safetensors beside it.
+void save_method(const TrainArguments& args, const std::filesystem::path& folder, const Method& method, const LanguageModel& model,
+                 const SavedHead& head = {});
 
 }  // namespace preamble

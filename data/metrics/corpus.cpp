@@ -85,6 +85,32 @@ References looked_up(const Path& path, const std::vector<E2eRow>& hypotheses, co
   return references;
 }
 
+/// `sources`: whether the hypotheses have them.
+Corpus assemble(std::vector<E2eRow> rows, bool sources, const Path& name, const std::vector<Path>& references, ReferenceLayout layout) {
+  require<ConfigError>(!references.empty(), "{}: no file of references; wanted one or more", name.string());
+  const bool table = std::any_of(references.begin(), references.end(), is_delimited);
+  require<ConfigError>(!table || references.size() == 1, "{}: {} files; wanted a TSV or CSV file of references alone", names(references),
+                       references.size());
+  References found;
+  if (!table) {
+    found = plain_references(name, rows.size(), references, layout);
+  } else if (sources) {
+    found = looked_up(name, rows, references, read_e2e_file(references.front()));
+  } else {
+    found = consecutive(read_e2e_file(references.front()));
+  }
+  require_equal_counts(name, rows.size(), references, found.size());
+  Corpus corpus;
+  for (std::size_t i = 0; i < rows.size(); ++i) corpus.push_back({std::move(rows[i].text), std::move(found[i])});
+  return corpus;
+}
+
+std::vector<E2eRow> without_sources(std::vector<std::string> texts) {
+  std::vector<E2eRow> rows;
+  for (std::string& text : texts) rows.push_back({{}, std::move(text)});
+  return rows;
+}
+
 }  // namespace
 
 void require_scorable(const Corpus& corpus, std::string_view metric) {
@@ -103,28 +129,13 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
 }
 
 Corpus read_corpus(const std::filesystem::path& hypotheses, const std::vector<std::filesystem::path>& references, ReferenceLayout layout) {
-  require<ConfigError>(!references.empty(), "{}: no file of references; wanted one or more", hypotheses.string());
-  const bool table = std::any_of(references.begin(), references.end(), is_delimited);
-  require<ConfigError>(!table || references.size() == 1, "{}: {} files; wanted a TSV or CSV file of references alone", names(references),
-                       references.size());
-  std::vector<E2eRow> rows;
-  if (is_delimited(hypotheses)) {
-    rows = read_e2e_file(hypotheses);
-  } else {
-    for (std::string& line : read_lines(hypotheses)) rows.push_back({{}, std::move(line)});
-  }
-  References found;
-  if (!table) {
-    found = plain_references(hypotheses, rows.size(), references, layout);
-  } else if (is_delimited(hypotheses)) {
-    found = looked_up(hypotheses, rows, references, read_e2e_file(references.front()));
-  } else {
-    found = consecutive(read_e2e_file(references.front()));
-  }
-  require_equal_counts(hypotheses, rows.size(), references, found.size());
-  Corpus corpus;
-  for (std::size_t i = 0; i < rows.size(); ++i) corpus.push_back({std::move(rows[i].text), std::move(found[i])});
-  return corpus;
+  const bool sources = is_delimited(hypotheses);
+  return assemble(sources ? read_e2e_file(hypotheses) : without_sources(read_lines(hypotheses)), sources, hypotheses, references, layout);
+}
+
+Corpus read_corpus(std::vector<std::string> hypotheses, const std::filesystem::path& name, const std::vector<std::filesystem::path>& references,
+                   ReferenceLayout layout) {
+  return assemble(without_sources(std::move(hypotheses)), false, name, references, layout);
 }
 
 }  // namespace preamble::metrics

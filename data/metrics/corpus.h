@@ -46,4 +46,9 @@ enum class ReferenceLayout : std::uint8_t {
 [[nodiscard]] Corpus read_corpus(const std::filesystem::path& hypotheses, const std::vector<std::filesystem::path>& references,
                                  ReferenceLayout layout = ReferenceLayout::automatic);
 
+/// The same for hypotheses without sources that have been read already, from `name`.
+[[nodiscard]] Corpus read_corpus(std::vector<std::string> hypotheses, const std::filesystem::path& name,
+                                 const std::vector<std::filesystem::path>& references,
+                                 ReferenceLayout layout = ReferenceLayout::automatic);
+
 }  // namespace preamble::metrics

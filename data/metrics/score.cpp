@@ -239,9 +239,10 @@ ScoreReport run(const std::vector<std::string>& names, Inputs inputs) {
 
 ScoreReport score(const ScoreOptions& options) { return run(options.metrics, Inputs(options)); }
 
-ScoreReport score(const std::vector<std::string>& metrics, const Corpus& corpus) {
-  const ScoreOptions none;
-  return run(metrics, Inputs(none, corpus));
+ScoreReport score(const std::vector<std::string>& metrics, const Corpus& corpus, const std::filesystem::path& meteor_jar) {
+  ScoreOptions options;
+  options.meteor_jar = meteor_jar;
+  return run(metrics, Inputs(options, corpus));
 }
 
 std::string to_json(const ScoreReport& report) {

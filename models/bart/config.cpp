@@ -38,4 +38,14 @@ BartConfig BartConfig::read(const JsonFile& json) {
   return c;
 }
 
+BartConfig BartConfig::published(const std::string& name) {
+  require<ConfigError>(name == "bart-base" || name == "bart-large", "model shape: '{}' was given; wanted bart-base or bart-large", name);
+  BartConfig c;
+  if (name == "bart-base") {
+    c.d_model = 768;
+    c.encoder = c.decoder = {6, 12, 3072};
+  }
+  return c;
+}
+
 }  // namespace preamble

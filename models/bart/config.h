@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "data/json_file.h"
 #include "engine/ops/activation.h"
@@ -35,6 +36,8 @@ struct BartConfig {
 
   /// Throws FileError for missing or senseless fields, UnsupportedError for the variants of early configs that no published BART uses.
   [[nodiscard]] static BartConfig read(const JsonFile& json);
+  /// `bart-base` or `bart-large`. Throws ConfigError for other names.
+  [[nodiscard]] static BartConfig published(const std::string& name);
 };
 
 }  // namespace preamble

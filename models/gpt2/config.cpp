@@ -1,5 +1,7 @@
 #include "models/gpt2/config.h"
 
+#include <map>
+
 #include "engine/core/error.h"
 #include "models/config_fields.h"
 
@@ -20,6 +22,22 @@ Gpt2Config Gpt2Config::read(const JsonFile& json) {
   require_field(json, "add_cross_attention", false);
   require<FileError>(c.n_embd % c.n_head == 0, "{}: n_embd is {} and n_head {}; wanted a multiple", json.where(), c.n_embd, c.n_head);
   require<FileError>(c.layer_norm_epsilon > 0, "{}: field 'layer_norm_epsilon' is {}; wanted a positive number", json.where(), c.layer_norm_epsilon);
+  return c;
+}
+
+Gpt2Config Gpt2Config::published(const std::string& name) {
+  struct Shape {
+    std::int64_t layers, width, heads;
+  };
+  static const std::map<std::string, Shape> kShapes = {
+      {"gpt2", {12, 768, 12}}, {"gpt2-medium", {24, 1024, 16}}, {"gpt2-large", {36, 1280, 20}}, {"gpt2-xl", {48, 1600, 25}}};
+  const auto found = kShapes.find(name);
+  require<ConfigError>(found != kShapes.end(), "model shape: '{}' was given; wanted gpt2, gpt2-medium, gpt2-large or gpt2-xl", name);
+  Gpt2Config c;
+  c.n_layer = found->second.layers;
+  c.n_embd = found->second.width;
+  c.n_inner = 4 * c.n_embd;
+  c.n_head = found->second.heads;
   return c;
 }
 

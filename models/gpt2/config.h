@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "data/json_file.h"
 #include "engine/ops/activation.h"
@@ -25,6 +26,8 @@ struct Gpt2Config {
 
   /// Throws FileError for missing or senseless fields, UnsupportedError for cross-attention.
   [[nodiscard]] static Gpt2Config read(const JsonFile& json);
+  /// `gpt2`, `gpt2-medium`, `gpt2-large` or `gpt2-xl`. Throws ConfigError for other names.
+  [[nodiscard]] static Gpt2Config published(const std::string& name);
 };
 
 }  // namespace preamble

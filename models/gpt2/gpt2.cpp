@@ -8,11 +8,11 @@
 #include "engine/ops/append_rows.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/cached_attention.h"
-#include "engine/ops/columns.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
+#include "engine/ops/split_columns.h"
 #include "models/building.h"
 #include "models/tied_head.h"
 
@@ -74,10 +74,13 @@ Value Gpt2::word_table(Graph& graph) {
   return parameters_(graph, embedding_name_, {config_.vocab_size, config_.n_embd}, ParameterKind::matrix);
 }
 
-Value Gpt2::embed(Graph& graph, Value ids, const Conditioning& conditioning, std::int64_t sequences) {
-  const Value x = with_prompt(graph, gather_rows(word_table(graph), ids), conditioning, sequences, causal::kPrompt);
+Value Gpt2::placed(Graph& graph, Value x, std::string_view positions) {
   const Value table = parameters_(graph, name("wpe.weight"), {config_.n_positions, config_.n_embd}, ParameterKind::matrix);
-  return add(x, gather_rows(table, row_input(graph, causal::kPositions, x.type().rows)));
+  return add(x, gather_rows(table, row_input(graph, positions, x.type().rows)));
+}
+
+Value Gpt2::embed(Graph& graph, RowSpaceId tokens) {
+  return placed(graph, gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens)), causal::kPositions);
 }
 
 Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
@@ -87,7 +90,8 @@ Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
     {
       const Scope sublayer(graph, "attention");
       const Value qkv = conv(graph, normed(graph, x, block(layer, "ln_1")), block(layer, "attn.c_attn"), 3 * d);
-      const Value o = attend(layer, slice_columns(qkv, 0, d), slice_columns(qkv, d, d), slice_columns(qkv, 2 * d, d));
+      const std::vector<Value> parts = split_columns(qkv, {d, d, d});
+      const Value o = attend(layer, parts[0], parts[1], parts[2]);
       x = add(x, conv(graph, o, block(layer, "attn.c_proj"), d));
     }
     const Scope sublayer(graph, "feed_forward");
@@ -112,10 +116,20 @@ Gpt2::Attend Gpt2::attend_to_own(Graph& graph, const Conditioning& conditioning,
   };
 }
 
+PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt) {
+  PromptPass pass;
+  pass.prefix.space = prompt.space;
+  const Attend attend = [&](std::int64_t layer, Value q, Value k, Value v) {
+    pass.prefix.layers[layer] = {k, v};
+    return attention({q, k, v}, options_of(config_, score_scale(layer)));
+  };
+  pass.output = layers(graph, placed(graph, prompt.rows, causal::kPromptPositions), attend);
+  return pass;
+}
+
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
-  const Value ids = row_input(graph, causal::kIds, graph.rows(causal::kTokens, capacity.tokens, capacity.sequences));
-  const Value x = embed(graph, ids, conditioning, capacity.sequences);
-  return layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences));
+  const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
+  return layers(graph, embed(graph, tokens), attend_to_own(graph, conditioning, capacity.sequences));
 }
 
 Value Gpt2::head(Graph& graph, Value hidden) {
@@ -123,9 +137,9 @@ Value Gpt2::head(Graph& graph, Value hidden) {
 }
 
 Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) {
-  const Value ids = row_input(graph, causal::kIds, graph.rows(causal::kTokens, capacity.tokens, capacity.sequences));
-  const Value x = embed(graph, ids, conditioning, capacity.sequences);
-  const Value place = row_input(graph, causal::kPlace, x.type().rows);
+  const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
+  const Value x = embed(graph, tokens);
+  const Value place = row_input(graph, causal::kPlace, tokens);
   const Attend attend = attend_to_own(graph, conditioning, capacity.sequences);
   return layers(graph, x, [&](std::int64_t layer, Value q, Value k, Value v) {
     const auto keep = [&](std::string_view what, const Tensor& cache, Value rows) {
@@ -140,7 +154,7 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
 
 Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, rows, 1);
-  const Value x = embed(graph, row_input(graph, causal::kIds, tokens), {}, 1);
+  const Value x = embed(graph, tokens);
   const Value place = row_input(graph, causal::kPlace, tokens);
   CachedAttentionOperands operands;
   operands.table = input(graph, causal::kHistory, {Dtype::i32, tokens, {longest}});

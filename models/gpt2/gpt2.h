@@ -29,6 +29,7 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Tensor embedding() override;
   [[nodiscard]] std::string_view embedding_name() const noexcept override { return embedding_name_; }
 
+  PromptPass read_prompt(Graph& graph, const PromptRows& prompt) override;
   Value decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) override;
   Value head(Graph& graph, Value hidden) override;
   Value prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) override;
@@ -44,8 +45,10 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Value conv(Graph& graph, Value x, const std::string& weights, std::int64_t to);
   [[nodiscard]] Value normed(Graph& graph, Value x, const std::string& weights);
   [[nodiscard]] Value word_table(Graph& graph);
-  /// Embedded tokens with the prompt in front and positions added.
-  [[nodiscard]] Value embed(Graph& graph, Value ids, const Conditioning& conditioning, std::int64_t sequences);
+  /// Adds the rows of the position table that the input `positions` names.
+  [[nodiscard]] Value placed(Graph& graph, Value x, std::string_view positions);
+  /// Embedded tokens from the input `ids`, with positions.
+  [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens);
   [[nodiscard]] Value layers(Graph& graph, Value x, const Attend& attend);
   [[nodiscard]] Attend attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences);
   [[nodiscard]] double score_scale(std::int64_t layer) const;

@@ -52,7 +52,8 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind) {
   return {};
 }
 
-Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained) : Head(kind, std::move(names), trained) {
+Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained)
+    : Head(kind, std::move(names), trained) {
   layers_ = head_layers(model, kind);
   classes_ = model.vocabulary();
   const Parameters& parameters = model.parameters();
@@ -74,13 +75,17 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
       break;
     }
     if (dims.empty()) {
-      require<FileError>(parameters.contains(checkpoint), "{}: neither the checkpoint nor an adapter has the head '{}' of {}", parameters.where(checkpoint),
-                         layer.checkpoint, name_of(kind));
+      require<FileError>(parameters.contains(checkpoint), "{}: neither the checkpoint nor an adapter has the head '{}' of {}",
+                         parameters.where(checkpoint), layer.checkpoint, name_of(kind));
       dims = parameters.dims(checkpoint);
     }
     const bool fits = dims.size() == 2 && dims[1] == model.width() && (last ? dims[0] > 0 : dims[0] == model.width());
-    require<FileError>(fits && (!last || kind != HeadKind::span || dims[0] == kSpanLogits), "head: '{}' is {}; wanted [{}, {}]", layer.name, to_string(dims),
-                       kind == HeadKind::span ? "2" : last ? "classes" : std::to_string(model.width()), model.width());
+    require<FileError>(fits && (!last || kind != HeadKind::span || dims[0] == kSpanLogits), "head: '{}' is {}; wanted [{}, {}]", layer.name,
+                       to_string(dims),
+                       kind == HeadKind::span ? "2"
+                       : last                 ? "classes"
+                                              : std::to_string(model.width()),
+                       model.width());
     if (last) classes_ = dims[0];
   }
 }
@@ -88,7 +93,8 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
 Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::uint64_t seed, std::string names) {
   constexpr std::uint64_t kStream = 0x68656164;
   constexpr float kDeviation = 0.02F;
-  require<ConfigError>(classes > 0 || kind == HeadKind::span || kind == HeadKind::masked_lm, "head: {} classes were given; wanted one at least", classes);
+  require<ConfigError>(classes > 0 || kind == HeadKind::span || kind == HeadKind::masked_lm,
+                       "head: {} classes were given; wanted one at least", classes);
   Random random(seed, kStream);
   HeadTensors tensors;
   const auto layers = head_layers(model, kind);
@@ -101,7 +107,8 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
     if (stored && layer.in_backbone) continue;
     if (stored && parameters.dims(checkpoint) == dims) {
       tensors.emplace(named(layer.name, kWeight), model.parameters().tensor(checkpoint, dims, ParameterKind::vector).clone());
-      tensors.emplace(named(layer.name, kBias), model.parameters().tensor(named(layer.checkpoint, kBias), {dims[0]}, ParameterKind::vector).clone());
+      tensors.emplace(named(layer.name, kBias),
+                      model.parameters().tensor(named(layer.checkpoint, kBias), {dims[0]}, ParameterKind::vector).clone());
       continue;
     }
     Tensor weight(Dtype::f32, dims);
@@ -133,6 +140,16 @@ Value Head::logits(Graph& graph, EncoderModel& model, Value hidden) const {
     if (layer.activation) x = activation(x, *layer.activation);
   }
   return x;
+}
+
+HeadTensors Head::checkpoint_tensors() const {
+  HeadTensors tensors;
+  for (const auto& layer : layers_) {
+    for (const auto part : {kWeight, kBias}) {
+      if (const Tensor* tensor = find(own_, named(layer.name, part))) tensors.emplace(named(layer.checkpoint, part), *tensor);
+    }
+  }
+  return tensors;
 }
 
 std::vector<std::pair<std::string, Tensor>> Head::trainables() const {

@@ -51,6 +51,8 @@ class Head {
   [[nodiscard]] Value logits(Graph& graph, EncoderModel& model, Value hidden) const;
   /// The head's own tensors by their names in graphs if they are trained; writing to them trains the head.
   [[nodiscard]] std::vector<std::pair<std::string, Tensor>> trainables() const;
+  /// The head's own tensors by their names in checkpoints.
+  [[nodiscard]] HeadTensors checkpoint_tensors() const;
   /// The head's own tensors by their names without `names`.
   [[nodiscard]] const HeadTensors& tensors() const noexcept { return own_; }
 

@@ -15,16 +15,23 @@ namespace {
 
 constexpr std::int64_t kSpanEnds = 2;
 
-/// Sum of the losses of one head's labels, weighted.
-Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity, double z_loss) {
+/// Logits of the rows that have a label.
+Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity) {
   const Head& head = encoder.heads[i];
-  const bool span = head.kind() == HeadKind::span;
   const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
   const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), rows, capacity.sequences);
   const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kLabelledIndex), labelled));
-  const Value logits = head.logits(graph, encoder.model, read);
+  return head.logits(graph, encoder.model, read);
+}
+
+/// Sum of the losses of one head's labels, weighted.
+Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity,
+              double z_loss) {
+  const Head& head = encoder.heads[i];
+  const Value logits = labelled_logits(encoder, i, graph, hidden, capacity);
+  const RowSpaceId labelled = logits.type().rows;
   const std::string labels = headed::name(i, headed::kLabels);
-  if (span) {
+  if (head.kind() == HeadKind::span) {
     const Value ends = input(graph, labels, {Dtype::i32, kNoRows, {capacity.sequences, kSpanEnds}});
     return scale(segment_cross_entropy(logits, ends, weight), 1.0 / kSpanEnds);
   }
@@ -52,20 +59,21 @@ std::size_t head_of(const EncoderBatch& batch, std::size_t sequence, std::size_t
   if (batch.heads.empty()) return 0;
   require<ShapeError>(sequence < batch.heads.size(), "batch: {} heads were given; sequence {} has none", batch.heads.size(), sequence);
   const std::int32_t head = batch.heads[sequence];
-  require<ConfigError>(head >= 0 && static_cast<std::size_t>(head) < heads, "sequence {}: head {} was given; there are {}", sequence, head, heads);
+  require<ConfigError>(head >= 0 && static_cast<std::size_t>(head) < heads, "sequence {}: head {} was given; there are {}", sequence, head,
+                       heads);
   return static_cast<std::size_t>(head);
 }
 
 template <class List>
 void require_for_all(const EncoderBatch& batch, const List& list, std::string_view what) {
-  require<ShapeError>(list.empty() || list.size() == batch.sequences.size(), "batch: {} of {} sequences were given; wanted {}", what, list.size(),
-                      batch.sequences.size());
+  require<ShapeError>(list.empty() || list.size() == batch.sequences.size(), "batch: {} of {} sequences were given; wanted {}", what,
+                      list.size(), batch.sequences.size());
 }
 
 /// What the head of one sequence is to predict.
 struct SequenceLabels {
-  Ids places;   ///< labelled tokens, counted from the first; of a span all tokens
-  Ids labels;   ///< of each of them; of a span start and end
+  Ids places;  ///< labelled tokens, counted from the first; of a span all tokens
+  Ids labels;  ///< of each of them; of a span start and end
   float value = 0;
 };
 
@@ -78,11 +86,11 @@ SequenceLabels span_labels(const EncoderBatch& batch, std::size_t i) {
   const auto length = static_cast<std::int32_t>(batch.sequences[i].size());
   const TokenSpan span = batch.spans.empty() ? TokenSpan{} : batch.spans[i];
   for (const auto end : {span.start, span.end}) {
-    require<ConfigError>(end == kNoLabel || (end >= 0 && end < length), "sequence {}: a span from {} to {} was given; the sequence has {} tokens", i, span.start,
-                         span.end, length);
+    require<ConfigError>(end == kNoLabel || (end >= 0 && end < length),
+                         "sequence {}: a span from {} to {} was given; the sequence has {} tokens", i, span.start, span.end, length);
   }
-  require<ConfigError>((span.start == kNoLabel) == (span.end == kNoLabel), "sequence {}: a span from {} to {} was given; wanted both ends or none", i,
-                       span.start, span.end);
+  require<ConfigError>((span.start == kNoLabel) == (span.end == kNoLabel),
+                       "sequence {}: a span from {} to {} was given; wanted both ends or none", i, span.start, span.end);
   SequenceLabels result;
   if (span.start == kNoLabel) return result;
   for (std::int32_t t = 0; t < length; ++t) result.places.push_back(t);
@@ -96,7 +104,8 @@ SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedL
     case HeadKind::sequence:
       if (head.classes == 1) {
         if (batch.values.empty() || std::isnan(batch.values[i])) return result;
-        require<ConfigError>(std::isfinite(batch.values[i]), "sequence {}: the value {} was given; wanted a finite one", i, batch.values[i]);
+        require<ConfigError>(std::isfinite(batch.values[i]), "sequence {}: the value {} was given; wanted a finite one", i,
+                             batch.values[i]);
         result.value = batch.values[i];
       } else {
         if (batch.classes.empty() || batch.classes[i] == kNoLabel) return result;
@@ -189,7 +198,8 @@ HeadedLimits HeadedEncoder::limits() const {
   return limits;
 }
 
-void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss) {
+void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
+              double z_loss) {
   add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss);
 }
 
@@ -204,6 +214,13 @@ void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& 
     const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kIndex), space));
     graph.output(headed::name(i, headed::kLogits), head.logits(graph, encoder.model, read));
   }
+}
+
+void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
+  const Value hidden = encoder.model.encode(graph, conditioning, capacity);
+  const Scope scope(graph, "head");
+  for (std::size_t i = 0; i < encoder.heads.size(); ++i)
+    graph.output(headed::name(i, headed::kLabelLogits), labelled_logits(encoder, i, graph, hidden, capacity));
 }
 
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {

@@ -25,13 +25,14 @@ inline constexpr std::string_view kLossWeight = "loss_weight";  ///< scalar: 1 /
 
 // Of each head, as `name(0, kLogits)`: "head.0.logits". A head's rows have as many segments as the batch has sequences; those of
 // other heads' sequences are empty.
-inline constexpr std::string_view kRows = "rows";                    ///< rows: those with logits: one a sequence, or all tokens
-inline constexpr std::string_view kIndex = "index";                  ///< i32 [head's rows]: rows of the encoder
-inline constexpr std::string_view kLabelled = "labelled";            ///< rows: those of them that have a label
-inline constexpr std::string_view kLabelledIndex = "labelled_index"; ///< i32 [labelled]: rows of the encoder
-inline constexpr std::string_view kLabels = "labels";                ///< i32 [labelled]; span: i32 [sequences, 2]
-inline constexpr std::string_view kValues = "values";                ///< real [labelled, 1]: regression
-inline constexpr std::string_view kLogits = "logits";                ///< result: [head's rows, classes]
+inline constexpr std::string_view kRows = "rows";                     ///< rows: those with logits: one a sequence, or all tokens
+inline constexpr std::string_view kIndex = "index";                   ///< i32 [head's rows]: rows of the encoder
+inline constexpr std::string_view kLabelled = "labelled";             ///< rows: those of them that have a label
+inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [labelled]: rows of the encoder
+inline constexpr std::string_view kLabels = "labels";                 ///< i32 [labelled]; span: i32 [sequences, 2]
+inline constexpr std::string_view kValues = "values";                 ///< real [labelled, 1]: regression
+inline constexpr std::string_view kLogits = "logits";                 ///< result: [head's rows, classes]
+inline constexpr std::string_view kLabelLogits = "label_logits";      ///< result: [labelled, classes], of `add_label_logits`
 
 /// Name of that of a head.
 [[nodiscard]] std::string name(std::size_t head, std::string_view what);
@@ -60,17 +61,20 @@ struct HeadedEncoder {
 /// Adds the losses of the labelled rows to a graph: result `loss`, the sum over all heads and labels times `loss_weight`. Classes:
 /// cross-entropy; a number: squared error; a span: mean of the cross-entropies of start and end, each among the sequence's own
 /// tokens.
-void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, double z_loss = 0);
+void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
+              double z_loss = 0);
 /// Adds the results `head.I.logits`; with `loss` that of `add_loss` too.
 void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss);
+/// Adds the results `head.I.label_logits`: the logits of the rows that have a label, which is all that a prediction needs.
+void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
 /// Adds the encoder's output at the tokens: result `hidden`.
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
 
 /// Labels of the batch that its heads read.
 [[nodiscard]] std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits);
 
-/// Sets all inputs of a loss, logits or features program. `loss_weight` multiplies the sum of the labels' losses. Throws as `feed_rows`, and
-/// ConfigError for a head or class that does not exist, a span outside of its sequence.
+/// Sets all inputs of a loss, logits or features program. `loss_weight` multiplies the sum of the labels' losses. Throws as `feed_rows`,
+/// and ConfigError for a head or class that does not exist, a span outside of its sequence.
 void feed(Session& session, const EncoderBatch& batch, const Conditioning& conditioning, const HeadedLimits& limits, double loss_weight);
 
 }  // namespace preamble

@@ -90,6 +90,12 @@ std::int64_t EncoderTask::classes() const {
   return static_cast<std::int64_t>(LabelMap::parse(labels).classes());
 }
 
+std::vector<std::string> EncoderTask::class_names() const {
+  if (kind == HeadKind::tokens) return tags;
+  if (kind != HeadKind::sequence || regression) return {};
+  return LabelMap::parse(labels).words();
+}
+
 std::string EncoderTask::chosen_metric() const {
   if (!metric.empty()) return metric;
   if (kind == HeadKind::tokens || kind == HeadKind::span) return "f1";

@@ -49,6 +49,8 @@ struct EncoderTask {
 
   /// Width of the head's logits. Throws ConfigError while labels or tags are not known.
   [[nodiscard]] std::int64_t classes() const;
+  /// Names of the classes of sequences or tokens; empty for numbers and answers.
+  [[nodiscard]] std::vector<std::string> class_names() const;
   [[nodiscard]] std::int64_t length() const noexcept { return max_length > 0 ? max_length : kind == HeadKind::span ? 384 : 128; }
   [[nodiscard]] std::string chosen_metric() const;
   /// Fills in what the SuperGLUE task says. Throws ConfigError for an unknown one.

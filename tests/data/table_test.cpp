@@ -48,9 +48,9 @@ TEST_CASE("table: rejects unknown formats and column names for JSON") {
   const TemporaryFile bare("train", "1\t2\n");
   CHECK_THROWS_WITH_AS(
       (void)load_table(bare.path()),
-      (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv or .csv, or a format given by name").c_str(),
+      (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv, .csv or .xml, or a format given by name").c_str(),
       ConfigError);
-  CHECK_THROWS_WITH_AS((void)load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv or csv",
+  CHECK_THROWS_WITH_AS((void)load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv, csv, e2e, webnlg, dart",
                        ConfigError);
   const TemporaryFile jsonl("a.jsonl", "{}");
   CHECK_THROWS_WITH_AS((void)load_table(jsonl.path(), {.columns = {"x"}}),

@@ -65,6 +65,25 @@ TEST_CASE("causal batch: rows are prompts and tokens, each sequence with those o
   CHECK(row_segments(batch, {}).rows() == 8);
 }
 
+TEST_CASE("causal batch: a program runs the rows of a prompt once a slot") {
+  const LossProgram program(batch_of_three());
+  const Graph& graph = program.session->program().graph();
+  for (const auto& node : graph.nodes()) {
+    for (const auto& type : node.outputs) {
+      if (type.has_rows()) CHECK(graph.rows(type.rows).rows <= 8);
+    }
+  }
+  CHECK(graph.rows(graph.rows(PromptTuning::kSpace)).rows == 5);
+  CHECK(graph.rows(graph.rows(causal::kTokens)).rows == 8);
+}
+
+TEST_CASE("causal batch: a prompt together with a prefix is refused") {
+  LossProgram program(batch_of_three());
+  program.conditioning.prefixes[Site::decoder_self] = {};
+  Graph graph;
+  CHECK_THROWS_AS(add_loss(*program.model, graph, program.conditioning, {1, 1}), UnsupportedError);
+}
+
 TEST_CASE("causal batch: the loss of a batch is the sum of its sequences' losses") {
   const CausalBatch batch = batch_of_three();
   LossProgram program(batch);

@@ -14,6 +14,7 @@
 #include "engine/core/file.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
+#include "peft/native_prefix.h"
 #include "peft/text_task.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
@@ -160,4 +161,33 @@ TEST_CASE("inspection: a prompt that does not fit the model is an error, an odd 
                        FileError);
   folder.write("adapter_config.json", R"({"peft_type":"PROMPT_TUNING","task_type":"CAUSAL_LM","rank":8})");
   CHECK(inspect_adapter(folder.path(), std::nullopt, 0)["warnings"].size() == 1);
+}
+
+TEST_CASE("inspection: a native prefix says its sites, layers and norms, with a model and without") {
+  const TemporaryFolder folder;
+  const auto model = golden("gpt2/model");
+  Tensor key(Dtype::f32, {1, 4, 2, 8});
+  std::ranges::fill(key.values<float>(), 2.0F);
+  NativePrefix prefix;
+  prefix.shifted = true;
+  prefix.slot.emplace(Site::decoder_self, SitePrefixTable{KeysAndValues{key, Tensor(Dtype::f32, {1, 4, 2, 8})}, 4, 8, {{2, 0}}, "decoder_self."});
+  prefix.write(folder.path());
+  TextTask{.input = "{a}", .target = "{b}"}.write(folder.path());
+  const auto facts = inspect_adapter(folder.path(), std::nullopt, 5);
+  CHECK(facts["format"] == "native prefix");
+  CHECK(facts["positions"] == "shifted");
+  CHECK(facts["trainable"] == 128);
+  CHECK(facts["resumable"] == false);
+  CHECK(facts["task"]["target"] == "{b}");
+  const auto& site = facts["sites"]["decoder_self"];
+  CHECK(site["layers"] == std::vector<int>{2});
+  CHECK(site["num_virtual_tokens"] == 2);
+  CHECK(site["heads"] == 4);
+  CHECK(site["key_norm"]["mean"].get<double>() == doctest::Approx(2 * std::sqrt(8.0)));
+  CHECK(site["value_norm"]["max"] == 0);
+  CHECK(!facts.contains("parameters"));
+  const auto with_model = inspect_adapter(folder.path(), model, 5);
+  CHECK(with_model["parameters"].get<std::int64_t>() > 128);
+  CHECK(with_model["sites"] == facts["sites"]);
+  CHECK_THROWS_AS((void)inspect_adapter(folder.path(), golden("t5-v11/model"), 5), FileError);
 }

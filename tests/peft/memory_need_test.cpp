@@ -11,7 +11,7 @@
 #include "engine/core/error.h"
 #include "engine/runtime/explain.h"
 #include "models/made_up_model.h"
-#include "peft/prompt_tuning.h"
+#include "peft/made_up_training.h"
 #include "peft/training_step.h"
 
 using namespace preamble;
@@ -25,15 +25,9 @@ class Planned {
     Parameters::Options options;
     if (full) options.frozen = freeze_none;
     model_ = made_up_model("t5-small", untouched_source(), options);
-    constexpr std::int64_t kTokens = 10;
-    if (full) {
-      method_ = std::make_unique<NoMethod>();
-    } else {
-      method_ = std::make_unique<PromptTuning>(std::vector<PromptSlot>{{Tensor(Dtype::f32, {kTokens, model_->width()}), kTokens}});
-    }
-    Seq2SeqCapacity capacity;
-    capacity.sequences = 2, capacity.source_rows = 64, capacity.target_rows = 8;
-    step_ = std::make_unique<TrainingStep>(*model_, *method_, capacity, TrainingStepOptions{});
+    method_ = made_up_method({.method = full ? "full" : "prompt", .virtual_tokens = 10}, *model_, 1);
+    const auto examples = made_up_examples({.sequences = 2, .source = 32, .target = 4}, *model_, 1);
+    step_ = std::make_unique<TrainingStep>(loss_model_for(*model_, examples, {}, 1), *method_, TrainingStepOptions{});
   }
 
   [[nodiscard]] const Program& program() const { return step_->program(); }
@@ -47,7 +41,7 @@ class Planned {
   [[nodiscard]] MemoryNeed need() const { return memory_need(*model_, *step_, *make_adamw(step_->shapes(), {})); }
 
  private:
-  std::unique_ptr<EncoderDecoder> model_;
+  std::unique_ptr<LanguageModel> model_;
   std::unique_ptr<Method> method_;
   std::unique_ptr<TrainingStep> step_;
 };

@@ -126,7 +126,7 @@ TEST_CASE("native prefix: each damaged folder has one clear error") {
   const Tensors good = cross_of({3, 5, 4, 8});
   CHECK(folder.error(R"({"format": 2, "method": "prefix", "sites": ["cross"]})", good) == json + ": format 2; wanted 1");
   CHECK(folder.error(R"({"format": 1, "method": "lora", "sites": ["cross"]})", good) == json + ": method 'lora'; wanted prefix");
-  CHECK(folder.error(R"({"format": 1, "method": "prefix", "sites": []})", good) == json + ": no sites; wanted one at least");
+  CHECK(folder.error(R"({"format": 1, "method": "prefix", "sites": []})", good) == json + ": no sites and no head; wanted one at least");
   CHECK(folder.error(R"({"format": 1, "method": "prefix", "sites": ["self"]})", good) ==
         json + ": site 'self'; wanted encoder_self, decoder_self or cross");
   CHECK(folder.error(R"({"format": 1, "method": "prefix", "sites": ["cross", "cross"]})", good) ==

@@ -117,3 +117,27 @@ TEST_CASE("prompt encoder: names what is missing or misshaped") {
   CHECK_THROWS_WITH_AS((void)PromptEncoder::read(SafetensorsFile::open(folder.path() / "trainable.safetensors"), EncoderKind::projection),
                        (where + ": 'transform.0.bias' is [6]; wanted [5]").c_str(), FileError);
 }
+
+TEST_CASE("prompt encoder: a projection fits rows exactly if it has as many hidden units, else as well as it can") {
+  Tensor wanted(Dtype::f32, {3, 12});
+  for (std::int64_t i = 0; i < wanted.count(); ++i) wanted.values<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i % 7) - 2;
+  PromptEncoder encoder = PromptEncoder::random(kProjection, 5);
+  const auto table = numbers(encoder.tensors()[0].value);
+  encoder.fit(wanted);
+  check_close(encoder.fold(), numbers(wanted), 1e-4);
+  CHECK(numbers(encoder.tensors()[0].value) == table);
+  PromptEncoder narrow = PromptEncoder::random({EncoderKind::projection, 3, 4, 2, 12, 2}, 5);
+  const auto distance = [&] {
+    const auto folded = numbers(narrow.fold());
+    double sum = 0;
+    for (std::size_t i = 0; i < folded.size(); ++i) sum += std::pow(folded[i] - numbers(wanted)[i], 2);
+    return sum;
+  };
+  const double before = distance();
+  narrow.fit(wanted);
+  CHECK(distance() < before);
+  CHECK_THROWS_WITH_AS(encoder.fit(Tensor(Dtype::f32, {2, 12})),
+                       "reparametrisation: rows [2, 12] were given to fit; wanted [3, 12] in f32", ShapeError);
+  PromptEncoder lstm = PromptEncoder::random(kLstm, 5);
+  CHECK_THROWS_WITH_AS(lstm.fit(wanted), "reparametrisation: only a projection is fitted to given rows", UnsupportedError);
+}

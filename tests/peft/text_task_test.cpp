@@ -9,6 +9,7 @@
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "tests/support/golden.h"
+#include "tests/support/gpt2_models.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace preamble;
@@ -124,4 +125,43 @@ TEST_CASE("text task: a label word that the vocabulary cannot spell is an error 
   const TextTask task{.input = "{text}", .labels = "0=old,1=\u6f22\u5b57"};
   CHECK_THROWS_WITH_AS((void)label_targets(task, tokenizer()),
                        "label word '\u6f22\u5b57': the vocabulary cannot spell it; wanted another word", ConfigError);
+}
+
+TEST_CASE("text task: a decoder-only model's separator stands behind the source, its last space before the target") {
+  const auto gpt2 = load_tokenizer(golden("tokenizers/gpt2-nano"));
+  const auto model = golden_gpt2();
+  const Table table = table_of("{\"record\":\"name : Oak\",\"text\":\"the oak\",\"label\":1}\n");
+  TextTask task{.input = "{record}", .target = "{text}"};
+  fit_to_model(task, *model, *gpt2);
+  CHECK(task.separator == " <|endoftext|> ");
+  TruncationReport report;
+  const auto ids = [&](std::string_view text) { return tokenize_with(*gpt2)(text); };
+  const auto example = examples_of(task, table, *gpt2, true, report).at(0);
+  CHECK(example.source == ids("name : Oak <|endoftext|>"));
+  Ids target = ids(" the oak");
+  target.push_back(*gpt2->special().eos);
+  CHECK(example.target == target);
+
+  TextTask labels{.input = "{record}", .labels = "0=old,1=new", .separator = " It is "};
+  fit_to_model(labels, *model, *gpt2);
+  Ids word = ids(" new");
+  word.push_back(*gpt2->special().eos);
+  CHECK(label_targets(labels, *gpt2).at(1) == word);
+  CHECK(examples_of(labels, table, *gpt2, true, report).at(0).target == word);
+  CHECK(examples_of(labels, table, *gpt2, false, report).at(0).source == ids("name : Oak It is"));
+  const TemporaryFolder folder;
+  labels.write(folder.path());
+  CHECK(TextTask::read(folder.path())->separator == " It is ");
+  CHECK(answer_of(labels, "  an answer \n") == "an answer");
+  CHECK(answer_of(labels, " \n").empty());
+  CHECK(answer_of({}, " kept ") == " kept ");
+}
+
+TEST_CASE("text task: a separator is for decoder-only models alone") {
+  const auto model = golden_bart();
+  TextTask task{.input = "{a}", .separator = " - "};
+  CHECK_THROWS_WITH_AS(fit_to_model(task, *model, tokenizer()), "separator ' - ': the model is no decoder-only model; wanted none", ConfigError);
+  task.separator.reset();
+  fit_to_model(task, *model, tokenizer());
+  CHECK(!task.separator);
 }

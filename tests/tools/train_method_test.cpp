@@ -30,7 +30,7 @@ struct Setting {
   std::filesystem::path round_trip(const std::string& name) {
     args.output_dir = folder.path() / name;
     const auto method = make();
-    save_method(args, *method, *model);
+    save_method(args, args.output_dir, *method, *model);
     const auto saved = open_adapters({args.output_dir}, *model);
     const Seq2SeqBatch batch = small_batch();
     check_close(numbers(logits_of(*model, *saved, batch)), numbers(logits_of(*model, *method, batch)), 1e-5);
@@ -109,11 +109,6 @@ TEST_CASE("train method: a prefix starts from words or from another prefix") {
 TEST_CASE("train method: says which options do not go together") {
   Setting s;
   s.args.method = "prefix";
-  s.args.method_options.prefix_init = "zero";
-  s.args.method_options.prefix_projection = true;
-  CHECK_THROWS_WITH_AS((void)s.make(), "--prefix-init zero: a projected prefix starts at random; wanted no --prefix-projection with it",
-                       ConfigError);
-  s.args.method_options = {};
   s.args.method_options.prefix_sites = {"cross"};
   s.args.method_options.prefix_layers = {99};
   CHECK_THROWS_WITH_AS((void)s.make(), "--prefix-layers 99: 'cross' has none of them; wanted layers below 3", ConfigError);

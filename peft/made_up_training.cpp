@@ -1,0 +1,95 @@
+#include "peft/made_up_training.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/ranges.h>
+
+#include "engine/core/error.h"
+#include "engine/core/random.h"
+#include "models/causal_lm.h"
+#include "peft/prefix_tuning.h"
+#include "peft/prompt_tuning.h"
+
+namespace preamble {
+namespace {
+
+bool decoder_only(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr; }
+
+Tensor random_rows(std::int64_t rows, std::int64_t columns, Random& random) {
+  Tensor tensor(Dtype::f32, {rows, columns});
+  for (auto& x : tensor.values<float>()) x = random.uniform(-0.5F, 0.5F);
+  return tensor;
+}
+
+SitePrefixTable site_table(const MethodShape& shape, const LanguageModel& model, Site site, std::uint64_t seed) {
+  const AttentionShape attention = model.attention_shape(site);
+  const std::int64_t width = attention.kv_width();
+  const std::int64_t columns = attention.layers * 2 * width;
+  SitePrefixTable table;
+  table.heads = attention.kv_heads;
+  table.head_dim = attention.head_dim;
+  table.pair_of_layer = pairs_of_layers(attention.layers, 1);
+  if (shape.mlp > 0) {
+    table.source = PromptEncoder::random({EncoderKind::projection, shape.virtual_tokens, width, shape.mlp, columns, 0}, seed);
+  } else {
+    Random random(seed, 1);
+    table.source = PackedRows{random_rows(shape.virtual_tokens, columns, random)};
+  }
+  return table;
+}
+
+std::unique_ptr<Method> made_up_prefix(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed) {
+  const bool one_stack = decoder_only(model);
+  const auto sites = shape.sites.empty() ? std::vector<std::string>{std::string(name_of(Site::decoder_self))} : shape.sites;
+  PrefixSlot slot;
+  for (const auto& name : sites) {
+    const Site site = site_of(name);
+    require<ConfigError>(!one_stack || site == Site::decoder_self, "prefix site: '{}' was given; a decoder-only model has decoder_self alone",
+                         name);
+    SitePrefixTable table = site_table(shape, model, site, seed + static_cast<std::uint64_t>(site));
+    if (sites.size() > 1) table.names = name + ".";
+    slot.insert_or_assign(site, std::move(table));
+  }
+  return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
+}
+
+}  // namespace
+
+std::string describe(const BatchShape& shape, const LanguageModel& model) {
+  if (decoder_only(model)) return fmt::format("batch {}, {} tokens", shape.sequences, shape.tokens);
+  return fmt::format("batch {}, {} source tokens, {} target tokens", shape.sequences, shape.source, shape.target);
+}
+
+std::vector<Example> made_up_examples(const BatchShape& shape, const LanguageModel& model, std::uint64_t seed) {
+  Random random(seed);
+  const auto ids = [&](std::int64_t count) {
+    std::vector<std::int32_t> result;
+    for (std::int64_t i = 0; i < count; ++i) result.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(model.vocabulary()))));
+    return result;
+  };
+  const bool one_stack = decoder_only(model);
+  std::vector<Example> examples(static_cast<std::size_t>(shape.sequences));
+  for (auto& example : examples) {
+    example.source = ids(one_stack ? 0 : shape.source);
+    example.target = ids(one_stack ? shape.tokens : shape.target);
+  }
+  return examples;
+}
+
+LossBatch whole_batch(const LossModel& model, const std::vector<Example>& examples) {
+  std::vector<const Example*> pointers;
+  for (const auto& example : examples) pointers.push_back(&example);
+  return model.batch_of(pointers);
+}
+
+std::unique_ptr<Method> made_up_method(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed) {
+  if (shape.method == "full") return std::make_unique<NoMethod>();
+  if (shape.method == "prefix") return made_up_prefix(shape, model, seed);
+  require<ConfigError>(shape.method == "prompt", "method: '{}' was given; wanted one of {}", shape.method, fmt::join(MethodShape::methods(), ", "));
+  Random random(seed, 1);
+  return std::make_unique<PromptTuning>(
+      std::vector<PromptSlot>{{random_rows(shape.virtual_tokens, model.width(), random), shape.virtual_tokens}});
+}
+
+}  // namespace preamble

@@ -1,0 +1,87 @@
+#include "peft/tasks/predictor.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "engine/core/error.h"
+#include "engine/runtime/compile.h"
+#include "peft/loss_model.h"
+
+namespace preamble {
+namespace {
+
+constexpr std::int64_t kMostSequences = 128;
+
+std::shared_ptr<const Program> compile_logits(const HeadedEncoder& encoder, const Method& method, const EncoderCapacity& capacity,
+                                              Conditioning& conditioning) {
+  require<ConfigError>(!encoder.heads.empty(), "prediction: an encoder without a head was given; wanted one at least");
+  Graph graph;
+  conditioning = method.condition(graph);
+  add_label_logits(encoder, graph, conditioning, capacity);
+  return compile(std::move(graph));
+}
+
+/// Rows of a head's result that belong to an example.
+std::size_t labelled_rows(const Example& example, HeadKind kind) {
+  switch (kind) {
+    case HeadKind::sequence: return 1;
+    case HeadKind::span: return example.source.size();
+    case HeadKind::tokens:
+    case HeadKind::masked_lm:
+      return static_cast<std::size_t>(std::ranges::count_if(example.tags, [](std::int32_t tag) { return tag != kNoTag; }));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Predictor::Predictor(HeadedEncoder encoder, const Method& method, std::int64_t longest, std::int64_t batch_rows)
+    : limits_(encoder.limits()),
+      capacity_{kMostSequences, std::max(longest, batch_rows)},
+      session_(compile_logits(encoder, method, capacity_, conditioning_)) {}
+
+std::vector<HeadLogits> Predictor::predict(std::span<const Example> examples) {
+  std::vector<HeadLogits> logits(examples.size());
+  // neighbours of equal length fill the batches best
+  std::vector<std::size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return examples[i].source.size(); });
+  std::vector<const Example*> batch;
+  std::vector<HeadLogits*> results;
+  std::int64_t rows = 0;
+  const auto flush = [&] {
+    if (!batch.empty()) run(batch, results);
+    batch.clear();
+    results.clear();
+    rows = 0;
+  };
+  for (const std::size_t i : order) {
+    const auto length = static_cast<std::int64_t>(examples[i].source.size());
+    if (rows + length > capacity_.tokens || static_cast<std::int64_t>(batch.size()) == capacity_.sequences) flush();
+    batch.push_back(&examples[i]);
+    results.push_back(&logits[i]);
+    rows += length;
+  }
+  flush();
+  return logits;
+}
+
+void Predictor::run(std::span<const Example* const> examples, std::vector<HeadLogits*>& logits) {
+  feed(session_, encoder_batch_of(examples), conditioning_, limits_, 1.0);
+  session_.run();
+  std::vector<std::span<const float>> of_head;
+  for (std::size_t head = 0; head < limits_.heads.size(); ++head)
+    of_head.push_back(session_.result<float>(headed::name(head, headed::kLabelLogits)));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const auto head = static_cast<std::size_t>(examples[i]->head);
+    const auto& shape = limits_.heads.at(head);
+    const std::size_t count = labelled_rows(*examples[i], shape.kind) * static_cast<std::size_t>(shape.classes);
+    require<ShapeError>(count <= of_head[head].size(), "prediction: the logits of example {} are missing", i);
+    logits[i]->assign(of_head[head].begin(), of_head[head].begin() + static_cast<std::ptrdiff_t>(count));
+    of_head[head] = of_head[head].subspan(count);
+  }
+}
+
+}  // namespace preamble

@@ -1,0 +1,33 @@
+// Logits of an encoder with heads for a data set.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/runtime/session.h"
+#include "models/heads/headed_encoder.h"
+#include "peft/method.h"
+#include "peft/tasks/labelled_data.h"
+
+namespace preamble {
+
+class Predictor {
+ public:
+  /// Compiles a program for batches of up to `batch_rows` tokens, or one example of `longest` if that is more. It sees what training
+  /// does to the method and the heads.
+  Predictor(HeadedEncoder encoder, const Method& method, std::int64_t longest, std::int64_t batch_rows = 2048);
+
+  /// Logits of the labelled places of each example (see HeadLogits), in their order.
+  [[nodiscard]] std::vector<HeadLogits> predict(std::span<const Example> examples);
+
+ private:
+  void run(std::span<const Example* const> examples, std::vector<HeadLogits*>& logits);
+
+  HeadedLimits limits_;
+  Conditioning conditioning_;
+  EncoderCapacity capacity_;
+  Session session_;
+};
+
+}  // namespace preamble

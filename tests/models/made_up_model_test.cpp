@@ -1,0 +1,56 @@
+#include "models/made_up_model.h"
+
+#include <cstdint>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+#include "engine/core/file.h"
+#include "models/causal_lm.h"
+#include "models/encoder_decoder.h"
+#include "tests/support/golden.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+/// Numbers in all parameters that the loss of a shape reads.
+std::int64_t parameters_of(const std::string& shape) {
+  const auto model = made_up_model(shape, untouched_source());
+  Graph graph;
+  if (auto* causal = dynamic_cast<CausalLm*>(model.get())) add_logits(*causal, graph, {}, {}, false);
+  if (auto* both = dynamic_cast<EncoderDecoder*>(model.get())) add_logits(*both, graph, {}, {}, false);
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : model->parameters().loaded()) count += tensor.count();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("made-up model: published shapes have as many parameters as published") {
+  CHECK(parameters_of("gpt2") == 124'439'808);
+  CHECK(parameters_of("gpt2-medium") == 354'823'168);
+  CHECK(parameters_of("gpt2-large") == 774'030'080);
+  CHECK(parameters_of("bart-base") == 139'420'416);
+  CHECK(parameters_of("bart-large") == 406'291'456);
+  CHECK(parameters_of("t5-base") == 247'577'856);
+}
+
+TEST_CASE("made-up model: a folder gives its shape, and its weights are not read") {
+  for (const std::string type : {"gpt2", "bart", "t5-v11"}) {
+    CAPTURE(type);
+    TemporaryFolder folder;
+    folder.write("config.json", read_text(golden(type + "/model") / "config.json"));
+    CHECK(parameters_of(folder.path().string()) > 0);
+  }
+}
+
+TEST_CASE("made-up model: what it does not know is refused with what it knows") {
+  CHECK_THROWS_WITH_AS((void)made_up_model("gpt3", untouched_source()), doctest::Contains("gpt2-medium"), ConfigError);
+  TemporaryFolder folder;
+  folder.write("config.json", R"({"model_type": "llama"})");
+  CHECK_THROWS_WITH_AS((void)made_up_model(folder.path().string(), untouched_source()), doctest::Contains("'llama'"), UnsupportedError);
+}

@@ -1,0 +1,119 @@
+#include "peft/tasks/labelled_data.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/error.h"
+#include "tests/support/word_tokenizer.h"
+
+using namespace preamble;
+using namespace preamble::testing::word;
+using testing::TemporaryFile;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<Json> predictions(const LabelledData& data, const std::vector<HeadLogits>& logits) {
+  std::vector<Json> rows;
+  data.predict(logits, [&](const Json& row) { rows.push_back(row); });
+  return rows;
+}
+
+EncoderTask sentiment() {
+  EncoderTask task;
+  task.text = "{s}";
+  return task;
+}
+
+}  // namespace
+
+TEST_CASE("labelled_data: classes that were not given are the values of the training file, and scores those of their logits") {
+  const TemporaryFile file("t.tsv", "s\tlabel\ncat sat\tpos\nmat\tneg\ncat\tpos\n");
+  const EncoderTask task = completed(sentiment(), file.path(), {});
+  CHECK(task.labels == "neg,pos");
+  CHECK(task.classes() == 2);
+  CHECK(task.chosen_metric() == "accuracy");
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.head = 2});
+  REQUIRE(data->examples().size() == 3);
+  CHECK(data->examples()[0].label == 1);
+  CHECK(data->examples()[0].head == 2);
+  const std::vector<HeadLogits> logits = {{0, 1}, {2, 1}, {3, 0}};
+  const Metrics metrics = data->score(logits);
+  CHECK(metrics.at("accuracy") == doctest::Approx(2.0 / 3));
+  CHECK(metrics.at("f1") == doctest::Approx(2.0 / 3));
+  const auto rows = predictions(*data, logits);
+  CHECK(rows[2].at("prediction") == "neg");
+  CHECK(rows[0].at("probabilities").at("pos").get<double>() == doctest::Approx(0.7310586));
+  CHECK_THROWS_AS((void)data->score({}), ShapeError);
+}
+
+TEST_CASE("labelled_data: numbers are scored by correlation") {
+  const TemporaryFile file("t.tsv", "s\tlabel\ncat\t1.5\nmat\t-2\nsat\t0\n");
+  EncoderTask task = sentiment();
+  task.regression = true;
+  CHECK(task.classes() == 1);
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
+  const Metrics metrics = data->score(std::vector<HeadLogits>{{3.0F}, {-4.0F}, {0.0F}});
+  CHECK(metrics.at("pearson") == doctest::Approx(1));
+  CHECK(metrics.at("spearman") == doctest::Approx(1));
+}
+
+TEST_CASE("labelled_data: a verbalizer reads the logits of its words at the mask") {
+  const TemporaryFile file("t.tsv", "s\tlabel\ncat\t1\nmat\t0\n");
+  EncoderTask task = sentiment();
+  task.kind = HeadKind::masked_lm;
+  task.text = "{s} on [MASK]";
+  task.labels = "0=bad,1=good";
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
+  CHECK(data->examples()[0].tags == std::vector<std::int32_t>{kNoTag, kNoTag, kNoTag, good, kNoTag});
+  HeadLogits vocabulary(20, 9.0F);
+  vocabulary[good] = 1;
+  vocabulary[bad] = 0;
+  CHECK(data->score(std::vector<HeadLogits>{vocabulary, vocabulary}).at("accuracy") == 0.5);
+}
+
+TEST_CASE("labelled_data: tags are scored as entities, and predictions cover every word") {
+  const TemporaryFile file("n.conll", "Cats B-X\nsat O\n\nAnn B-Y\n");
+  EncoderTask task;
+  task.kind = HeadKind::tokens;
+  task = completed(task, file.path(), {});
+  CHECK(task.tags == std::vector<std::string>{"O", "B-X", "B-Y"});
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
+  const std::vector<HeadLogits> logits = {{0, 1, 0, 1, 0, 0}, {1, 0, 0}};
+  const Metrics metrics = data->score(logits);
+  CHECK(metrics.at("precision") == 1);
+  CHECK(metrics.at("recall") == 0.5);
+  CHECK(predictions(*data, logits)[0].at("prediction") == Json{"B-X", "O"});
+}
+
+TEST_CASE("labelled_data: answers are scored as SQuAD does") {
+  const TemporaryFile file("q.json", R"({"data": [{"title": "T", "paragraphs": [{"context": "Ann lives in Rome.", "qas": [)"
+                                     R"({"id": "a", "question": "who?", "answers": [{"text": "Ann", "answer_start": 0}]}]}]}]})");
+  EncoderTask task;
+  task.kind = HeadKind::span;
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
+  REQUIRE(data->examples().size() == 1);
+  CHECK(data->examples()[0].begin == 4);
+  HeadLogits logits(2 * data->examples()[0].source.size(), -1.0F);
+  logits[2 * 4] = logits[2 * 5 + 1] = 5;  // from "Ann" to "lives"
+  const std::vector<HeadLogits> all = {logits};
+  CHECK(data->score(all).at("exact") == 0);
+  CHECK(data->score(all).at("f1") == doctest::Approx(2.0 / 3));
+  CHECK(predictions(*data, all)[0].at("prediction") == "Ann lives");
+}
+
+TEST_CASE("labelled_data: a file without labels can be predicted, and samples are drawn by seed") {
+  const TemporaryFile file("t.tsv", "s\ncat\nmat\nsat\nann\n");
+  EncoderTask task = sentiment();
+  task.labels = "no,yes";
+  const auto all = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false});
+  CHECK(all->examples().size() == 4);
+  CHECK(all->examples()[3].label == 0);
+  const auto few = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false, .samples = 2, .seed = 5});
+  CHECK(few->examples().size() == 2);
+  CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), ConfigError);
+}

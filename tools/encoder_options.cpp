@@ -1,0 +1,68 @@
+#include "tools/encoder_options.h"
+
+#include "data/superglue.h"
+#include "engine/core/error.h"
+
+namespace preamble {
+
+void EncoderOptions::add_to(CLI::App& app) {
+  app_ = &app;
+  const auto group = [](CLI::Option* option) { return option->group("Task of an encoder"); };
+  group(app.add_option("--task", task_,
+                       "head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, or MASKED_LM (a verbalizer: --labels are words, --input holds the mask)")
+            ->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM"})));
+  group(app.add_option("--pair", values_.pair, "template of the second text of a pair"));
+  group(app.add_flag("--regression", values_.regression, "SEQ_CLS: the label is a number"));
+  group(app.add_option("--superglue", values_.superglue, "SEQ_CLS: the file is of this SuperGLUE task; gives templates, labels and metric")
+            ->check(CLI::IsMember(superglue_names())));
+  group(app.add_option("--max-length", values_.max_length, "tokens of a sequence (default: 128; QUESTION_ANS: 384)")
+            ->check(CLI::PositiveNumber));
+  group(app.add_option("--layout", values_.layout, "TOKEN_CLS: columns of words and tags, or roles (CoNLL-U with PropBank columns)")
+            ->check(CLI::IsMember({"columns", "roles"})));
+  group(app.add_option("--word-column", values_.word_column, "TOKEN_CLS: from 0; negative: from the last (default: 0)"));
+  group(app.add_option("--tag-column", values_.tag_column, "TOKEN_CLS: likewise (default: -1)"));
+  group(app.add_option("--doc-stride", values_.doc_stride, "QUESTION_ANS: tokens that neighbouring windows share (default: 128)")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--n-best-size", values_.n_best_size, "QUESTION_ANS: candidates (default: 20)")->check(CLI::PositiveNumber));
+  group(app.add_option("--max-answer-length", values_.max_answer_length, "QUESTION_ANS: tokens (default: 30)")->check(CLI::PositiveNumber));
+  group(app.add_flag("--version-2-with-negative", values_.version_2_with_negative,
+                     "QUESTION_ANS: some questions have no answer (SQuAD 2.0)"));
+  if (app.get_name() == "train") {
+    group(app.add_option("--tasks", tasks_file_, "several tasks with a shared prompt and a head each: a JSON file, see README")
+              ->check(CLI::ExistingFile));
+  }
+}
+
+bool EncoderOptions::given() const { return !task_.empty() || !values_.superglue.empty() || tasks_file_.has_value(); }
+
+EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
+  EncoderTask task = kept.value_or(EncoderTask());
+  const auto set = [&](const char* name, auto& field, const auto& value) {
+    if (app_->count(name) > 0) field = value;
+  };
+  if (!task_.empty()) task.kind = head_kind_of(task_);
+  set("--superglue", task.superglue, values_.superglue);
+  if (app_->count("--superglue") > 0) {
+    require<ConfigError>(task.kind == HeadKind::sequence, "--superglue: a task of SEQ_CLS; {} was given", name_of(task.kind));
+    task.apply_superglue();
+  }
+  const auto text = [&](const char* name, std::string& field) {
+    if (app_->count(name) > 0) field = app_->get_option(name)->as<std::string>();
+  };
+  text("--input", task.text);
+  text("--labels", task.labels);
+  text("--label-column", task.label_column);
+  set("--pair", task.pair, values_.pair);
+  set("--regression", task.regression, values_.regression);
+  set("--max-length", task.max_length, values_.max_length);
+  set("--layout", task.layout, values_.layout);
+  set("--word-column", task.word_column, values_.word_column);
+  set("--tag-column", task.tag_column, values_.tag_column);
+  set("--doc-stride", task.doc_stride, values_.doc_stride);
+  set("--n-best-size", task.n_best_size, values_.n_best_size);
+  set("--max-answer-length", task.max_answer_length, values_.max_answer_length);
+  set("--version-2-with-negative", task.version_2_with_negative, values_.version_2_with_negative);
+  return task;
+}
+
+}  // namespace preamble

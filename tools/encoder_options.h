@@ -1,0 +1,34 @@
+// Options that say what is asked of an encoder with a head.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "data/table.h"
+#include "peft/tasks/encoder_task.h"
+
+namespace preamble {
+
+class EncoderOptions {
+ public:
+  void add_to(CLI::App& app);
+
+  /// Whether a task with a head was asked for.
+  [[nodiscard]] bool given() const;
+  /// The task of the options, over `kept` (the one beside an adapter). `text` and so on are those of the text-to-text options.
+  [[nodiscard]] EncoderTask task(const std::optional<EncoderTask>& kept) const;
+  /// File of a multi-task run, if that was asked for.
+  [[nodiscard]] const std::optional<std::filesystem::path>& tasks_file() const noexcept { return tasks_file_; }
+
+ private:
+  CLI::App* app_ = nullptr;
+  EncoderTask values_;
+  std::string task_;
+  std::optional<std::filesystem::path> tasks_file_;
+};
+
+}  // namespace preamble

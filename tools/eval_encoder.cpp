@@ -1,0 +1,90 @@
+#include "tools/eval_encoder.h"
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/error.h"
+#include "models/open_model.h"
+#include "peft/adapter_file.h"
+#include "peft/head_file.h"
+#include "peft/tasks/labelled_data.h"
+#include "peft/tasks/predictor.h"
+
+namespace preamble {
+namespace {
+
+/// Beside the adapter, or beside a fine-tuned model.
+const std::filesystem::path& task_folder(const EvalArguments& args) { return args.adapters.empty() ? args.model : args.adapters.front(); }
+
+EncoderTask task_of(const EvalArguments& args, const EncoderOptions& options) {
+  require<ConfigError>(args.adapters.size() <= 1, "--adapter: {} were given; wanted one for a task with a head", args.adapters.size());
+  const auto kept = EncoderTask::read(task_folder(args));
+  return options.task(kept ? std::optional(kept->front()) : std::nullopt);
+}
+
+/// A file with the model's logits for it.
+struct Predicted {
+  std::unique_ptr<LabelledData> data;
+  std::vector<HeadLogits> logits;
+};
+
+Predicted predicted(const EvalArguments& args, const TaskOptions& files, const EncoderTask& task, bool with_labels) {
+  Parameters::Options weights;
+  weights.weights = args.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+  const auto tokenizer = load_tokenizer(args.model);
+  const auto model = open_encoder(args.model, weights);
+  const HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)));
+  require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
+                       "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
+                       task.name, task.classes());
+  std::unique_ptr<Method> method = std::make_unique<NoMethod>();
+  if (!args.adapters.empty())
+    method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
+  Predicted result{load_labelled_data(task, args.file, *tokenizer, {.table = files.table_options(), .with_labels = with_labels}), {}};
+  report_truncation(args.file, result.data->truncation());
+  std::size_t longest = 1;
+  for (const auto& example : result.data->examples()) longest = std::max(longest, example.source.size());
+  result.logits = Predictor(encoder, *method, static_cast<std::int64_t>(longest)).predict(result.data->examples());
+  return result;
+}
+
+}  // namespace
+
+bool is_encoder_task(const EvalArguments& arguments, const EncoderOptions& options) {
+  return options.given() || EncoderTask::read(task_folder(arguments)).has_value();
+}
+
+int eval_encoder_command(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {
+  const EncoderTask task = task_of(args, options);
+  const Predicted result = predicted(args, files, task, true);
+  if (args.output) write_jsonl(*args.output, [&](const JsonSink& sink) { result.data->predict(result.logits, sink); });
+  const Metrics metrics = result.data->score(result.logits);
+  const std::size_t examples = result.data->examples().size();
+  if (args.json) {
+    nlohmann::ordered_json json = {{"file", args.file.string()}, {"task", task.name}, {"examples", examples}};
+    for (const auto& [name, value] : metrics) json[name] = value;
+    fmt::print("{}\n", json.dump());
+    return 0;
+  }
+  fmt::print("{}: {} examples\n", args.file.string(), examples);
+  for (const auto& [name, value] : metrics) fmt::print("  {:<18} {:.4f}\n", name, value);
+  return 0;
+}
+
+int predict_encoder_command(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {
+  const Predicted result = predicted(args, files, task_of(args, options), false);
+  const auto produce = [&](const JsonSink& sink) { result.data->predict(result.logits, sink); };
+  if (args.output) {
+    write_jsonl(*args.output, produce);
+  } else {
+    write_jsonl(std::cout, produce);
+  }
+  return 0;
+}
+
+}  // namespace preamble

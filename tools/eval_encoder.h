@@ -1,0 +1,19 @@
+// `preamble eval` and `predict` for encoders with heads.
+#pragma once
+
+#include "tools/encoder_options.h"
+#include "tools/eval_command.h"
+#include "tools/task_options.h"
+
+namespace preamble {
+
+/// Whether the options, or the folder of the adapter or of the fine-tuned model, speak of a head.
+[[nodiscard]] bool is_encoder_task(const EvalArguments& arguments, const EncoderOptions& options);
+
+/// Scores a labelled file; with `output` writes the predictions too.
+int eval_encoder_command(const EvalArguments& arguments, const TaskOptions& files, const EncoderOptions& options);
+
+/// Answers each row, sentence or question of a file as JSONL: the class with probabilities, the tags, or the answer with its rivals.
+int predict_encoder_command(const EvalArguments& arguments, const TaskOptions& files, const EncoderOptions& options);
+
+}  // namespace preamble

@@ -1,0 +1,156 @@
+#include "tools/train_run.h"
+
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/core/error.h"
+#include "models/top_layers.h"
+
+namespace preamble {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string names_of(const TrainRun::Metrics& metrics) {
+  std::string text;
+  for (const auto& [name, value] : metrics) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+int TrainRun::run() {
+  prepare_output();
+  log_ = std::make_unique<JsonLog>(args_.json, args_.resume);
+  const auto trainer = make_trainer(options());
+  begin(*trainer);
+  const std::uint64_t before = model().parameters().frozen_hash();
+  auto line = std::make_unique<ProgressLine>();
+  const TrainingResult result = trainer->fit(evaluator(), [&](const TrainingProgress& progress) { report(*line, progress); });
+  line.reset();
+  require<Error>(model().parameters().frozen_hash() == before, "training: a frozen tensor of {} has changed in memory; nothing was saved",
+                 args_.model.string());
+  save();
+  summarise(*trainer, result);
+  return 0;
+}
+
+Parameters::Options TrainRun::model_options() const {
+  Parameters::Options options;
+  options.weights = args_.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+  require<ConfigError>(args_.trainable_layers == 0 || full(), "--trainable-layers {}: goes with --method full", args_.trainable_layers);
+  if (full()) options.frozen = freeze_none;
+  if (args_.trainable_layers > 0) options.frozen = freeze_below_top(checkpoint_source(args_.model)->names(), args_.trainable_layers);
+  return options;
+}
+
+BatchRules TrainRun::batch_rules() const {
+  BatchRules rules;
+  rules.sequences = args_.batch_tokens > 0 ? 0 : args_.batch_size;
+  rules.source_rows = args_.batch_tokens;
+  // prompts are rows of the model, prefixes are not
+  rules.source_extra = args_.method == "prompt" || args_.method == "ptuning" ? args_.init.tokens : 0;
+  rules.seed = args_.seed;
+  return rules;
+}
+
+std::int64_t TrainRun::steps_for(std::vector<ExampleLength> lengths) const {
+  if (args_.max_steps > 0) return args_.max_steps;
+  const Batcher batcher(std::move(lengths), batch_rules());
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(batcher.steps_per_epoch()) * args_.num_train_epochs));
+}
+
+TrainerOptions TrainRun::options() const {
+  TrainerOptions options;
+  options.max_steps = steps();
+  options.batches = batch_rules();
+  options.gradient_accumulation_steps = args_.gradient_accumulation_steps;
+  options.learning_rate = args_.optimizer.schedule(steps());
+  options.step.memory = Budget::parse(args_.memory_budget);
+  options.step.mean = args_.loss == "mean";
+  options.step.z_loss = args_.z_loss;
+  options.step.max_grad_norm = args_.optimizer.max_grad_norm;
+  options.eval_steps = args_.eval_steps;
+  options.save_steps = args_.save_steps;
+  options.early_stopping_patience = args_.early_stopping_patience;
+  options.output = args_.output_dir;
+  options.resume = args_.resume;
+  const OptimizerOptions& o = args_.optimizer;
+  options.fingerprint = fmt::format(
+      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples {} data {} "
+      "weights {} {}",
+      args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
+      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.seed,
+      args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
+  return options;
+}
+
+void TrainRun::prepare_output() const {
+  std::error_code error;
+  std::filesystem::create_directories(args_.output_dir, error);
+  require<FileError>(!error, "{}: cannot create the folder: {}", args_.output_dir.string(), error.message());
+  if (!args_.resume && std::filesystem::exists(TrainingState::path(args_.output_dir)))
+    std::filesystem::remove(TrainingState::path(args_.output_dir));
+}
+
+Trainer::Evaluate TrainRun::evaluator() {
+  if (!has_validation()) return {};
+  return [this] {
+    last_metrics_ = evaluate();
+    const auto found = last_metrics_.find(metric());
+    require<ConfigError>(found != last_metrics_.end(), "--metric: '{}' was given; this task has {}", metric(), names_of(last_metrics_));
+    return sign() * found->second;
+  };
+}
+
+void TrainRun::report(ProgressLine& line, const TrainingProgress& p) const {
+  Json json = {{"step", p.step},
+               {"loss", p.result.loss},
+               {"learning_rate", p.learning_rate},
+               {"grad_norm", p.result.gradient_norm},
+               {"rows", p.result.rows},
+               {"label_tokens", p.result.label_tokens},
+               {"step_ms", 1000 * p.step_seconds},
+               {"rows_per_second", p.rows_per_second},
+               {"resident_bytes", resident_bytes()}};
+  std::string text = fmt::format("step {}/{}  loss {:.4f}  {:.0f} tokens/s  {}  {} left", p.step, p.max_steps, p.result.loss,
+                                 p.rows_per_second, human_bytes(resident_bytes()), duration(p.seconds_left));
+  if (p.metric) {
+    json["eval"] = last_metrics_;
+    text += fmt::format("  {} {:.4f}", metric(), sign() * *p.metric);
+  }
+  log_->write(json);
+  line.show(text, p.metric.has_value());
+}
+
+void TrainRun::summarise(const Trainer& trainer, const TrainingResult& result) const {
+  const Program& program = trainer.step().program();
+  std::int64_t all = full() ? 0 : result.trainable_count;
+  for (const auto& [name, tensor] : model().parameters().loaded()) all += tensor.count();
+  const double share = 100.0 * static_cast<double>(result.trainable_count) / static_cast<double>(all);
+  Json json = {{"done", true},
+               {"method", args_.method},
+               {"steps", result.steps},
+               {"last_loss", result.last_loss},
+               {"trainable", result.trainable_count},
+               {"trainable_percent", share},
+               {"step_ms", result.step_ms},
+               {"seconds", result.seconds},
+               {"peak_resident_bytes", peak_resident_bytes()},
+               {"arena_bytes", program.arena_bytes()},
+               {"lower_bound_bytes", program.lower_bound_bytes()},
+               {"output_dir", args_.output_dir.string()}};
+  if (result.best_metric) json["best"] = {{"metric", metric()}, {"value", sign() * *result.best_metric}, {"step", result.best_step}};
+  log_->write(json);
+  fmt::print("{}: {} steps in {}, {:.1f} ms a step, loss {:.4f}{}\n", args_.method, result.steps, duration(result.seconds), result.step_ms,
+             result.last_loss, result.stopped_early ? " (stopped early)" : "");
+  fmt::print("trainable {} of {} parameters ({:.4f} %), activations {} (lower bound {}), peak memory {}\n", result.trainable_count, all,
+             share, human_bytes(program.arena_bytes()), human_bytes(program.lower_bound_bytes()), human_bytes(peak_resident_bytes()));
+  if (result.best_metric) fmt::print("best {} {:.4f} at step {}\n", metric(), sign() * *result.best_metric, result.best_step);
+  fmt::print("saved to {}\n", args_.output_dir.string());
+}
+
+}  // namespace preamble
