@@ -31,8 +31,8 @@ Tensor ones(std::int64_t rows, std::int64_t width) {
 }
 
 /// dropout of x [rows, width] in segments of `lengths`.
-GradientCase dropped(const Tensor& x, const std::vector<std::int32_t>& lengths, double rate, const std::vector<std::int32_t>& key = {11, -5},
-                     std::uint32_t stream = kStream) {
+GradientCase dropped(const Tensor& x, const std::vector<std::int32_t>& lengths, double rate,
+                     const std::vector<std::int32_t>& key = {11, -5}, std::uint32_t stream = kStream) {
   GradientCase test;
   test.spaces = {{"rows", Segments(lengths)}};
   test.operands = {{"x", x, "rows"}, {"key", indices(key)}};
