@@ -8,6 +8,7 @@
 #include "data/json_file.h"
 #include "engine/core/error.h"
 #include "models/bart/bart.h"
+#include "models/bert/bert.h"
 #include "models/deberta/deberta.h"
 #include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
@@ -49,6 +50,14 @@ std::unique_ptr<LanguageModel> t5_of(const JsonFile& json, Source source, Option
   return make<T5>(T5Config::read(json), std::move(source), std::move(options), tied ? Names{"lm_head.weight"} : Names{});
 }
 
+std::unique_ptr<LanguageModel> bert_of(const JsonFile& json, Source source, Options options) {
+  return make<Bert>(BertConfig::read(json), std::move(source), std::move(options));
+}
+
+std::unique_ptr<LanguageModel> published_bert(const std::string& shape, Source source, Options options) {
+  return make<Bert>(BertConfig::published(shape), std::move(source), std::move(options));
+}
+
 /// One family: how its folders are read, and its published shapes.
 struct Family {
   std::unique_ptr<LanguageModel> (*from_config)(const JsonFile& json, Source source, Options options);
@@ -62,6 +71,7 @@ const std::map<std::string, Family>& families() {
        {[](const JsonFile& json, Source s, Options o) { return make_bart(BartConfig::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make_bart(BartConfig::published(shape), std::move(s), std::move(o)); },
         {"bart-base", "bart-large"}}},
+      {"bert", {bert_of, published_bert, {"bert-base", "bert-large"}}},
       {"deberta-v2",
        {[](const JsonFile& json, Source s, Options o) { return make<Deberta>(DebertaConfig::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make<Deberta>(DebertaConfig::published(shape), std::move(s), std::move(o)); },
@@ -70,6 +80,7 @@ const std::map<std::string, Family>& families() {
        {[](const JsonFile& json, Source s, Options o) { return make<Gpt2>(Gpt2Config::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make<Gpt2>(Gpt2Config::published(shape), std::move(s), std::move(o)); },
         {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"}}},
+      {"roberta", {bert_of, published_bert, {"roberta-base", "roberta-large"}}},
       {"t5",
        {t5_of, [](const std::string& shape, Source s, Options o) { return make<T5>(T5Config::published(shape), std::move(s), std::move(o)); },
         {"t5-small", "t5-base", "t5-large", "t5-xl", "t5-xxl"}}}};
@@ -89,7 +100,7 @@ std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, Source so
     const JsonFile json = JsonFile::open(std::filesystem::path(shape) / "config.json");
     const auto type = json.get<std::string>("model_type");
     const auto found = families().find(type);
-    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, deberta-v2, gpt2 or t5", json.where(), type);
+    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, bert, deberta-v2, gpt2, roberta or t5", json.where(), type);
     return found->second.from_config(json, std::move(source), std::move(options));
   }
   for (const auto& [type, family] : families()) {

@@ -14,7 +14,7 @@ namespace preamble {
 [[nodiscard]] std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, std::shared_ptr<const ParameterSource> source,
                                                            Parameters::Options options = {});
 
-/// Names of shapes that are known without a file: `bart-base`, `gpt2-medium`, `t5-base` (T5 v1.1), ...
+/// Names of shapes that are known without a file: `bart-base`, `bert-base`, `gpt2-medium`, `roberta-large`, `t5-base` (T5 v1.1), ...
 [[nodiscard]] std::vector<std::string> published_shapes();
 
 }  // namespace preamble

@@ -1,4 +1,5 @@
 // Which method an adapter folder holds.
+#include <algorithm>
 #include <utility>
 
 #include "data/safetensors.h"
@@ -103,6 +104,8 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
     }
   }
   if (!encoded.empty()) return std::make_unique<PTuning>(std::move(encoded));
+  // heads alone
+  if (!prefixes.empty() && std::ranges::all_of(prefixes, &PrefixSlot::empty)) return std::make_unique<NoMethod>();
   if (!prefixes.empty()) return std::make_unique<PrefixTuning>(std::move(prefixes), positions);
   return std::make_unique<PromptTuning>(std::move(prompts));
 }

@@ -78,7 +78,8 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
     if (dims.empty()) {
       require<FileError>(parameters.contains(checkpoint), "{}: neither the checkpoint nor an adapter has the head '{}' of {}",
                          parameters.where(checkpoint), layer.checkpoint, name_of(kind));
-      dims = parameters.dims(checkpoint);
+      // those of the other maps are checked where they are declared
+      dims = last ? parameters.dims(checkpoint) : Dims{model.width(), model.width()};
     }
     const bool fits = dims.size() == 2 && dims[1] == model.width() && (last ? dims[0] > 0 : dims[0] == model.width());
     require<FileError>(fits && (!last || kind != HeadKind::span || dims[0] == kSpanLogits), "head: '{}' is {}; wanted [{}, {}]", layer.name,

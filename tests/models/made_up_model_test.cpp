@@ -9,6 +9,7 @@
 #include "engine/core/file.h"
 #include "models/causal_lm.h"
 #include "models/encoder_decoder.h"
+#include "models/heads/head.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
@@ -22,6 +23,7 @@ std::int64_t parameters_of(const std::string& shape) {
   const auto model = made_up_model(shape, untouched_source());
   Graph graph;
   if (auto* causal = dynamic_cast<CausalLm*>(model.get())) add_logits(*causal, graph, {}, {}, false);
+  if (auto* encoder = dynamic_cast<EncoderModel*>(model.get())) (void)encoder->encode(graph, {}, {});
   if (auto* both = dynamic_cast<EncoderDecoder*>(model.get())) add_logits(*both, graph, {}, {}, false);
   std::int64_t count = 0;
   for (const auto& [name, tensor] : model->parameters().loaded()) count += tensor.count();
@@ -37,10 +39,13 @@ TEST_CASE("made-up model: published shapes have as many parameters as published"
   CHECK(parameters_of("bart-base") == 139'420'416);
   CHECK(parameters_of("bart-large") == 406'291'456);
   CHECK(parameters_of("t5-base") == 247'577'856);
+  // without poolers and heads
+  CHECK(parameters_of("bert-base") == 108'891'648);
+  CHECK(parameters_of("roberta-large") == 354'310'144);
 }
 
 TEST_CASE("made-up model: a folder gives its shape, and its weights are not read") {
-  for (const std::string type : {"gpt2", "bart", "t5-v11"}) {
+  for (const std::string type : {"gpt2", "bart", "bert", "roberta", "t5-v11"}) {
     CAPTURE(type);
     TemporaryFolder folder;
     folder.write("config.json", read_text(golden(type + "/model") / "config.json"));
@@ -53,4 +58,11 @@ TEST_CASE("made-up model: what it does not know is refused with what it knows") 
   TemporaryFolder folder;
   folder.write("config.json", R"({"model_type": "llama"})");
   CHECK_THROWS_WITH_AS((void)made_up_model(folder.path().string(), untouched_source()), doctest::Contains("'llama'"), UnsupportedError);
+}
+
+TEST_CASE("made-up model: an encoder gets new heads on a pooler that is made up too") {
+  const auto model = made_up_model("bert-base", untouched_source());
+  const Head head = Head::fresh(dynamic_cast<EncoderModel&>(*model), HeadKind::sequence, 2, 1, "");
+  CHECK(head.tensors().size() == 2);
+  CHECK(head.tensors().at("classifier.weight").dims() == Dims{2, 768});
 }

@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 #include "peft/training_step.h"
+#include "peft/trainer.h"
+#include "tests/support/bert_models.h"
 #include "tests/support/gpt2_models.h"
 #include "tests/support/t5_models.h"
 
@@ -78,4 +80,43 @@ TEST_CASE("loss model: the capacity holds every batch that the rules allow, and 
   CHECK(capacity({.sequences = 2}, 1) == 9);
   CHECK(capacity({.sequences = 2}, 2) == 5);
   CHECK_THROWS_AS((void)loss_model_for(*model, {}, {}, 1), ConfigError);
+}
+
+TEST_CASE("loss model: an encoder reads the source, and of an example's labels what its head wants") {
+  const auto model = golden_bert();
+  const HeadedEncoder encoder{*model, {Head::fresh(*model, HeadKind::sequence, 3, 1, "0."), Head::fresh(*model, HeadKind::span, 2, 1, "1.")}};
+  Example first{.source = {5, 17, 33}, .types = {0, 0, 1}, .label = 2};
+  Example second{.source = {90, 4}, .begin = 0, .end = 1, .head = 1, .slot = 0};
+  Example unlabelled{.source = {7}};
+  const auto loss = loss_model(encoder, {3, 16});
+  const LossBatch batch = loss->batch_of(std::vector<const Example*>{&first, &second, &unlabelled});
+  const auto& made = std::get<EncoderBatch>(batch);
+  CHECK(made.sequences == std::vector<Ids>{{5, 17, 33}, {90, 4}, {7}});
+  CHECK(made.token_types == std::vector<Ids>{{0, 0, 1}, {0, 0}, {0}});
+  CHECK(made.heads == Ids{0, 1, 0});
+  CHECK(loss->label_count(batch, {}) == 2);
+  CHECK(loss->rows(batch, {}) == 6);
+  REQUIRE(loss->trainables().size() == 4);
+  CHECK(loss->trainables()[2].name == "1.qa_outputs.bias");
+}
+
+TEST_CASE("loss model: a prompt and its head learn together what a small data set says") {
+  const auto model = golden_roberta();
+  const std::uint64_t hash = model->parameters().frozen_hash();
+  std::vector<Example> examples;
+  for (std::int32_t i = 0; i < 8; ++i) examples.push_back({.source = {0, 10 + i, 20 + 3 * i, 2}, .label = i % 3});
+  TrainerOptions options;
+  options.max_steps = 60;
+  options.batches.sequences = 4;
+  options.gradient_accumulation_steps = 2;
+  options.learning_rate.peak = 0.02;
+  const PrefixTuning method = deep_prompt(*model, 4, 3);
+  Trainer trainer({*model, {Head::fresh(*model, HeadKind::sequence, 3, 1, "base_model.")}}, method, examples,
+                  [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
+  double first = 0;
+  const TrainingResult result = trainer.fit({}, [&](const TrainingProgress& p) { first = p.step == 1 ? p.result.loss : first; });
+  CHECK(result.last_loss < 0.5 * first);
+  // prefix, and weight and bias of two layers
+  CHECK(result.trainable_count == 4 * 3 * 2 * 40 + 40 * 40 + 40 + 3 * 40 + 3);
+  CHECK(model->parameters().frozen_hash() == hash);
 }

@@ -68,7 +68,7 @@ TEST_CASE("open adapters: a prefix for another model is refused with both shapes
   const auto model = golden_t5();
   const auto folder = golden("t5-v10/cases/prefix-s1-grad/adapter");
   CHECK(message_of([&] { (void)open_adapters({folder}, *model); }) ==
-        folder.string() + ": a prefix for 2 layers, 4 heads, token_dim 32; the model's decoder has 3, 5 and 40");
+        folder.string() + ": a prefix for 2 layers, 4 heads, token_dim 32; the model has 3, 5 and 40");
 }
 
 TEST_CASE("open adapters: weights of another reparametrisation are refused") {

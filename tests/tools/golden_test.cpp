@@ -128,4 +128,8 @@ TEST_CASE("golden: T5 with prompts large enough for the factored Adafactor") { c
 
 TEST_CASE("golden: GPT-2") { check_architecture("gpt2", 11); }
 
+TEST_CASE("golden: BERT, with heads of every task") { check_architecture("bert", 18); }
+
+TEST_CASE("golden: RoBERTa, with its two-layer head") { check_architecture("roberta", 9); }
+
 TEST_CASE("golden: BART, with scaled embeddings and stacks of different depths") { check_architecture("bart", 12); }

@@ -1,0 +1,118 @@
+#include "models/heads/head.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/core/error.h"
+#include "tests/support/bert_models.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+std::vector<std::string> names_of(const HeadTensors& tensors) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors) names.push_back(name);
+  return names;
+}
+
+HeadTensors classifier(std::int64_t classes, std::int64_t width) {
+  return {{"classifier.weight", random_floats({classes, width}, 1)}, {"classifier.bias", random_floats({classes}, 2)}};
+}
+
+std::unique_ptr<Bert> with_classifier(Parameters::Options options = {}) { return Bert::open(golden("bert/model-seqcls"), std::move(options)); }
+
+}  // namespace
+
+TEST_CASE("head: tasks have PEFT's names") {
+  for (const auto kind : {HeadKind::sequence, HeadKind::tokens, HeadKind::span, HeadKind::masked_lm}) CHECK(head_kind_of(name_of(kind)) == kind);
+  CHECK_THROWS_WITH_AS((void)head_kind_of("CAUSAL_LM"), "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, TOKEN_CLS, QUESTION_ANS or MASKED_LM", ConfigError);
+}
+
+TEST_CASE("head: an adapter's tensors are its own, the rest comes from the checkpoint") {
+  const auto model = golden_bert();
+  const Head head(*model, HeadKind::sequence, classifier(3, 32), "1.base_model.");
+  CHECK(head.classes() == 3);
+  REQUIRE(head.trainables().size() == 2);
+  CHECK(head.trainables()[0].first == "1.base_model.classifier.bias");
+  CHECK(head.trainables()[1].first == "1.base_model.classifier.weight");
+  CHECK(Head(*model, HeadKind::sequence, classifier(3, 32), "", false).trainables().empty());
+}
+
+TEST_CASE("head: without an adapter's the checkpoint's is used, and belongs to the model") {
+  const auto model = with_classifier();
+  const Head head(*model, HeadKind::sequence, {}, "");
+  CHECK(head.classes() == 3);
+  CHECK(head.tensors().empty());
+  CHECK(head.trainables().empty());
+  CHECK_FALSE(head.is_regression());
+}
+
+TEST_CASE("head: one class of a sequence is a number, one of tokens is not") {
+  const auto model = golden_bert();
+  CHECK(Head(*model, HeadKind::sequence, classifier(1, 32), "").is_regression());
+  CHECK_FALSE(Head(*model, HeadKind::tokens, classifier(1, 32), "").is_regression());
+  CHECK(Head(*model, HeadKind::masked_lm, {}, "").classes() == 109);
+}
+
+TEST_CASE("head: a new one starts at N(0, 0.02) with zero biases; the pretrained pooler stays the model's") {
+  const auto model = golden_bert();
+  const Head head = Head::fresh(*model, HeadKind::sequence, 50, 7, "base_model.");
+  CHECK(names_of(head.tensors()) == std::vector<std::string>{"classifier.bias", "classifier.weight"});
+  const auto weight = head.tensors().at("classifier.weight").values<float>();
+  double sum = 0, squares = 0;
+  for (const float x : weight) {
+    sum += static_cast<double>(x);
+    squares += static_cast<double>(x) * static_cast<double>(x);
+  }
+  const double count = static_cast<double>(weight.size());
+  CHECK(std::abs(sum / count) < 0.002);
+  CHECK(std::sqrt(squares / count) == doctest::Approx(0.02).epsilon(0.05));
+  CHECK(std::ranges::all_of(head.tensors().at("classifier.bias").values<float>(), [](float x) { return x == 0; }));
+  const Head again = Head::fresh(*model, HeadKind::sequence, 50, 7, "base_model.");
+  CHECK(std::ranges::equal(again.tensors().at("classifier.weight").values<float>(), weight));
+  const Head other = Head::fresh(*model, HeadKind::sequence, 50, 8, "base_model.");
+  CHECK_FALSE(std::ranges::equal(other.tensors().at("classifier.weight").values<float>(), weight));
+}
+
+TEST_CASE("head: RoBERTa's has two layers, a span's two logits, and a checkpoint without pooler gets a new one") {
+  const auto roberta = golden_roberta();
+  const Head two = Head::fresh(*roberta, HeadKind::sequence, 3, 1, "");
+  CHECK(two.tensors().at("classifier.dense.weight").dims() == Dims{40, 40});
+  CHECK(two.tensors().at("classifier.out_proj.weight").dims() == Dims{3, 40});
+  CHECK(Head::fresh(*roberta, HeadKind::span, 9, 1, "").tensors().at("qa_outputs.weight").dims() == Dims{2, 40});
+  const auto no_pooler = Bert::open(golden("bert/model-qa"));
+  CHECK(names_of(Head::fresh(*no_pooler, HeadKind::sequence, 3, 1, "").tensors()) ==
+        std::vector<std::string>{"bert.pooler.dense.bias", "bert.pooler.dense.weight", "classifier.bias", "classifier.weight"});
+}
+
+TEST_CASE("head: a new one starts at the checkpoint's where that has as many classes") {
+  const auto model = with_classifier();
+  const Tensor stored = model->parameters().tensor("classifier.weight", {3, 32}, ParameterKind::vector);
+  const Head same = Head::fresh(*model, HeadKind::sequence, 3, 1, "");
+  CHECK(std::ranges::equal(same.tensors().at("classifier.weight").values<float>(), std::as_const(stored).values<float>()));
+  // a copy: training it leaves the model as it is
+  CHECK(same.tensors().at("classifier.weight").data() != std::as_const(stored).data());
+  CHECK(Head::fresh(*model, HeadKind::sequence, 4, 1, "").tensors().at("classifier.weight").dims() == Dims{4, 32});
+}
+
+TEST_CASE("head: what is missing or does not fit is named") {
+  const auto model = golden_bert();
+  CHECK_THROWS_AS(Head(*model, HeadKind::sequence, {}, ""), FileError);
+  CHECK_THROWS_AS(Head(*model, HeadKind::span, {}, ""), FileError);
+  CHECK_THROWS_WITH_AS(Head(*model, HeadKind::sequence, classifier(3, 31), ""), "head: 'classifier' is [3, 31]; wanted [classes, 32]", FileError);
+  HeadTensors alone = classifier(3, 32);
+  alone.erase("classifier.bias");
+  CHECK_THROWS_WITH_AS(Head(*model, HeadKind::sequence, alone, ""), "head: a weight or a bias of 'classifier' was given alone; wanted both", FileError);
+  HeadTensors three = {{"qa_outputs.weight", random_floats({3, 32}, 1)}, {"qa_outputs.bias", random_floats({3}, 2)}};
+  CHECK_THROWS_WITH_AS(Head(*model, HeadKind::span, three, ""), "head: 'qa_outputs' is [3, 32]; wanted [2, 32]", FileError);
+  HeadTensors bias = classifier(3, 32);
+  bias["classifier.bias"] = random_floats({4}, 2);
+  CHECK_THROWS_WITH_AS(Head(*model, HeadKind::sequence, bias, ""), "head: 'classifier' is [3, 32] with a bias [4]; wanted [N, K] and [N]", FileError);
+  CHECK_THROWS_WITH_AS((void)Head::fresh(*model, HeadKind::tokens, 0, 1, ""), "head: 0 classes were given; wanted one at least", ConfigError);
+}
