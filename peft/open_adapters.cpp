@@ -36,10 +36,8 @@ EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::
                      folder.path.string(), type);
   EncodedPrompt prompt{PromptEncoder::read(SafetensorsFile::open(trainable), type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp),
                        folded.tokens};
+  prompt.encoder.set_dropout(folder.config.encoder_dropout);
   const EncoderShape& shape = prompt.encoder.shape();
-  if (warn && folder.config.encoder_dropout > 0) {
-    warn(fmt::format("{}: encoder_dropout {} is not applied", folder.path.string(), folder.config.encoder_dropout));
-  }
   require<FileError>(shape.rows == folded.embeddings.dim(0) && shape.output == width,
                      "{}: a reparametrisation of {} rows of {}; wanted {} of {}", trainable.string(), shape.rows, shape.output,
                      folded.embeddings.dim(0), width);
