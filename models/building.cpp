@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/ops/dropout.h"
 #include "engine/ops/merge_rows.h"
 
 namespace preamble {
@@ -14,6 +15,11 @@ Value input(Graph& graph, std::string_view name, Type type) {
 Value row_input(Graph& graph, std::string_view name, RowSpaceId rows) { return input(graph, name, {Dtype::i32, rows, {}}); }
 
 Value slots_input(Graph& graph, std::string_view name, std::int64_t segments) { return input(graph, name, {Dtype::i32, kNoRows, {segments}}); }
+
+Value dropped(Graph& graph, Value x, double rate) {
+  const Value key = graph.leaf(kDropoutKey);
+  return key ? dropout(x, key, rate, static_cast<std::uint32_t>(graph.size())) : x;
+}
 
 Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names) {
   if (!conditioning.prompt) return tokens;

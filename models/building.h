@@ -20,6 +20,12 @@ namespace preamble {
 /// tokens themselves.
 [[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names);
 
+/// Input i32 [2]: random bits of this run, as `dropout` reads them. Graphs that have it are for training.
+inline constexpr std::string_view kDropoutKey = "dropout_key";
+
+/// Dropout with a mask of its own in a graph that has `kDropoutKey`, else x itself.
+[[nodiscard]] Value dropped(Graph& graph, Value x, double rate);
+
 /// Puts a layer's prefix, if it has one, in front of the keys and values of an attention's operands.
 template <class Operands>
 void add_prefix(Operands& operands, const PrefixRows* prefix, Value slots) {

@@ -57,6 +57,8 @@ struct Conditioning {
   bool prefix_shifts_positions = false;
   /// Relative position biases see a prefix of n rows at -n .. -1 (PEFT's T5); false: its keys get no bias.
   bool prefix_has_relative_positions = false;
+  /// Rate of the dropout of a training graph (`dropped`): of embeddings and of what each sublayer adds.
+  double dropout = 0;
 
   [[nodiscard]] const PrefixRows* prefix(Site site, std::int64_t layer) const {
     const auto found = prefixes.find(site);

@@ -7,13 +7,13 @@
 namespace preamble {
 namespace {
 
-/// Token types of all rows; those of prompts are 0.
+/// Token types of all rows; those of prompts are 0. A model without types ignores them.
 Ids row_types(const EncoderBatch& batch, const Segments& rows, const EncoderLimits& limits) {
   Ids types;
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const std::size_t tokens = batch.sequences[i].size();
     types.resize(types.size() + static_cast<std::size_t>(rows.length(static_cast<std::int32_t>(i))) - tokens, 0);
-    if (batch.token_types.empty() || !limits.uses_token_types) {
+    if (batch.token_types.empty() || !limits.uses_token_types || limits.token_types == 0) {
       types.resize(types.size() + tokens, 0);
       continue;
     }
@@ -43,7 +43,6 @@ void feed_rows(Session& session, const EncoderBatch& batch, const Conditioning& 
   feed_tokens(session, encoder::kIds, batch.sequences, limits.inputs.vocabulary, "sequence");
   feed_prompt(session, batch.sequences, batch.slots, conditioning, encoder::kPrompt);
   feed_prefixes(session, conditioning);
-  session.rows(encoder::kDistances, Segments(std::vector{static_cast<std::int32_t>(limits.distance_rows)}));
   const Segments rows = row_segments(batch, conditioning);
   Ids slots;
   Ids shifts;

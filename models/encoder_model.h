@@ -46,7 +46,6 @@ struct EncoderLimits {
   InputLimits inputs;
   std::int64_t token_types = 0;
   bool uses_token_types = true;  ///< false: those of a batch count as 0
-  std::int64_t distance_rows = 0;
 };
 
 /// One linear map [N, K] with bias of a head. All but the last are [D, D].
@@ -62,9 +61,7 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] Site prefix_site() const noexcept override { return Site::encoder_self; }
   /// Rows of the table of token types; 0: the model has none.
   [[nodiscard]] virtual std::int64_t token_types() const noexcept = 0;
-  /// Rows of the table of relative positions; 0: the model has none.
-  [[nodiscard]] virtual std::int64_t distance_rows() const noexcept { return 0; }
-  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), token_types() > 0, distance_rows()}; }
+  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), true}; }
 
   /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;

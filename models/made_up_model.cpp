@@ -9,6 +9,7 @@
 #include "engine/core/error.h"
 #include "models/bart/bart.h"
 #include "models/bert/bert.h"
+#include "models/deberta/deberta.h"
 #include "models/gpt2/gpt2.h"
 #include "models/t5/t5.h"
 
@@ -71,6 +72,10 @@ const std::map<std::string, Family>& families() {
         [](const std::string& shape, Source s, Options o) { return make_bart(BartConfig::published(shape), std::move(s), std::move(o)); },
         {"bart-base", "bart-large"}}},
       {"bert", {bert_of, published_bert, {"bert-base", "bert-large"}}},
+      {"deberta-v2",
+       {[](const JsonFile& json, Source s, Options o) { return make<Deberta>(DebertaConfig::read(json), std::move(s), std::move(o)); },
+        [](const std::string& shape, Source s, Options o) { return make<Deberta>(DebertaConfig::published(shape), std::move(s), std::move(o)); },
+        {"deberta-v3-base", "deberta-v3-large"}}},
       {"gpt2",
        {[](const JsonFile& json, Source s, Options o) { return make<Gpt2>(Gpt2Config::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make<Gpt2>(Gpt2Config::published(shape), std::move(s), std::move(o)); },
@@ -95,7 +100,7 @@ std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, Source so
     const JsonFile json = JsonFile::open(std::filesystem::path(shape) / "config.json");
     const auto type = json.get<std::string>("model_type");
     const auto found = families().find(type);
-    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, bert, gpt2, roberta or t5", json.where(), type);
+    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, bert, deberta-v2, gpt2, roberta or t5", json.where(), type);
     return found->second.from_config(json, std::move(source), std::move(options));
   }
   for (const auto& [type, family] : families()) {

@@ -90,7 +90,7 @@ class Parameters {
   /// Loaded tensors by name.
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& loaded() const noexcept { return loaded_; }
   [[nodiscard]] bool is_frozen(std::string_view name) const { return options_.frozen(name); }
-  /// FNV-1a over the bytes of all frozen tensors, in the order of their names.
+  /// Changes with any bit of the frozen tensors: FNV-1a over their words of eight bytes, in the order of their names.
   [[nodiscard]] std::uint64_t frozen_hash() const;
   [[nodiscard]] Dtype weights() const noexcept { return options_.weights; }
 

@@ -1,4 +1,5 @@
 // Which method an adapter folder holds.
+#include <algorithm>
 #include <utility>
 
 #include "data/safetensors.h"
@@ -35,10 +36,8 @@ EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::
                      folder.path.string(), type);
   EncodedPrompt prompt{PromptEncoder::read(SafetensorsFile::open(trainable), type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp),
                        folded.tokens};
+  prompt.encoder.set_dropout(folder.config.encoder_dropout);
   const EncoderShape& shape = prompt.encoder.shape();
-  if (warn && folder.config.encoder_dropout > 0) {
-    warn(fmt::format("{}: encoder_dropout {} is not applied", folder.path.string(), folder.config.encoder_dropout));
-  }
   require<FileError>(shape.rows == folded.embeddings.dim(0) && shape.output == width,
                      "{}: a reparametrisation of {} rows of {}; wanted {} of {}", trainable.string(), shape.rows, shape.output,
                      folded.embeddings.dim(0), width);
@@ -105,6 +104,8 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
     }
   }
   if (!encoded.empty()) return std::make_unique<PTuning>(std::move(encoded));
+  // heads alone
+  if (!prefixes.empty() && std::ranges::all_of(prefixes, &PrefixSlot::empty)) return std::make_unique<NoMethod>();
   if (!prefixes.empty()) return std::make_unique<PrefixTuning>(std::move(prefixes), positions);
   return std::make_unique<PromptTuning>(std::move(prompts));
 }

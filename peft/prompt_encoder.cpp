@@ -15,6 +15,7 @@
 #include "engine/ops/lstm.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
+#include "models/building.h"
 
 namespace preamble {
 namespace {
@@ -215,6 +216,7 @@ Value PromptEncoder::build(Graph& graph, const LeafNames& names) const {
   const auto leaf = [&](std::string_view name) { return graph.leaf(names(name)); };
   Value x = leaf(kTable);
   for (std::int64_t layer = 0; shape_.kind == EncoderKind::lstm && layer < shape_.layers; ++layer) {
+    if (layer > 0) x = dropped(graph, x, shape_.dropout);
     std::vector<Value> both;
     for (const auto direction : kDirections) {
       const Value share = linear(x, leaf(lstm_name("weight_ih", layer, direction)), leaf(lstm_name("bias_ih", layer, direction)));

@@ -27,6 +27,7 @@ struct EncoderShape {
   std::int64_t hidden = 0;  ///< of the network; of one direction of the LSTM
   std::int64_t output = 0;  ///< of each row of the result
   std::int64_t layers = 2;  ///< of the LSTM
+  double dropout = 0;       ///< between these, while training (`dropped`)
 
   bool operator==(const EncoderShape&) const = default;
 };
@@ -49,6 +50,9 @@ class PromptEncoder {
   [[nodiscard]] const EncoderShape& shape() const noexcept { return shape_; }
   /// The tensors themselves, in a fixed order: whoever writes to them trains the encoder.
   [[nodiscard]] const std::vector<Trainable>& tensors() const noexcept { return tensors_; }
+
+  /// Sets the rate of the dropout between the layers of the LSTM: PEFT's `encoder_dropout`.
+  void set_dropout(double rate) noexcept { shape_.dropout = rate; }
 
   /// Result of the network [rows(space), output] in a row space of its own that holds all rows. Declares the tensors as
   /// trainable leaves.

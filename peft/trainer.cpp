@@ -98,7 +98,7 @@ TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
     TrainingProgress progress;
     const auto parts = parts_of(batcher_.next());
     progress.learning_rate = options_.learning_rate.at(state_.step);
-    progress.result = step_->differentiate(parts);
+    progress.result = step_->differentiate(parts, state_.step);
     require<Error>(std::isfinite(progress.result.loss), "training: the loss of step {} is {}; lower the learning rate or clip gradients", state_.step,
                    progress.result.loss);
     step_->update(*optimizer_, progress.learning_rate, progress.result);

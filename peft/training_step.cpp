@@ -1,17 +1,25 @@
 #include "peft/training_step.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/core/random.h"
+#include "models/building.h"
+#include "models/encoder_model.h"
 
 namespace preamble {
 namespace {
 
 std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method& method, const TrainingStepOptions& options,
                                             Conditioning& conditioning) {
+  require<UnsupportedError>(options.dropout == 0 || dynamic_cast<const EncoderModel*>(&model.model()) != nullptr,
+                            "dropout: a rate of {} was given; wanted 0: only BERT, RoBERTa and DeBERTa have dropout", options.dropout);
   Graph graph;
+  if (options.dropout_seed) graph.input(kDropoutKey, {Dtype::i32, kNoRows, {2}});
   conditioning = method.condition(graph);
+  conditioning.dropout = options.dropout;
   model.build(graph, conditioning, options.z_loss);
   CompileOptions compile_options;
   compile_options.loss = LossModel::kLoss;
@@ -37,7 +45,16 @@ std::vector<Dims> TrainingStep::shapes() const {
   return shapes;
 }
 
-StepResult TrainingStep::differentiate(std::span<const LossBatch> parts) {
+void TrainingStep::feed_dropout(std::int64_t step, std::size_t part) {
+  if (!options_.dropout_seed || !session_.program().has_input(kDropoutKey)) return;
+  const std::uint64_t seed = *options_.dropout_seed;
+  const auto update = static_cast<std::uint64_t>(step);
+  const auto bits = philox({static_cast<std::uint32_t>(update), static_cast<std::uint32_t>(update >> 32U), static_cast<std::uint32_t>(part), 0},
+                           {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
+  session_.set<std::int32_t>(kDropoutKey, std::array{static_cast<std::int32_t>(bits[0]), static_cast<std::int32_t>(bits[1])});
+}
+
+StepResult TrainingStep::differentiate(std::span<const LossBatch> parts, std::int64_t step) {
   StepResult result;
   for (const auto& part : parts) result.label_tokens += model_->label_count(part, conditioning_);
   require<ConfigError>(result.label_tokens > 0, "training: a batch without any label was given; wanted one at least");
@@ -47,18 +64,20 @@ StepResult TrainingStep::differentiate(std::span<const LossBatch> parts) {
     for (const auto& trainable : trainables_) sums_.emplace_back(static_cast<std::size_t>(trainable.value.count()));
   }
   for (auto& sum : sums_) std::ranges::fill(sum, 0.0F);
-  for (const auto& part : parts) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const LossBatch& part = parts[i];
     if (model_->label_count(part, conditioning_) == 0) continue;
     model_->feed(session_, part, conditioning_, weight);
+    feed_dropout(step, i);
     session_.run();
     result.loss += static_cast<double>(session_.result<float>(LossModel::kLoss)[0]);
     result.rows += model_->rows(part, conditioning_);
     if (!summed_) continue;
-    for (std::size_t i = 0; i < trainables_.size(); ++i) {
-      const std::string name = "grad." + trainables_[i].name;
+    for (std::size_t t = 0; t < trainables_.size(); ++t) {
+      const std::string name = "grad." + trainables_[t].name;
       if (!session_.program().graph().outputs().contains(name)) continue;
       const auto gradient = session_.result<float>(name);
-      std::ranges::transform(gradient, sums_[i], sums_[i].begin(), std::plus<>());
+      std::ranges::transform(gradient, sums_[t], sums_[t].begin(), std::plus<>());
     }
   }
   return result;

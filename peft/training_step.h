@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,10 @@ struct TrainingStepOptions {
   double z_loss = 0;
   /// 0: gradients are not clipped.
   double max_grad_norm = 0;
+  /// Seed of the masks of dropout; absent: nothing is dropped.
+  std::optional<std::uint64_t> dropout_seed = {};
+  /// Rate in the frozen net: of embeddings, of what each sublayer adds, in front of classifiers. Encoders alone have it.
+  double dropout = 0;
 };
 
 /// What one update did.
@@ -36,7 +41,7 @@ struct StepResult {
 /// trained itself.
 class TrainingStep {
  public:
-  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, those of heads, and the model's parameters that
+  /// Compiles a program for batches up to the capacity of `model`. Throws UnsupportedError for dropout in a model without. Trainables are the method's, those of heads, and the model's parameters that
   /// are not frozen.
   TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options);
   TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
@@ -48,14 +53,17 @@ class TrainingStep {
   [[nodiscard]] const Program& program() const noexcept { return session_.program(); }
 
   /// Loss and gradients of a batch that is cut into parts: the same numbers as of the whole, whatever the parts. Throws
-  /// ConfigError if no position has a label.
-  StepResult differentiate(std::span<const LossBatch> parts);
+  /// ConfigError if no position has a label. Masks of dropout are functions of seed, `step` and part alone; with dropout the parts do
+  /// matter.
+  StepResult differentiate(std::span<const LossBatch> parts, std::int64_t step = 0);
   /// The gradient of trainables()[i] from the last `differentiate`; empty if the loss does not depend on it.
   [[nodiscard]] std::span<const float> gradient(std::size_t i) const;
   /// Clips and updates. The norm is noted in `result`.
   void update(Optimizer& optimizer, double learning_rate, StepResult& result);
 
  private:
+  void feed_dropout(std::int64_t step, std::size_t part);
+
   std::unique_ptr<LossModel> model_;
   TrainingStepOptions options_;
   std::vector<Trainable> trainables_;

@@ -54,6 +54,8 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
             ->check(CLI::PositiveNumber));
   group(command.add_option("--loss", args.loss, "mean or sum over the target tokens")->check(CLI::IsMember({"mean", "sum"})));
   group(command.add_option("--z-loss", args.z_loss, "weight of log² Z (t5x: 1e-4)")->check(CLI::NonNegativeNumber));
+  group(command.add_option("--dropout", args.dropout, "rate in the net while training: of embeddings, of what each sublayer adds, in front of heads")
+            ->check(CLI::Range(0.0, 0.99)));
   group(
       command.add_option("--eval-steps", args.eval_steps, "evaluate every so many updates; 0: at the end")->check(CLI::NonNegativeNumber));
   group(command.add_option("--save-steps", args.save_steps, "save the training state every so many updates; 0: at evaluations")

@@ -36,6 +36,7 @@ struct TrainArguments {
   std::int64_t gradient_accumulation_steps = 1;
   std::string loss = "mean";
   double z_loss = 0;
+  double dropout = 0;
   std::int64_t eval_steps = 0;
   std::int64_t save_steps = 0;
   std::int64_t early_stopping_patience = 0;

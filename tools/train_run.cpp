@@ -72,6 +72,8 @@ TrainerOptions TrainRun::options() const {
   options.step.memory = Budget::parse(args_.memory_budget);
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
+  options.step.dropout_seed = args_.seed;
+  options.step.dropout = args_.dropout;
   options.step.max_grad_norm = args_.optimizer.max_grad_norm;
   options.eval_steps = args_.eval_steps;
   options.save_steps = args_.save_steps;
@@ -80,10 +82,10 @@ TrainerOptions TrainRun::options() const {
   options.resume = args_.resume;
   const OptimizerOptions& o = args_.optimizer;
   options.fingerprint = fmt::format(
-      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} seed {} samples {} data {} "
+      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {} seed {} samples {} data {} "
       "weights {} {}",
       args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
-      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.seed,
+      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.dropout, args_.seed,
       args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
   return options;
 }

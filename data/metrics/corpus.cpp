@@ -85,12 +85,18 @@ References looked_up(const Path& path, const std::vector<E2eRow>& hypotheses, co
   return references;
 }
 
-/// `sources`: whether the hypotheses have them.
-Corpus assemble(std::vector<E2eRow> rows, bool sources, const Path& name, const std::vector<Path>& references, ReferenceLayout layout) {
+/// Whether the references are a table.
+bool checked_table(const Path& name, const std::vector<Path>& references) {
   require<ConfigError>(!references.empty(), "{}: no file of references; wanted one or more", name.string());
   const bool table = std::any_of(references.begin(), references.end(), is_delimited);
   require<ConfigError>(!table || references.size() == 1, "{}: {} files; wanted a TSV or CSV file of references alone", names(references),
                        references.size());
+  return table;
+}
+
+/// `sources`: whether the hypotheses have them.
+Corpus assemble(std::vector<E2eRow> rows, bool sources, const Path& name, const std::vector<Path>& references, ReferenceLayout layout) {
+  const bool table = checked_table(name, references);
   References found;
   if (!table) {
     found = plain_references(name, rows.size(), references, layout);
@@ -129,6 +135,7 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
 }
 
 Corpus read_corpus(const std::filesystem::path& hypotheses, const std::vector<std::filesystem::path>& references, ReferenceLayout layout) {
+  static_cast<void>(checked_table(hypotheses, references));
   const bool sources = is_delimited(hypotheses);
   return assemble(sources ? read_e2e_file(hypotheses) : without_sources(read_lines(hypotheses)), sources, hypotheses, references, layout);
 }

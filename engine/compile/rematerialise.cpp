@@ -14,6 +14,7 @@
 #include "engine/compile/rewrite.h"
 #include "engine/compile/schedule.h"
 #include "engine/core/error.h"
+#include "engine/core/parallel.h"
 #include "engine/graph/op.h"
 
 namespace preamble {
@@ -105,8 +106,9 @@ class Recomputer {
   std::map<std::int32_t, std::int32_t> first_;  ///< made first of all
 };
 
+/// A choice and what its program would take; the graph itself is made again for the one that is taken.
 struct Candidate {
-  Graph graph;
+  Choice choice;
   std::int64_t peak = std::numeric_limits<std::int64_t>::max();
   double flops = 0;
 };
@@ -119,11 +121,18 @@ std::int64_t arena_bytes(const Graph& graph) {
   return plan_memory(liveness.buffers, liveness.lower_bound).arena_bytes;
 }
 
-Candidate evaluate(const Graph& graph, const Choice& choice) {
-  Candidate candidate{Recomputer(graph, choice).run()};
-  candidate.peak = analyse_liveness(schedule(fuse_sums(candidate.graph))).lower_bound;
-  candidate.flops = flops_of(candidate.graph);
-  return candidate;
+Candidate evaluate(const Graph& graph, Choice choice) {
+  const Graph made = Recomputer(graph, choice).run();
+  return {std::move(choice), analyse_liveness(schedule(fuse_sums(made))).lower_bound, flops_of(made)};
+}
+
+/// All of them, in their order.
+std::vector<Candidate> evaluate_all(const Graph& graph, std::vector<Choice> choices) {
+  std::vector<Candidate> candidates(choices.size());
+  parallel_for(static_cast<std::int64_t>(choices.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) candidates[i] = evaluate(graph, std::move(choices[i]));
+  });
+  return candidates;
 }
 
 /// (a): without the results of cheap ops whose operands are saved or leaves.
@@ -200,7 +209,7 @@ Graph nearly_free(const Graph& graph, const Keys& base) {
     const double saved = (first_peak - static_cast<double>(candidate.peak)) / memory;
     if (candidate.peak < best.peak && saved >= candidate.flops / operations - 1) best = std::move(candidate);
   }
-  return std::move(best.graph);
+  return Recomputer(graph, best.choice).run();
 }
 
 /// (b): drops the cheapest values first, in steps.
@@ -343,19 +352,20 @@ Graph rematerialise(const Graph& graph, Budget budget) {
   std::vector<Choice> choices = {{base, {}}};
   add_partial(graph, base, choices);
   add_segmented(graph, saved, choices);
-  std::vector<Candidate> candidates;
-  for (const auto& choice : choices) candidates.push_back(evaluate(graph, choice));
+  std::vector<Candidate> candidates = evaluate_all(graph, std::move(choices));
   std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.flops); });
   const std::int64_t smallest = candidates.front().peak;
-  const std::int64_t smallest_arena = arena_bytes(candidates.front().graph);
+  const Choice smallest_choice = candidates.front().choice;
   const std::int64_t limit = budget.kind == Budget::Kind::bytes ? budget.limit : smallest + (smallest + leaf_bytes(graph)) / kIndifference;
   // the arena can be larger than the largest sum of live bytes, by what lies idle between buffers
   std::ranges::stable_sort(candidates, {}, &Candidate::flops);
-  for (auto& candidate : candidates) {
-    if (candidate.peak <= limit && (budget.kind != Budget::Kind::bytes || arena_bytes(candidate.graph) <= limit)) return std::move(candidate.graph);
+  for (const auto& candidate : candidates) {
+    if (candidate.peak > limit) continue;
+    Graph made = Recomputer(graph, candidate.choice).run();
+    if (budget.kind != Budget::Kind::bytes || arena_bytes(made) <= limit) return made;
   }
   raise<ConfigError>("memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes", budget.limit,
-                     smallest_arena);
+                     arena_bytes(Recomputer(graph, smallest_choice).run()));
 }
 
 }  // namespace preamble

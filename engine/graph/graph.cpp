@@ -129,6 +129,8 @@ Value Graph::append(const Node& like, std::vector<Value> inputs) {
 }
 
 void Graph::output(std::string_view name, Value value) {
+  require<ConfigError>(value.defined() && value.graph == this, "output '{}': {} was given; wanted a value of this graph", name,
+                       value.defined() ? "a value of another graph" : "an undefined value");
   require<ConfigError>(outputs_.emplace(name, value).second, "output '{}': declared twice", name);
 }
 

@@ -88,7 +88,7 @@ class Graph {
   /// are the node's own.
   Value append(const Node& like, std::vector<Value> inputs);
 
-  /// Marks a value as a result under a name (unique; ConfigError).
+  /// Marks a value as a result under a name. Throws ConfigError for a name that is taken and a value that is undefined or of another graph.
   void output(std::string_view name, Value value);
   [[nodiscard]] const std::map<std::string, Value, std::less<>>& outputs() const noexcept { return outputs_; }
   /// Throws ConfigError if there is no such output.

@@ -43,7 +43,8 @@ class Session {
     std::copy(values.begin(), values.end(), memory.begin());
   }
 
-  /// Runs all steps.
+  /// Runs all steps. Every input must be fed anew before every run: inputs lie in the arena like any other value, and a run may have
+  /// overwritten them.
   void run();
 
   /// A result of the last run: valid until the next one.

@@ -94,7 +94,7 @@ Value Bert::embed(Graph& graph, const Conditioning& conditioning, const EncoderC
   // torch's padding_idx: RoBERTa's positions have one, BERT's have none
   x = add(x, gather_rows(positions, row_input(graph, encoder::kPositions, rows), config_.roberta ? config_.pad_token_id : -1));
   x = add(x, gather_rows(types, row_input(graph, encoder::kTokenTypes, rows)));
-  return normed(graph, x, name("embeddings.LayerNorm"));
+  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout);
 }
 
 Value Bert::attend(Graph& graph, Value x, const Conditioning& conditioning, std::int64_t layer, Value slots) {
@@ -109,13 +109,14 @@ Value Bert::attend(Graph& graph, Value x, const Conditioning& conditioning, std:
   operands.v = project(graph, x, attend + "self.value");
   add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
   const Value o = project(graph, attention(operands, options), attend + "output.dense");
-  return normed(graph, add(x, o), attend + "output.LayerNorm");
+  return normed(graph, add(x, dropped(graph, o, conditioning.dropout)), attend + "output.LayerNorm");
 }
 
-Value Bert::feed_forward(Graph& graph, Value x, const std::string& layer) {
+Value Bert::feed_forward(Graph& graph, Value x, const std::string& layer, double dropout) {
   const Scope scope(graph, "feed_forward");
   const Value h = activation(project(graph, x, layer + ".intermediate.dense", config_.intermediate_size), config_.activation);
-  return normed(graph, add(x, project(graph, h, layer + ".output.dense")), layer + ".output.LayerNorm");
+  const Value y = project(graph, h, layer + ".output.dense");
+  return normed(graph, add(x, dropped(graph, y, dropout)), layer + ".output.LayerNorm");
 }
 
 Value Bert::encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
@@ -124,7 +125,7 @@ Value Bert::encode(Graph& graph, const Conditioning& conditioning, const Encoder
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Scope scope(graph, fmt::format("layer.{}", layer));
     x = attend(graph, x, conditioning, layer, slots);
-    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)));
+    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout);
   }
   return x;
 }

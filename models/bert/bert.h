@@ -50,7 +50,7 @@ class Bert final : public EncoderModel {
   /// Embedded tokens with the prompt in front, with positions and types, normalised.
   [[nodiscard]] Value embed(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
   [[nodiscard]] Value attend(Graph& graph, Value x, const Conditioning& conditioning, std::int64_t layer, Value slots);
-  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer);
+  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, double dropout);
 
   BertConfig config_;
   Parameters parameters_;

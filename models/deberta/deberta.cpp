@@ -99,16 +99,16 @@ Value Deberta::embed(Graph& graph, const Conditioning& conditioning, const Encod
   if (e != config_.hidden_size) {
     x = linear(x, parameters_(graph, name("embeddings.embed_proj.weight"), {config_.hidden_size, e}, ParameterKind::matrix));
   }
-  return normed(graph, x, name("embeddings.LayerNorm"));
+  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout);
 }
 
-Value Deberta::distances(Graph& graph) {
+Value Deberta::distances(Graph& graph, double dropout) {
   if (!config_.relative_attention) return {};
   const Scope scope(graph, "distances");
   const std::int64_t rows = config_.distance_rows();
   const Value table = parameters_(graph, name("encoder.rel_embeddings.weight"), {rows, config_.hidden_size}, ParameterKind::vector,
                                   graph.rows(encoder::kDistances, rows, 1));
-  return config_.norm_distances ? normed(graph, table, name("encoder.LayerNorm")) : table;
+  return dropped(graph, config_.norm_distances ? normed(graph, table, name("encoder.LayerNorm")) : table, dropout);
 }
 
 void Deberta::add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend) {
@@ -132,23 +132,24 @@ Value Deberta::attend(Graph& graph, Value x, Value distances, const Conditioning
   add_positions(graph, operands, distances, attend + "self.");
   add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
   const Value o = project(graph, attention(operands, options), attend + "output.dense");
-  return normed(graph, add(x, o), attend + "output.LayerNorm");
+  return normed(graph, add(x, dropped(graph, o, conditioning.dropout)), attend + "output.LayerNorm");
 }
 
-Value Deberta::feed_forward(Graph& graph, Value x, const std::string& layer) {
+Value Deberta::feed_forward(Graph& graph, Value x, const std::string& layer, double dropout) {
   const Scope scope(graph, "feed_forward");
   const Value h = activation(project(graph, x, layer + ".intermediate.dense", config_.intermediate_size), config_.activation);
-  return normed(graph, add(x, project(graph, h, layer + ".output.dense")), layer + ".output.LayerNorm");
+  const Value y = project(graph, h, layer + ".output.dense");
+  return normed(graph, add(x, dropped(graph, y, dropout)), layer + ".output.LayerNorm");
 }
 
 Value Deberta::encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
   Value x = embed(graph, conditioning, capacity);
-  const Value positions = distances(graph);
+  const Value positions = distances(graph, conditioning.dropout);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, encoder::kSlots, capacity.sequences) : Value{};
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Scope scope(graph, fmt::format("layer.{}", layer));
     x = attend(graph, x, positions, conditioning, layer, slots);
-    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)));
+    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout);
   }
   return x;
 }

@@ -35,7 +35,6 @@ class Deberta final : public EncoderModel {
   [[nodiscard]] Tensor embedding() override;
   [[nodiscard]] std::string_view embedding_name() const noexcept override { return embedding_name_; }
   [[nodiscard]] std::int64_t token_types() const noexcept override { return config_.type_vocab_size; }
-  [[nodiscard]] std::int64_t distance_rows() const noexcept override { return config_.distance_rows(); }
 
   /// Throws UnsupportedError for a prompt where tokens are embedded with another width than the layers have.
   Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) override;
@@ -54,11 +53,11 @@ class Deberta final : public EncoderModel {
   /// Embedded tokens with the prompt in front, with absolute positions and types where the model has them, normalised.
   [[nodiscard]] Value embed(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
   /// Embedded relative positions [2·span, D]; undefined without relative attention.
-  [[nodiscard]] Value distances(Graph& graph);
+  [[nodiscard]] Value distances(Graph& graph, double dropout);
   /// Adds the position tables of a layer.
   void add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend);
   [[nodiscard]] Value attend(Graph& graph, Value x, Value distances, const Conditioning& conditioning, std::int64_t layer, Value slots);
-  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer);
+  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, double dropout);
 
   DebertaConfig config_;
   Parameters parameters_;

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+// the kernels' functions of a row, for every processor: a beam search takes the exponential of a whole vocabulary for each beam
+#define PREAMBLE_ISA portable
+#include "engine/backend/cpu/softmax_loss.h"
 #include "engine/core/error.h"
 
 namespace preamble {
@@ -56,9 +59,12 @@ std::int64_t argmax(std::span<const float> scores) {
 }
 
 void log_softmax(std::span<const float> logits, std::span<float> out) {
-  const float top = finite_maximum(logits);
-  double sum = 0;
-  for (const float x : logits) sum += std::exp(x - top);
+  const auto count = static_cast<std::int64_t>(logits.size());
+  const float top = portable::largest_of(logits.data(), count);
+  const bool is_number = !std::isnan(top);
+  require<Error>(!is_number || std::isfinite(top), "generate: the largest score of a row is {}; wanted a number", top);
+  const double sum = is_number ? portable::sum_of_exponentials<false>(logits.data(), top, static_cast<float*>(nullptr), count) : 0;
+  require<Error>(is_number && !std::isnan(sum), "generate: a score is NaN; wanted numbers");
   const float log_sum = static_cast<float>(std::log(sum));
   for (std::size_t v = 0; v < logits.size(); ++v) out[v] = logits[v] - top - log_sum;
 }

@@ -19,7 +19,7 @@ struct Candidate {
 /// Index of the largest score, the first of equals. Throws Error if a score is NaN. `scores` must not be empty.
 [[nodiscard]] std::int64_t argmax(std::span<const float> scores);
 
-/// out[v] = logits[v] - log Σ_u exp(logits[u]), in float with the sum in double. Throws Error if a logit is NaN or +inf.
+/// out[v] = logits[v] - log Σ_u exp(logits[u]), in float with the sums of blocks in double. Throws Error if a logit is NaN or +inf.
 void log_softmax(std::span<const float> logits, std::span<float> out);
 
 /// The `count` largest scores, best first, the first of equals first; O(scores + count log count) for scores in no special order.

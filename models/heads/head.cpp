@@ -7,6 +7,7 @@
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 #include "engine/ops/linear.h"
+#include "models/building.h"
 
 namespace preamble {
 namespace {
@@ -131,11 +132,13 @@ Value Head::parameter(Graph& graph, EncoderModel& model, const HeadLayer& layer,
   return trained_ ? graph.trainable(leaf, *tensor) : graph.frozen(leaf, *tensor);
 }
 
-Value Head::logits(Graph& graph, EncoderModel& model, Value hidden) const {
+Value Head::logits(Graph& graph, EncoderModel& model, Value hidden, double dropout) const {
   if (kind_ == HeadKind::masked_lm) return model.mlm_head(graph, hidden);
   Value x = hidden;
   for (const auto& layer : layers_) {
-    const std::int64_t out = &layer == &layers_.back() ? classes_ : model.width();
+    const bool last = &layer == &layers_.back();
+    const std::int64_t out = last ? classes_ : model.width();
+    if (last && kind_ != HeadKind::span) x = dropped(graph, x, dropout);
     const Value weight = parameter(graph, model, layer, kWeight, {out, model.width()});
     x = linear(x, weight, parameter(graph, model, layer, kBias, {out}));
     if (layer.activation) x = activation(x, *layer.activation);

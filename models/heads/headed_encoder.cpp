@@ -16,19 +16,20 @@ namespace {
 constexpr std::int64_t kSpanEnds = 2;
 
 /// Logits of the rows that have a label.
-Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity) {
+Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity,
+                      double dropout = 0) {
   const Head& head = encoder.heads[i];
   const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
   const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), rows, capacity.sequences);
   const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kLabelledIndex), labelled));
-  return head.logits(graph, encoder.model, read);
+  return head.logits(graph, encoder.model, read, dropout);
 }
 
 /// Sum of the losses of one head's labels, weighted.
 Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, Value weight, const EncoderCapacity& capacity,
-              double z_loss) {
+              double z_loss, double dropout) {
   const Head& head = encoder.heads[i];
-  const Value logits = labelled_logits(encoder, i, graph, hidden, capacity);
+  const Value logits = labelled_logits(encoder, i, graph, hidden, capacity, dropout);
   const RowSpaceId labelled = logits.type().rows;
   const std::string labels = headed::name(i, headed::kLabels);
   if (head.kind() == HeadKind::span) {
@@ -43,13 +44,14 @@ Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value h
   return cross_entropy(logits, row_input(graph, labels, labelled), weight, z_loss);
 }
 
-void add_loss_of(const HeadedEncoder& encoder, Graph& graph, Value hidden, const EncoderCapacity& capacity, double z_loss) {
+void add_loss_of(const HeadedEncoder& encoder, Graph& graph, Value hidden, const EncoderCapacity& capacity, double z_loss,
+                 double dropout) {
   require<ConfigError>(!encoder.heads.empty(), "loss: an encoder without a head was given; wanted one at least");
   const Scope scope(graph, "head");
   const Value weight = graph.input(headed::kLossWeight, {graph.real(), kNoRows, {}});
   Value sum;
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
-    const Value loss = loss_of(encoder, i, graph, hidden, weight, capacity, z_loss);
+    const Value loss = loss_of(encoder, i, graph, hidden, weight, capacity, z_loss, dropout);
     sum = sum ? add(sum, loss) : loss;
   }
   graph.output(headed::kLoss, sum);
@@ -200,12 +202,12 @@ HeadedLimits HeadedEncoder::limits() const {
 
 void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
               double z_loss) {
-  add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss);
+  add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss, conditioning.dropout);
 }
 
 void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss) {
   const Value hidden = encoder.model.encode(graph, conditioning, capacity);
-  if (loss) add_loss_of(encoder, graph, hidden, capacity, 0);
+  if (loss) add_loss_of(encoder, graph, hidden, capacity, 0, conditioning.dropout);
   const Scope scope(graph, "head");
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Head& head = encoder.heads[i];

@@ -55,3 +55,12 @@ TEST_CASE("explain report: JSON and text show what costs nothing as nothing") {
   CHECK(line.starts_with("block.0.a  - / - "));
   CHECK(line.find(" 2.00         -          -       -        -\n") == line.find(" 2.00"));
 }
+
+TEST_CASE("explain report: a cache is shown by what it is kept once for") {
+  constexpr std::int64_t kMiB = 1 << 20;
+  const CacheNeed cache{.virtual_rows = kMiB / 2, .inputs = 3 * kMiB, .generated = 4 * kMiB};
+  const std::string text = to_text(cache);
+  CHECK(text.find("key/value cache, MiB                                7.50\n") == 0);
+  CHECK(text.find("once a slot                 0.50\n") != std::string::npos);
+  CHECK(to_json(cache).at("total_bytes") == 15 * kMiB / 2);
+}

@@ -79,7 +79,8 @@ void dropout(const KernelArguments& args) {
     for (std::int64_t r = begin; r < end; ++r) {
       while (layout.offsets[segment + 1] <= r) ++segment;
       const std::int32_t position = layout.position(segment, static_cast<std::int32_t>(r));
-      mask.apply(static_cast<std::uint32_t>(segment), static_cast<std::uint32_t>(position), x.as<const T>() + r * x.width, y.as<T>() + r * y.width, x.width);
+      mask.apply(static_cast<std::uint32_t>(segment), static_cast<std::uint32_t>(position), x.as<const T>() + r * x.width,
+                 y.as<T>() + r * y.width, x.width);
     }
   });
 }

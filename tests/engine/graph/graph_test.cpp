@@ -97,6 +97,7 @@ TEST_CASE("graph: results have unique names") {
   const Value y = small_model(graph);
   CHECK(graph.output("y") == y);
   CHECK_THROWS_WITH_AS(graph.output("y", y), "output 'y': declared twice", ConfigError);
+  CHECK_THROWS_WITH_AS(graph.output("z", Value{}), "output 'z': an undefined value was given; wanted a value of this graph", ConfigError);
   CHECK_THROWS_WITH_AS((void)graph.output("z"), "output 'z': the graph has none of that name", ConfigError);
 }
 

@@ -31,8 +31,8 @@ Tensor ones(std::int64_t rows, std::int64_t width) {
 }
 
 /// dropout of x [rows, width] in segments of `lengths`.
-GradientCase dropped(const Tensor& x, const std::vector<std::int32_t>& lengths, double rate, const std::vector<std::int32_t>& key = {11, -5},
-                     std::uint32_t stream = kStream) {
+GradientCase dropped(const Tensor& x, const std::vector<std::int32_t>& lengths, double rate,
+                     const std::vector<std::int32_t>& key = {11, -5}, std::uint32_t stream = kStream) {
   GradientCase test;
   test.spaces = {{"rows", Segments(lengths)}};
   test.operands = {{"x", x, "rows"}, {"key", indices(key)}};
@@ -113,7 +113,7 @@ TEST_CASE("dropout: the gradient has the mask of the forward pass") {
   check_gradients(test);
 }
 
-TEST_CASE("dropout: keeps nothing") { CHECK(testing::kept_values(dropped(random_tensor({5, 13}, 1), {5}, 0.4), {"x"}) == std::vector<std::string>{"key"}); }
+TEST_CASE("dropout: keeps nothing") { CHECK(testing::kept_values(dropped(random_tensor({5, 13}, 1), {5}, 0.4), {"x"}).empty()); }
 
 TEST_CASE("dropout: no rows and a rate of 0") {
   CHECK(evaluate(dropped(Tensor(Dtype::f64, {0, 4}), {0, 0}, 0.5)).count() == 0);

@@ -43,6 +43,22 @@ TEST_CASE("select: log_softmax has probabilities that add up to one, and stands 
                        Error);
 }
 
+TEST_CASE("select: log_softmax of a vocabulary is that of doubles, and NaN is refused wherever it stands") {
+  Random random(5);
+  std::vector<float> logits(50257);
+  for (float& x : logits) x = 10 * random.normal();
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x));
+  std::vector<float> out(logits.size());
+  log_softmax(logits, out);
+  for (const std::size_t v : {0UL, 77UL, 50256UL}) CHECK(out[v] == doctest::Approx(static_cast<double>(logits[v]) - std::log(sum)).epsilon(1e-6));
+  for (const std::size_t v : {0UL, 1UL, 50256UL}) {
+    auto broken = logits;
+    broken[v] = kNan;
+    CHECK_THROWS_WITH_AS(log_softmax(broken, out), "generate: a score is NaN; wanted numbers", Error);
+  }
+}
+
 TEST_CASE("select: largest equals a full sort") {
   Random random(3);
   std::vector<float> scores(1000);

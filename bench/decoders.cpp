@@ -1,0 +1,226 @@
+#include "bench/decoders.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "engine/core/error.h"
+#include "engine/ops/append_rows.h"
+#include "engine/ops/gather_rows.h"
+#include "engine/runtime/compile.h"
+#include "models/building.h"
+#include "models/causal_decoder.h"
+#include "models/seq2seq_decoder.h"
+
+namespace preamble::bench {
+namespace {
+
+std::int64_t longest_of(const Inputs& inputs) {
+  std::size_t longest = 1;
+  for (const auto& sequence : inputs.sequences) longest = std::max(longest, sequence.size());
+  return static_cast<std::int64_t>(longest);
+}
+
+std::int64_t count_of(const Inputs& inputs) { return static_cast<std::int64_t>(inputs.sequences.size()); }
+
+Conditioner conditioner_of(const Method& method) {
+  return [&method](Graph& graph) { return method.condition(graph); };
+}
+
+class CachedCausal final : public Generator {
+ public:
+  CachedCausal(CausalLm& model, const Method& method, const Inputs& largest, const GenerationShape& shape)
+      : decoder_(model, conditioner_of(method),
+                 {count_of(largest), total_rows(largest.sequences), shape.beams, longest_of(largest) + shape.new_tokens, shape.new_tokens}) {}
+
+  [[nodiscard]] Decoder& decoder() override { return decoder_; }
+  [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
+    decoder_.use_slots(inputs.slots);
+    return inputs.sequences;
+  }
+
+ private:
+  CausalDecoder decoder_;
+};
+
+class CachedSeq2Seq final : public Generator {
+ public:
+  CachedSeq2Seq(EncoderDecoder& model, const Method& method, const Inputs& largest, const GenerationShape& shape)
+      : start_(model.decoder_start_id()),
+        decoder_(model, conditioner_of(method), {count_of(largest), total_rows(largest.sequences), shape.beams, 1 + shape.new_tokens}) {}
+
+  [[nodiscard]] Decoder& decoder() override { return decoder_; }
+  [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
+    decoder_.encode({.sources = inputs.sequences, .slots = inputs.slots});
+    return std::vector<Ids>(inputs.sequences.size(), Ids{start_});
+  }
+
+ private:
+  std::int32_t start_;
+  Seq2SeqDecoder decoder_;
+};
+
+/// Keeps token sequences, and asks for the logits behind the last token of each.
+class Rereading : public Generator, public Decoder {
+ public:
+  explicit Rereading(LanguageModel& model) : model_(model) {}
+
+  [[nodiscard]] Decoder& decoder() override { return *this; }
+  [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
+
+  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> prompts) override {
+    sequences_.assign(prompts.begin(), prompts.end());
+    owners_.resize(prompts.size());
+    std::iota(owners_.begin(), owners_.end(), 0);
+    return logits(sequences_, owners_);
+  }
+  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override {
+    std::vector<Ids> next;
+    owners_.clear();
+    for (const auto& row : rows) {
+      next.push_back(sequences_.at(static_cast<std::size_t>(row.parent)));
+      next.back().push_back(row.token);
+      owners_.push_back(row.sequence);
+    }
+    sequences_ = std::move(next);
+    return logits(sequences_, owners_);
+  }
+
+ protected:
+  /// `owners`: which of the inputs each sequence belongs to.
+  [[nodiscard]] virtual std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) = 0;
+
+  /// Feeds the index of each sequence's last row.
+  static void feed_last(Session& session, std::string_view space, std::string_view index, const std::vector<Ids>& sequences) {
+    Segments last;
+    Ids rows;
+    std::int32_t end = 0;
+    for (const auto& sequence : sequences) {
+      const auto place = static_cast<std::int32_t>(sequence.size()) - 1;
+      end += place + 1;
+      last.append(std::span(&place, 1));
+      rows.push_back(end - 1);
+    }
+    session.rows(space, last);
+    feed_input(session, index, rows);
+  }
+
+ private:
+  LanguageModel& model_;
+  std::vector<Ids> sequences_;
+  std::vector<std::int32_t> owners_;
+};
+
+class UncachedCausal final : public Rereading {
+ public:
+  UncachedCausal(CausalLm& model, const Method& method, const Inputs& largest, const GenerationShape& shape) : Rereading(model), model_(model) {
+    const std::int64_t rows = count_of(largest) * shape.beams;
+    Graph graph;
+    conditioning_ = method.condition(graph);
+    const ReadConditioning read = with_prompt_read(model, graph, conditioning_);
+    const Value hidden = model.decode(graph, read.conditioning, {rows, rows * (longest_of(largest) + shape.new_tokens)});
+    const Value last = row_input(graph, causal::kLabelledIndex, graph.rows(causal::kLabelled, rows, rows));
+    graph.output(causal::kLogits, model.head(graph, gather_rows(hidden, last)));
+    session_ = std::make_unique<Session>(compile(std::move(graph)));
+  }
+
+  [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
+    slots_ = inputs.slots;
+    return inputs.sequences;
+  }
+
+ protected:
+  [[nodiscard]] std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
+    CausalBatch batch{.sequences = sequences};
+    for (const auto owner : owners) batch.slots.push_back(slot_of(slots_, static_cast<std::size_t>(owner)));
+    feed_rows(*session_, batch, conditioning_, model_.limits());
+    feed_last(*session_, causal::kLabelled, causal::kLabelledIndex, sequences);
+    session_->run();
+    return session_->result<float>(causal::kLogits);
+  }
+
+ private:
+  CausalLm& model_;
+  Conditioning conditioning_;
+  std::unique_ptr<Session> session_;
+  std::vector<std::int32_t> slots_;
+};
+
+class UncachedSeq2Seq final : public Rereading {
+ public:
+  UncachedSeq2Seq(EncoderDecoder& model, const Method& method, const Inputs& largest, const GenerationShape& shape) : Rereading(model), model_(model) {
+    Seq2SeqCapacity capacity;
+    capacity.sequences = count_of(largest);
+    capacity.source_rows = total_rows(largest.sequences);
+    capacity.targets = capacity.sequences * shape.beams;
+    capacity.target_rows = capacity.targets * (1 + shape.new_tokens);
+    std::int64_t encoded_rows = capacity.source_rows;
+    {
+      Graph graph;
+      conditioning_ = method.condition(graph);
+      if (conditioning_.prompt) encoded_rows += capacity.sequences * conditioning_.prompt->space.longest();
+      encoded_ = Tensor(Dtype::f32, {encoded_rows, model.width()});
+      const Value encoded = model.encode(graph, conditioning_, capacity);
+      const Value place = row_input(graph, step_inputs::kEncoderRows, encoded.type().rows);
+      graph.output("encoded", append_rows(graph.state("encoded", encoded_), encoded, place));
+      encoder_ = std::make_unique<Session>(compile(std::move(graph)));
+    }
+    Graph graph;
+    const Conditioning conditioning = method.condition(graph);
+    const Value encoded = graph.state("encoded", encoded_, graph.rows(seq2seq::kEncoder, encoded_rows, capacity.sequences));
+    const Value hidden = model.decode(graph, encoded, conditioning, capacity);
+    const Value last = row_input(graph, seq2seq::kLabelledIndex, graph.rows(seq2seq::kLabelled, capacity.targets, capacity.targets));
+    graph.output(seq2seq::kLogits, model.head(graph, gather_rows(hidden, last)));
+    session_ = std::make_unique<Session>(compile(std::move(graph)));
+  }
+
+  [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
+    batch_ = {.sources = inputs.sequences, .slots = inputs.slots};
+    feed_sources(*encoder_, batch_, conditioning_, model_.limits());
+    Ids places(static_cast<std::size_t>(encoder_segments(batch_, conditioning_).rows()));
+    std::iota(places.begin(), places.end(), 0);
+    feed_input(*encoder_, step_inputs::kEncoderRows, places);
+    encoder_->run();
+    return std::vector<Ids>(inputs.sequences.size(), Ids{model_.decoder_start_id()});
+  }
+
+ protected:
+  [[nodiscard]] std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
+    batch_.decoder_inputs = sequences;
+    batch_.target_sources = owners;
+    feed(*session_, batch_, conditioning_, model_.limits(), 1);
+    session_->rows(seq2seq::kEncoder, encoder_segments(batch_, conditioning_));
+    feed_last(*session_, seq2seq::kLabelled, seq2seq::kLabelledIndex, sequences);
+    session_->run();
+    return session_->result<float>(seq2seq::kLogits);
+  }
+
+ private:
+  EncoderDecoder& model_;
+  Conditioning conditioning_;
+  Tensor encoded_;
+  Seq2SeqBatch batch_;
+  std::unique_ptr<Session> encoder_;
+  std::unique_ptr<Session> session_;
+};
+
+template <class OfDecoderOnly, class OfEncoderDecoder>
+std::unique_ptr<Generator> generator_for(LanguageModel& model, const Method& method, const Inputs& largest, const GenerationShape& shape) {
+  if (auto* causal = dynamic_cast<CausalLm*>(&model)) return std::make_unique<OfDecoderOnly>(*causal, method, largest, shape);
+  auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model);
+  require<UnsupportedError>(encoder_decoder != nullptr, "generation: this model does not generate text");
+  return std::make_unique<OfEncoderDecoder>(*encoder_decoder, method, largest, shape);
+}
+
+}  // namespace
+
+std::unique_ptr<Generator> cached_generator(LanguageModel& model, const Method& method, const Inputs& largest, const GenerationShape& shape) {
+  return generator_for<CachedCausal, CachedSeq2Seq>(model, method, largest, shape);
+}
+
+std::unique_ptr<Generator> uncached_generator(LanguageModel& model, const Method& method, const Inputs& largest, const GenerationShape& shape) {
+  return generator_for<UncachedCausal, UncachedSeq2Seq>(model, method, largest, shape);
+}
+
+}  // namespace preamble::bench
