@@ -30,6 +30,8 @@ class TextTrainRun final : public TrainRun {
         task_(task_options.task(std::nullopt)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_model(args.model, model_options())) {
+    require<ConfigError>(dynamic_cast<const EncoderModel*>(model_.get()) == nullptr, "{}: an encoder; wanted --task to say what its head does",
+                         args.model.string());
     fit_to_model(task_, *model_, *tokenizer_);
     method_ = make_method();
     load(task_options);

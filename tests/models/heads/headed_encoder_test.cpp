@@ -85,7 +85,7 @@ TEST_CASE("headed encoder: the first layer's attention has gradients for the pre
   const auto gradients = first.steps("attention_grad", Phase::backward);
   REQUIRE(gradients.size() == 1);
   const auto& out = gradients[0]->out;
-  REQUIRE(out.size() == 6);
+  REQUIRE(out.size() >= 6);
   for (const std::size_t unread : {0U, 1U, 2U}) CHECK(out[unread].offset < 0);
   for (const std::size_t prefix : {4U, 5U}) CHECK(out[prefix].offset >= 0);
   // through the output's projection, not through those of query, key and value
