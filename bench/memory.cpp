@@ -29,7 +29,8 @@ struct CommandLine {
   MemoryOptions run;
   std::string methods = "prompt,full";
   std::int64_t prompt = 100;
-  std::int64_t prefix = 10;
+  std::int64_t prefix = 0;
+  std::string task{name_of(HeadKind::sequence)};
   std::string weights = "f32";
   std::string budget = "none";
   std::string full_budget = "none";
@@ -61,11 +62,13 @@ void add_options(CLI::App& app, CommandLine& given) {
   app.add_option("--batch", run.batch.sequences, "sequences")->check(CLI::Range(1, 1 << 16));
   app.add_option("--source", run.batch.source, "encoder-decoder: tokens of each source")->check(CLI::Range(1, 1 << 16));
   app.add_option("--target", run.batch.target, "encoder-decoder: tokens of each target")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--tokens", run.batch.tokens, "decoder-only: tokens of each sequence")->check(CLI::Range(2, 1 << 16));
+  app.add_option("--tokens", run.batch.tokens, "one stack: tokens of each sequence; 0: 128 of an encoder, 512 of a decoder")
+      ->check(CLI::Range(0, 1 << 16));
+  app.add_option("--task", given.task, "encoder with a new head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, MASKED_LM");
   app.add_option("--prompt", given.prompt, "rows of a prompt")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--prefix", given.prefix, "rows of a prefix")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--prefix", given.prefix, "rows of a prefix; 0: 16 with deep-prompt, else 10")->check(CLI::Range(0, 1 << 16));
   app.add_option("--mlp", run.method.mlp, "hidden width of the network that computes the prefix; 0: none")->check(CLI::Range(0, 1 << 16));
-  app.add_option("--prefix-sites", run.method.sites, "encoder_self, decoder_self, cross; not given: decoder_self")->delimiter(',');
+  app.add_option("--prefix-sites", run.method.sites, "encoder_self, decoder_self, cross; not given: where PEFT's go")->delimiter(',');
   app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--memory-budget", given.budget, "auto, none, min, or bytes (512M, 2G)");
   app.add_option("--full-memory-budget", given.full_budget, "that of full fine-tuning, where both are run");
@@ -127,6 +130,8 @@ void print_table(const std::vector<json>& results) {
                                            {"arena, MiB", "arena_bytes", kMiB, "{:>12.1f}"},
                                            {"  gradients in it, MiB", "gradient_bytes", kMiB, "{:>12.1f}"},
                                            {"  lower bound, MiB", "lower_bound_bytes", kMiB, "{:>12.1f}"},
+                                           {"  saved for backward, MiB", "saved_bytes", kMiB, "{:>12.1f}"},
+                                           {"    d a row and layer", "saved_widths", 1, "{:>12.2f}"},
                                            {"step, fastest, ms", "step_ms", 1, "{:>12.1f}"},
                                            {"step, median, ms", "step_ms_median", 1, "{:>12.1f}"},
                                            {"processor time of a step, ms", "step_cpu_ms", 1, "{:>12.1f}"},
@@ -217,7 +222,8 @@ bool choose_methods(CommandLine& given) {
                        "--method: '{}' was given; wanted one of {}, or one of the others with ',full' behind it", given.methods,
                        fmt::join(methods, ", "));
   given.run.method.method = method;
-  given.run.method.virtual_tokens = method == "full" ? 0 : method == "prompt" ? given.prompt : given.prefix;
+  const std::int64_t prefix = given.prefix > 0 ? given.prefix : method == "deep-prompt" ? 16 : 10;
+  given.run.method.virtual_tokens = method == "full" ? 0 : method == "prompt" ? given.prompt : prefix;
   return compares;
 }
 
@@ -239,6 +245,7 @@ int run(int argc, char** argv) {
     }
   }
   given.run.memory = Budget::parse(given.budget);
+  given.run.batch.head = head_kind_of(given.task);
   given.run.weights = given.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
   const bool compares = choose_methods(given);
   return compares ? run_both(given, std::move(arguments)) : run_one(given);

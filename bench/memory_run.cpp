@@ -16,6 +16,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/parallel.h"
+#include "engine/runtime/explain.h"
 #include "models/made_up_model.h"
 #include "peft/training_step.h"
 
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20210418;
 constexpr double kProbeSeconds = 0.1;
+constexpr std::int64_t kFloatBytes = 4;
 
 /// Processor time of this process so far.
 double cpu_seconds() {
@@ -78,14 +80,17 @@ MemoryResult run_memory(const MemoryOptions& options) {
   const auto examples = made_up_examples(options.batch, *model, kSeed);
   TrainingStepOptions step_options;
   step_options.memory = options.memory;
-  TrainingStep step(loss_model_for(*model, examples, {}, 1), *method, step_options);
+  TrainingStep step(made_up_loss(options.batch, *model, examples), *method, step_options);
   const LossBatch batch = whole_batch(step.model(), examples);
   const auto optimizer = make_adamw(step.shapes(), {});
   result.planned = memory_need(*model, step, *optimizer);
   result.step_flops = step.program().flops();
+  result.saved = saved_bytes(step.program(), LossModel::kLoss);
   for (const auto& example : examples) result.tokens += static_cast<std::int64_t>(example.source.size() + example.target.size());
   const std::uint64_t hash = model->parameters().frozen_hash();
   train(step, *optimizer, batch, options, result);
+  const std::int64_t layers = model->attention_shape(model->prefix_site()).layers;
+  result.saved_widths = static_cast<double>(result.saved) / static_cast<double>(result.rows * layers * model->width() * kFloatBytes);
   result.backbone_unchanged = model->parameters().frozen_hash() == hash;
   result.measured_peak = process_memory().peak - idle.resident;
   return result;
@@ -103,6 +108,8 @@ nlohmann::json to_json(const MemoryResult& r) {
           {"arena_bytes", r.planned.arena},
           {"gradient_bytes", r.planned.gradients},
           {"lower_bound_bytes", r.planned.lower_bound},
+          {"saved_bytes", r.saved},
+          {"saved_widths", r.saved_widths},
           {"step_ms", r.step_seconds * 1e3},
           {"step_ms_median", r.median_seconds * 1e3},
           {"step_cpu_ms", r.cpu_seconds * 1e3},

@@ -28,6 +28,9 @@ struct MemoryResult {
   std::string batch;
   MemoryNeed planned;
   std::int64_t measured_peak = 0;  ///< resident memory above the idle process
+  std::int64_t saved = 0;          ///< bytes alive between the forward and the backward pass
+  /// The same in numbers of the model's width, for each computed row and layer. Stacks of one model are equally deep.
+  double saved_widths = 0;
   double step_seconds = 0;         ///< of the fastest step
   double median_seconds = 0;
   double cpu_seconds = 0;   ///< processor time of all threads in the step that took least of it

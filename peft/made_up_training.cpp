@@ -14,7 +14,11 @@
 namespace preamble {
 namespace {
 
-bool decoder_only(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr; }
+constexpr std::int64_t kClasses = 2;
+
+bool is_encoder(const LanguageModel& model) { return dynamic_cast<const EncoderModel*>(&model) != nullptr; }
+bool has_one_stack(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr || is_encoder(model); }
+
 
 Tensor random_rows(std::int64_t rows, std::int64_t columns, Random& random) {
   Tensor tensor(Dtype::f32, {rows, columns});
@@ -40,13 +44,13 @@ SitePrefixTable site_table(const MethodShape& shape, const LanguageModel& model,
 }
 
 std::unique_ptr<Method> made_up_prefix(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed) {
-  const bool one_stack = decoder_only(model);
-  const auto sites = shape.sites.empty() ? std::vector<std::string>{std::string(name_of(Site::decoder_self))} : shape.sites;
+  const bool one_stack = has_one_stack(model);
+  const auto sites = shape.sites.empty() ? std::vector<std::string>{std::string(name_of(model.prefix_site()))} : shape.sites;
   PrefixSlot slot;
   for (const auto& name : sites) {
     const Site site = site_of(name);
-    require<ConfigError>(!one_stack || site == Site::decoder_self, "prefix site: '{}' was given; a decoder-only model has decoder_self alone",
-                         name);
+    require<ConfigError>(!one_stack || site == model.prefix_site(), "prefix site: '{}' was given; this model has {} alone", name,
+                         name_of(model.prefix_site()));
     SitePrefixTable table = site_table(shape, model, site, seed + static_cast<std::uint64_t>(site));
     if (sites.size() > 1) table.names = name + ".";
     slot.insert_or_assign(site, std::move(table));
@@ -56,25 +60,47 @@ std::unique_ptr<Method> made_up_prefix(const MethodShape& shape, const LanguageM
 
 }  // namespace
 
+std::int64_t tokens_of(const BatchShape& shape, const LanguageModel& model) {
+  if (shape.tokens > 0) return shape.tokens;
+  return is_encoder(model) ? 128 : 512;
+}
+
 std::string describe(const BatchShape& shape, const LanguageModel& model) {
-  if (decoder_only(model)) return fmt::format("batch {}, {} tokens", shape.sequences, shape.tokens);
+  if (is_encoder(model)) return fmt::format("batch {}, {} tokens, {}", shape.sequences, tokens_of(shape, model), name_of(shape.head));
+  if (has_one_stack(model)) return fmt::format("batch {}, {} tokens", shape.sequences, tokens_of(shape, model));
   return fmt::format("batch {}, {} source tokens, {} target tokens", shape.sequences, shape.source, shape.target);
 }
 
 std::vector<Example> made_up_examples(const BatchShape& shape, const LanguageModel& model, std::uint64_t seed) {
   Random random(seed);
-  const auto ids = [&](std::int64_t count) {
+  const auto ids = [&](std::int64_t count, std::int64_t below) {
     std::vector<std::int32_t> result;
-    for (std::int64_t i = 0; i < count; ++i) result.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(model.vocabulary()))));
+    for (std::int64_t i = 0; i < count; ++i) result.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(below))));
     return result;
   };
-  const bool one_stack = decoder_only(model);
+  const std::int64_t vocabulary = model.vocabulary();
   std::vector<Example> examples(static_cast<std::size_t>(shape.sequences));
   for (auto& example : examples) {
-    example.source = ids(one_stack ? 0 : shape.source);
-    example.target = ids(one_stack ? shape.tokens : shape.target);
+    if (is_encoder(model)) {
+      example.source = ids(tokens_of(shape, model), vocabulary);
+      example.label = ids(1, kClasses).front();
+      example.begin = example.end = 0;
+      example.tags = ids(tokens_of(shape, model), kClasses);
+      if (shape.head == HeadKind::masked_lm) std::fill(example.tags.begin() + 1, example.tags.end(), kNoTag);
+    } else if (has_one_stack(model)) {
+      example.target = ids(tokens_of(shape, model), vocabulary);
+    } else {
+      example.source = ids(shape.source, vocabulary);
+      example.target = ids(shape.target, vocabulary);
+    }
   }
   return examples;
+}
+
+std::unique_ptr<LossModel> made_up_loss(const BatchShape& shape, LanguageModel& model, const std::vector<Example>& examples) {
+  auto* encoder = dynamic_cast<EncoderModel*>(&model);
+  if (encoder == nullptr) return loss_model_for(model, examples, {}, 1);
+  return loss_model_for(HeadedEncoder{*encoder, {Head::fresh(*encoder, shape.head, kClasses, 0, "base_model.")}}, examples, {}, 1);
 }
 
 LossBatch whole_batch(const LossModel& model, const std::vector<Example>& examples) {
@@ -85,7 +111,7 @@ LossBatch whole_batch(const LossModel& model, const std::vector<Example>& exampl
 
 std::unique_ptr<Method> made_up_method(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed) {
   if (shape.method == "full") return std::make_unique<NoMethod>();
-  if (shape.method == "prefix") return made_up_prefix(shape, model, seed);
+  if (shape.method == "prefix" || shape.method == "deep-prompt") return made_up_prefix(shape, model, seed);
   require<ConfigError>(shape.method == "prompt", "method: '{}' was given; wanted one of {}", shape.method, fmt::join(MethodShape::methods(), ", "));
   Random random(seed, 1);
   return std::make_unique<PromptTuning>(

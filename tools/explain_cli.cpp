@@ -14,6 +14,7 @@ struct ExplainOptions {
   ExplainArguments arguments;
   CommonOptions common;
   std::string weights = "f32";
+  std::string task{name_of(HeadKind::sequence)};
 };
 
 }  // namespace
@@ -36,7 +37,7 @@ void add_explain(CLI::App& app) {
   shown(command->add_option("--mlp", method.mlp, "prefix: hidden width of the network that computes it; 0: none")->check(CLI::Range(0, 1 << 16)))
       ->excludes(adapter);
   command
-      ->add_option("--prefix-sites", method.sites, "prefix: encoder_self, decoder_self, cross; not given: the decoder's self-attention")
+      ->add_option("--prefix-sites", method.sites, "prefix: encoder_self, decoder_self, cross; not given: where PEFT's go")
       ->delimiter(',')
       ->check(CLI::IsMember({"encoder_self", "decoder_self", "cross"}))
       ->excludes(adapter);
@@ -44,8 +45,9 @@ void add_explain(CLI::App& app) {
   shown(command->add_option("--source", args.batch.source, "encoder-decoder: tokens of each source")->check(CLI::Range(1, 1 << 16)));
   shown(command->add_option("--target", args.batch.target, "encoder-decoder: tokens of each target, all with a label")
             ->check(CLI::Range(1, 1 << 16)));
-  shown(command->add_option("--tokens", args.batch.tokens, "decoder-only: tokens of each sequence, all with a label")
-            ->check(CLI::Range(2, 1 << 16)));
+  shown(command->add_option("--tokens", args.batch.tokens, "one stack: tokens of each sequence; 0: 128 of an encoder, 512 of a decoder")
+            ->check(CLI::Range(0, 1 << 16)));
+  shown(command->add_option("--task", options->task, "encoder with a new head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, MASKED_LM"));
   shown(command->add_option("--max-new-tokens", args.new_tokens, "shows the key/value cache of generating so many; 0: not")
             ->check(CLI::Range(0, 1 << 16)));
   shown(command->add_option("--num-beams", args.beams, "of that generation")->check(CLI::Range(1, 1 << 10)));
@@ -55,6 +57,7 @@ void add_explain(CLI::App& app) {
   command->add_flag("--json", args.json, "print one JSON object");
   add_common(*command, options->common);
   command->callback([options] {
+    options->arguments.batch.head = head_kind_of(options->task);
     options->arguments.weights = options->weights == "bf16" ? Dtype::bf16 : Dtype::f32;
     explain_command(options->arguments);
   });

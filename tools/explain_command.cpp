@@ -36,7 +36,7 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget
   const auto examples = made_up_examples(args.batch, *model, 0);
   TrainingStepOptions options;
   options.memory = budget;
-  const TrainingStep step(loss_model_for(*model, examples, {}, 1), *conditioned, options);
+  const TrainingStep step(made_up_loss(args.batch, *model, examples), *conditioned, options);
   const Program& program = step.program();
   PlannedStep planned;
   planned.batch = describe(args.batch, *model);
@@ -90,7 +90,9 @@ Baseline plan_full(const ExplainArguments& args, Budget budget) {
 
 }  // namespace
 
-int explain_command(const ExplainArguments& args) {
+int explain_command(const ExplainArguments& given) {
+  ExplainArguments args = given;
+  args.batch.tokens = tokens_of(given.batch, *made_up_model(given.model, untouched_source()));
   const std::string method = args.adapter ? "prompt" : args.method.method;
   const Budget budget = Budget::parse(args.memory_budget);
   const PlannedStep step = plan(args, method, budget);

@@ -28,6 +28,6 @@ struct ExplainArguments {
 };
 
 /// Prints the report for the method beside full fine-tuning. Returns the exit status. Throws Error.
-int explain_command(const ExplainArguments& arguments);
+int explain_command(const ExplainArguments& given);
 
 }  // namespace preamble

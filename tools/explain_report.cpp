@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -134,6 +135,12 @@ void put_totals(std::string& text, const PlannedStep& step, const PlannedStep* f
       "  gradients in it, MiB", [](const PlannedStep& s) { return s.memory.gradients; }, kMiB);
   line(
       "  its lower bound, MiB", [](const PlannedStep& s) { return s.memory.lower_bound; }, kMiB);
+  line(
+      "  kept for the backward pass, MiB",
+      [](const PlannedStep& s) {
+        return std::accumulate(s.parts.begin(), s.parts.end(), std::int64_t{0}, [](std::int64_t sum, const ScopeCost& c) { return sum + c.kept_bytes; });
+      },
+      kMiB);
   line(
       "total peak, MiB", [](const PlannedStep& s) { return s.memory.total(); }, kMiB);
   line(

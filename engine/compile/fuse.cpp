@@ -91,6 +91,8 @@ bool fuse_residual_norm(const Site& s) {
   if (norm == nullptr || norm->adds) return false;
   const Value sum = s.node.inputs[Norm::kInput];
   if (s.producer<Add>(sum) == nullptr || s.maker(sum).phase != s.node.phase) return false;
+  // a product that was added in place is the better match
+  if (dynamic_cast<const Add*>(s.rewriter.graph().node(s.rewriter(sum)).op.get()) == nullptr) return false;
   // whoever reads the sum must come later: it will be made here
   for (const auto user : s.users.of(sum.node)) {
     if (user < s.index) return false;
@@ -125,6 +127,18 @@ bool fuse_norm_gradient(const Site& s) {
   return false;
 }
 
+/// Does nobody read the value behind this node?
+bool dies_at(const Site& s, Value value) {
+  if (s.users.is_result(value.node)) return false;
+  for (const auto user : s.users.of(value.node)) {
+    if (user <= s.index) continue;
+    for (const auto& input : s.graph.node(user).inputs) {
+      if (input == value) return false;
+    }
+  }
+  return true;
+}
+
 bool fuse_sum_of_products(const Site& s) {
   if (dynamic_cast<const Add*>(s.node.op.get()) == nullptr) return false;
   for (const std::size_t i : {1U, 0U}) {
@@ -132,7 +146,7 @@ bool fuse_sum_of_products(const Site& s) {
     const Value sum = s.node.inputs[1 - i];
     const auto* op = s.sole<Linear>(product);
     // adding in place pays only where the sum dies here
-    if (op == nullptr || op->activation || s.maker(sum).op == nullptr || s.users.count(sum) != 1) continue;
+    if (op == nullptr || op->activation || s.maker(sum).op == nullptr || !dies_at(s, sum)) continue;
     const Node& maker = s.maker(product);
     if (s.operand(maker, Linear::kResidual)) continue;
     const Value fused = linear_add(s.operand(maker, Linear::kInput), s.operand(maker, Linear::kWeight), s.operand(maker, Linear::kBias),

@@ -154,9 +154,36 @@ std::vector<Type> Attention::infer(const OperandTypes& operands) const {
   return {q, {q.dtype, q.rows, {options.heads}}};
 }
 
+std::vector<Value> Attention::prefix_gradients(const GradientRequest& request) const {
+  const Node& node = request.node;
+  const auto given = [&](std::size_t i) { return i < node.inputs.size() && node.inputs[i]; };
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (request.wanted[i] && i != kPrefixKey && i != kPrefixValue) return {};
+  }
+  if (!given(kSlots) || node.inputs[kPrefixKey] == node.inputs[kPrefixValue]) return {};
+  if (given(kBiasTable) && options.prefix_has_positions) return {};
+  // the slots are K's segments, and every query sees all of its slot
+  AttentionOptions whole = options;
+  whole.causal = false;
+  std::vector<Value> operands(AttentionGrad::kOutput + 1);
+  operands[kQuery] = request.input(kQuery);
+  operands[kKey] = request.input(kPrefixKey);
+  operands[kValue] = request.input(kPrefixValue);
+  operands[kKeySegment] = request.input(kSlots);
+  operands[AttentionGrad::kOutputGradient] = request.output_gradients[kOutput];
+  operands[AttentionGrad::kLogSumExp] = request.output(kLogSumExp);
+  operands[AttentionGrad::kOutput] = request.output(kOutput);
+  const Value grad = request.graph.add(std::make_shared<AttentionGrad>(whole, false), std::move(operands));
+  std::vector<Value> d(node.inputs.size());
+  if (request.wanted[kPrefixKey]) d[kPrefixKey] = {grad.graph, grad.node, static_cast<std::int32_t>(kKey)};
+  if (request.wanted[kPrefixValue]) d[kPrefixValue] = {grad.graph, grad.node, static_cast<std::int32_t>(kValue)};
+  return d;
+}
+
 std::vector<Value> Attention::gradients(const GradientRequest& request) const {
   require<UnsupportedError>(request.output_gradients.size() <= kLogSumExp || !request.output_gradients[kLogSumExp],
                             "attention: a gradient through log_sum_exp was asked for; there is none");
+  if (auto alone = prefix_gradients(request); !alone.empty()) return alone;
   std::vector<Value> operands(kKeySegment + 1);
   std::ranges::copy(request.node.inputs, operands.begin());
   operands.push_back(request.output_gradients[kOutput]);
@@ -187,6 +214,10 @@ std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
   for (const std::size_t i : {kOutputGradient, kLogSumExp}) {
     require<ShapeError>(operands[i].rows == q.rows, "attention_grad: {} is {}; wanted the row space of q, {}",
                         i == kLogSumExp ? "log_sum_exp" : "do", operands.graph.describe(operands[i]), operands.graph.describe(q));
+  }
+  if (operands.has(kOutput)) {
+    require<ShapeError>(operands[kOutput] == q, "attention_grad: o is {}; wanted {}", operands.graph.describe(operands[kOutput]),
+                        operands.graph.describe(q));
   }
   std::vector<Type> gradients;
   for (std::size_t i = 0; i <= Attention::kPositionQuery; ++i) {

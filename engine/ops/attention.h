@@ -53,7 +53,8 @@ struct AttentionOperands {
 ///   dprefix_k, dprefix_v: the same, summed over the segments of a slot,  dbias_table[b, h] = Σ dS over pairs in bucket b;
 ///   with C[r, t] and D[j, t] = Σ dS over pairs at distance t: dQ += scale C position_k,  dposition_k = scale Cᵀ Q,
 ///   dK += scale D position_q,  dposition_q = scale Dᵀ K.
-/// Keeps q, k, v and log_sum_exp. (Vaswani et al. 2017; the recomputation: Dao et al. 2022.) Row-wise in q.
+/// Keeps q, k, v and log_sum_exp. Where the prefix alone has a gradient, rowsum(P ∘ dP) = rowsum(dO ∘ O) stands in for the sum over
+/// all keys: the prefix is all that S is computed for, and o is kept instead of k and v. (Vaswani et al. 2017; the recomputation: Dao et al. 2022.) Row-wise in q.
 /// Throws ShapeError, DtypeError, ConfigError (options).
 Value attention(const AttentionOperands& operands, const AttentionOptions& options);
 
@@ -74,13 +75,18 @@ class Attention final : public Op {
   [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
+
+ private:
+  /// Where nothing but the prefix has a gradient; else empty.
+  [[nodiscard]] std::vector<Value> prefix_gradients(const GradientRequest& request) const;
 };
 
-/// Gradients of `attention`, those that are read. Operands 0-9 as there, 10 dO, 11 log_sum_exp.
+/// Gradients of `attention`, those that are read. Operands 0-9 as there, 10 dO, 11 log_sum_exp; 12 o, where k and v are a part of the
+/// keys and values that o and log_sum_exp were made of.
 /// Outputs 0-7 as the operands of `attention` (empty for an absent operand).
 class AttentionGrad final : public Op {
  public:
-  static constexpr std::size_t kOutputGradient = 10, kLogSumExp = 11;
+  static constexpr std::size_t kOutputGradient = 10, kLogSumExp = 11, kOutput = 12;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
   AttentionGrad(const AttentionOptions& given, bool joint_keys) : options(given), joint(joint_keys) {}

@@ -79,6 +79,15 @@ class Account {
 
 std::vector<ScopeCost> cost_by_scope(const Program& program, std::string_view loss) { return Account(program, loss).run(); }
 
+std::int64_t saved_bytes(const Program& program, std::string_view loss) {
+  const std::int32_t turning_point = program.graph().output(loss).node;
+  std::int64_t bytes = 0;
+  for (const auto& buffer : program.liveness().buffers) {
+    if (buffer.first <= turning_point && buffer.last > turning_point) bytes += buffer.bytes;
+  }
+  return bytes;
+}
+
 std::int64_t gradient_bytes(const Program& program) {
   std::int64_t bytes = 0;
   for (const auto& [name, value] : program.graph().outputs()) {

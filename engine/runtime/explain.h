@@ -31,6 +31,9 @@ struct ScopeCost {
 /// if the program has no such result.
 [[nodiscard]] std::vector<ScopeCost> cost_by_scope(const Program& program, std::string_view loss);
 
+/// What is alive between the forward and the backward pass: values that are kept for it, and the inputs of the batch. `loss` as above.
+[[nodiscard]] std::int64_t saved_bytes(const Program& program, std::string_view loss);
+
 /// Bytes of all results `grad.<leaf>`.
 [[nodiscard]] std::int64_t gradient_bytes(const Program& program);
 

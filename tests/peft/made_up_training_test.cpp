@@ -1,10 +1,14 @@
 #include "peft/made_up_training.h"
 
+#include <initializer_list>
+#include <utility>
+
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
 #include "peft/prefix_tuning.h"
 #include "peft/training_step.h"
+#include "tests/support/bert_models.h"
 #include "tests/support/gpt2_models.h"
 #include "tests/support/t5_models.h"
 
@@ -33,17 +37,34 @@ TEST_CASE("made-up training: every method trains on every family") {
   const auto t5 = golden_t5();
   const auto gpt2 = golden_gpt2();
   const auto bart = golden_bart();
-  for (LanguageModel* model : {static_cast<LanguageModel*>(t5.get()), static_cast<LanguageModel*>(gpt2.get()), static_cast<LanguageModel*>(bart.get())}) {
+  const auto bert = golden_bert();
+  for (LanguageModel* model : std::initializer_list<LanguageModel*>{t5.get(), gpt2.get(), bart.get(), bert.get()}) {
     for (const std::int64_t mlp : {0, 6}) {
-      for (const std::string name : {"prompt", "prefix"}) {
+      for (const std::string name : {"prompt", "prefix", "deep-prompt"}) {
         const auto method = made_up_method({.method = name, .virtual_tokens = 4, .mlp = mlp}, *model, 3);
         const auto examples = made_up_examples(shape, *model, 3);
-        TrainingStep step(loss_model_for(*model, examples, {}, 1), *method, {});
+        TrainingStep step(made_up_loss(shape, *model, examples), *method, {});
         const LossBatch batch = whole_batch(step.model(), examples);
         CHECK(step.differentiate(std::span(&batch, 1)).loss > 0);
         for (std::size_t i = 0; i < step.trainables().size(); ++i) CHECK_FALSE(step.gradient(i).empty());
       }
     }
+  }
+}
+
+TEST_CASE("made-up training: an encoder gets a new head, and a batch of the lengths and labels that the head reads") {
+  const auto bert = golden_bert();
+  BatchShape shape{.sequences = 2};
+  CHECK(describe(shape, *bert) == "batch 2, 128 tokens, SEQ_CLS");
+  CHECK(tokens_of(shape, *golden_gpt2()) == 512);
+  shape.tokens = 9;
+  const auto method = made_up_method({.method = "deep-prompt", .virtual_tokens = 4}, *bert, 3);
+  for (const auto& [kind, labels] : {std::pair{HeadKind::sequence, 2}, {HeadKind::tokens, 18}, {HeadKind::span, 2}, {HeadKind::masked_lm, 2}}) {
+    CAPTURE(name_of(kind));
+    shape.head = kind;
+    const auto examples = made_up_examples(shape, *bert, 3);
+    const TrainingStep step(made_up_loss(shape, *bert, examples), *method, {});
+    CHECK(step.model().label_count(whole_batch(step.model(), examples), {}) == labels);
   }
 }
 

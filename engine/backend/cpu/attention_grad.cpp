@@ -13,6 +13,7 @@ class Gradient {
       : problem_(args, options),
         output_gradient_(args.in[AttentionGrad::kOutputGradient]),
         log_sum_exp_(args.in[AttentionGrad::kLogSumExp].as<const T>()),
+        output_(operand(args, AttentionGrad::kOutput)),
         dq_(args.out[Attention::kQuery]),
         dk_(args.out[Attention::kKey]),
         dv_(args.out[joint ? Attention::kKey : Attention::kValue]),
@@ -152,6 +153,12 @@ class Gradient {
     }
   }
 
+  /// dO · O of one row and head: Σ P ∘ dP over all keys, whichever of them are seen here.
+  [[nodiscard]] T output_product(std::int64_t row, std::int64_t head) const noexcept {
+    const std::int64_t first = row * output_.width + head * problem_.dim;
+    return dot(output_gradient_.as<const T>() + first, output_.as<const T>() + first, problem_.dim);
+  }
+
   /// Scores and dP of one row become P and dS = P ∘ (dP - Σ P ∘ dP).
   void row(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
     const std::int64_t seen = b.keys.prefixes + b.visible[i];
@@ -160,7 +167,7 @@ class Gradient {
     std::fill(p + seen, p + b.width(), T(0));
     exp_row(p, seen, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
     if (!needs_scores_) return;
-    const T mean = dot(p, d, seen);
+    const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
     std::fill(d + seen, d + b.width(), T(0));
 #pragma omp simd
     for (std::int64_t j = 0; j < seen; ++j) d[j] = p[j] * (d[j] - mean);
@@ -199,6 +206,7 @@ class Gradient {
   AttentionProblem<T> problem_;
   View output_gradient_;
   const T* log_sum_exp_;
+  View output_;
   View dq_, dk_, dv_, dbias_, dprefix_k_, dprefix_v_, dposition_k_, dposition_q_;
   bool needs_scores_;  ///< dS is needed, not P alone
   AttentionSizes sizes_;
