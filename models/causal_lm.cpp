@@ -48,10 +48,11 @@ ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Condition
 Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning) {
   require_one_of_both(conditioning);
   if (!conditioning.prompt || conditioning.placement == Placement::infix) {
-    Conditioning seen = conditioning;
-    seen.prompt.reset();
-    seen.placement = Placement::prefix;
-    return seen;
+    // all but the prompt
+    return {.prefixes = conditioning.prefixes,
+            .prefix_shifts_positions = conditioning.prefix_shifts_positions,
+            .prefix_has_relative_positions = conditioning.prefix_has_relative_positions,
+            .dropout = conditioning.dropout};
   }
   SitePrefix prefix;
   prefix.space = conditioning.prompt->space;
