@@ -1,5 +1,6 @@
 #include "models/causal_lm.h"
 
+#include <optional>
 #include <utility>
 
 #include "engine/core/error.h"
@@ -49,7 +50,8 @@ Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& co
   require_one_of_both(conditioning);
   if (!conditioning.prompt || conditioning.placement == Placement::infix) {
     // all but the prompt
-    return {.prefixes = conditioning.prefixes,
+    return {.prompt = std::nullopt,
+            .prefixes = conditioning.prefixes,
             .prefix_shifts_positions = conditioning.prefix_shifts_positions,
             .prefix_has_relative_positions = conditioning.prefix_has_relative_positions,
             .dropout = conditioning.dropout};
