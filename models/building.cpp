@@ -21,12 +21,16 @@ Value dropped(Graph& graph, Value x, double rate) {
   return key ? dropout(x, key, rate, static_cast<std::uint32_t>(graph.size())) : x;
 }
 
+Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences, const PromptNames& names) {
+  const std::int64_t inserted = sequences * space.longest();
+  const RowSpaceId all = graph.rows(names.rows, graph.capacity(tokens.type()) + inserted, sequences);
+  const RowSpaceId where = graph.rows(names.prompt_rows, inserted, sequences);
+  return merge_rows(tokens, rows, row_input(graph, names.index, all), row_input(graph, names.prompt_index, where));
+}
+
 Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names) {
   if (!conditioning.prompt) return tokens;
-  const std::int64_t prompt_rows = sequences * conditioning.prompt->space.longest();
-  const RowSpaceId all = graph.rows(names.rows, graph.capacity(tokens.type()) + prompt_rows, sequences);
-  const RowSpaceId prompts = graph.rows(names.prompt_rows, prompt_rows, sequences);
-  return merge_rows(tokens, conditioning.prompt->rows, row_input(graph, names.index, all), row_input(graph, names.prompt_index, prompts));
+  return with_rows(graph, tokens, conditioning.prompt->rows, conditioning.prompt->space, sequences, names);
 }
 
 }  // namespace preamble

@@ -16,6 +16,10 @@ namespace preamble {
 /// An input of one i32 for each segment.
 [[nodiscard]] Value slots_input(Graph& graph, std::string_view name, std::int64_t segments);
 
+/// Tokens [rows, D] with the rows of a slot inside each of up to `sequences` sequences, where the input `names.index` says.
+[[nodiscard]] Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences,
+                              const PromptNames& names);
+
 /// Embedded tokens [rows, D] with the prompt's rows in front of each of up to `sequences` sequences; without a prompt the
 /// tokens themselves.
 [[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names);

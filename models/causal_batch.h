@@ -19,6 +19,8 @@ struct CausalBatch {
   /// labels.
   std::vector<Ids> labels = {};
 
+  /// The token of sequence `i` in front of which an infix stands: the one that predicts the first label, without labels the last one.
+  [[nodiscard]] std::int32_t infix_at(std::size_t i) const;
   /// Labels that some row predicts.
   [[nodiscard]] std::int64_t label_count(const Conditioning& conditioning) const;
   [[nodiscard]] std::int64_t tokens() const noexcept { return total_rows(sequences); }
@@ -26,8 +28,12 @@ struct CausalBatch {
   [[nodiscard]] CausalCapacity capacity() const noexcept;
 };
 
-/// Layout of the rows, each sequence with its prompt in front. (Programs compute the rows of a prompt once a slot.)
+/// Layout of the rows, each sequence with its prompt. (Programs compute the rows of a prompt in front once a slot.)
 [[nodiscard]] Segments row_segments(const CausalBatch& batch, const Conditioning& conditioning);
+/// The same without prompts in front: what each sequence computes for itself.
+[[nodiscard]] Segments own_segments(const CausalBatch& batch, const Conditioning& conditioning);
+/// Layout of the tokens, each at its place: those behind an infix stand further back.
+[[nodiscard]] Segments token_segments(const CausalBatch& batch, const Conditioning& conditioning);
 
 /// Sets layouts and inputs of tokens, prompts, positions and slots. Throws ShapeError if the batch exceeds the program's capacity or
 /// the model's positions, ConfigError for a slot or a token id that does not exist.

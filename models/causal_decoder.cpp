@@ -13,6 +13,11 @@ namespace {
 
 const std::vector<Site> kSites = {Site::decoder_self};
 
+/// Cache rows of the longest infix of embeddings.
+std::int64_t infix_rows(const Conditioning& conditioning) {
+  return conditioning.prompt && conditioning.placement == Placement::infix ? conditioning.prompt->space.longest() : 0;
+}
+
 }  // namespace
 
 CausalDecoderCapacity CausalDecoderCapacity::of(std::span<const Ids> prompts, const GenerationConfig& config) {
@@ -37,7 +42,8 @@ CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, co
   }
   seen_ = prompt_as_prefix(model, conditioning_);
   prefixes_ = PrefixCache(model, seen_, kSites);
-  const std::int64_t places = capacity.prompt_tokens + capacity.generated_tokens();
+  const std::int64_t places = capacity.prompt_tokens + capacity.sequences * infix_rows(conditioning_) + capacity.generated_tokens();
+  capacity_.longest += infix_rows(conditioning_);
   const AttentionShape shape = model.attention_shape(Site::decoder_self);
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
     caches_.push_back({Tensor(Dtype::f32, {places, shape.kv_width()}), Tensor(Dtype::f32, {places, shape.kv_width()})});
@@ -67,10 +73,11 @@ Ids CausalDecoder::places_of(const CausalBatch& batch) {
   next_place_ = 0;
   histories_.assign(batch.sequences.size(), {});
   Ids places;
-  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
-    for (std::size_t t = 0; t < batch.sequences[i].size(); ++t) {
+  const Segments rows = own_segments(batch, conditioning_);
+  for (std::int32_t s = 0; s < rows.count(); ++s) {
+    for (std::int32_t row = 0; row < rows.length(s); ++row) {
       places.push_back(next_place_);
-      histories_[i].push_back(next_place_++);
+      histories_[static_cast<std::size_t>(s)].push_back(next_place_++);
     }
   }
   return places;
@@ -83,13 +90,13 @@ std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
     require<ConfigError>(!prompt.empty(), "generation: an empty prompt was given; wanted one token at least");
   }
   feed_rows(*prefill_, batch, conditioning_, model_.limits());
-  const Segments rows = segments_of(batch.sequences);
+  const Segments rows = token_segments(batch, conditioning_);
   Segments last;
   Ids index;
   for (std::int32_t s = 0; s < rows.count(); ++s) {
-    const std::int32_t place = rows.length(s) - 1;
+    index.push_back(rows.offset(s + 1) - 1);
+    const std::int32_t place = rows.layout().position(s, index.back());
     last.append(std::span(&place, 1));
-    index.push_back(rows.offset(s) + place);
   }
   prefill_->rows(causal::kLabelled, last);
   feed_input(*prefill_, causal::kLabelledIndex, index);
@@ -148,8 +155,8 @@ std::int64_t CausalDecoder::cache_bytes() const noexcept {
 CacheNeed cache_need(const CausalLm& model, const Conditioning& conditioning, const CausalDecoderCapacity& capacity) {
   const AttentionShape shape = model.attention_shape(Site::decoder_self);
   const std::int64_t row = shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
-  return {PrefixCache::bytes_for(model, prompt_as_prefix(model, conditioning), kSites), capacity.prompt_tokens * row,
-          capacity.generated_tokens() * row};
+  const std::int64_t read = capacity.prompt_tokens + capacity.sequences * infix_rows(conditioning);
+  return {PrefixCache::bytes_for(model, prompt_as_prefix(model, conditioning), kSites), read * row, capacity.generated_tokens() * row};
 }
 
 }  // namespace preamble

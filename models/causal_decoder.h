@@ -34,6 +34,7 @@ struct CausalDecoderCapacity {
 
 /// Two programs over one cache: a pool of rows in which a beam is a list of row numbers. Sequences lie there without padding, each as
 /// if it were alone; the keys and values of a prompt or prefix are computed and kept once per slot and read by all sequences and beams.
+/// An infix stands in front of the last token of each sequence that is given; one of embeddings sees the sequence, and is kept with it.
 class CausalDecoder final : public Decoder {
  public:
   CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity);
@@ -53,14 +54,14 @@ class CausalDecoder final : public Decoder {
 
   [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
   [[nodiscard]] std::shared_ptr<const Program> compile_step();
-  /// Cache row of each token of the batch; starts the histories.
+  /// Cache row of each token of the batch, and of each row of an infix of embeddings; starts the histories.
   [[nodiscard]] Ids places_of(const CausalBatch& batch);
   void feed_step(std::span<const StepRow> rows);
 
   CausalLm& model_;
-  CausalDecoderCapacity capacity_;
+  CausalDecoderCapacity capacity_;  ///< `longest` with an infix of embeddings
   Conditioning conditioning_;
-  Conditioning seen_;  ///< the same with a prompt as the prefix that it amounts to
+  Conditioning seen_;  ///< what a step reads of it: a prompt as the prefix that it amounts to
   PrefixCache prefixes_;
   std::vector<KeyValueCache> caches_;
   std::unique_ptr<Session> prefill_;

@@ -39,7 +39,7 @@ void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_outpu
 
 ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Conditioning& conditioning) {
   require_one_of_both(conditioning);
-  if (!conditioning.prompt) return {conditioning, {}};
+  if (!conditioning.prompt || conditioning.placement == Placement::infix) return {conditioning, {}};
   const Scope scope(graph, "prompt");
   PromptPass pass = model.read_prompt(graph, *conditioning.prompt);
   return {with_prefix(std::move(pass.prefix)), pass.output};
@@ -47,7 +47,13 @@ ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Condition
 
 Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning) {
   require_one_of_both(conditioning);
-  if (!conditioning.prompt) return conditioning;
+  if (!conditioning.prompt || conditioning.placement == Placement::infix) {
+    // all but the prompt
+    return {.prefixes = conditioning.prefixes,
+            .prefix_shifts_positions = conditioning.prefix_shifts_positions,
+            .prefix_has_relative_positions = conditioning.prefix_has_relative_positions,
+            .dropout = conditioning.dropout};
+  }
   SitePrefix prefix;
   prefix.space = conditioning.prompt->space;
   const std::int64_t layers = model.attention_shape(Site::decoder_self).layers;

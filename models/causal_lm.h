@@ -7,17 +7,23 @@
 
 #include "engine/graph/graph.h"
 #include "models/language_model.h"
+#include "models/prompt_names.h"
 
 namespace preamble {
 
 /// Names of row spaces and inputs of decoder-only graphs.
 namespace causal {
-inline constexpr std::string_view kTokens = "tokens";              ///< rows: tokens of all sequences
+inline constexpr std::string_view kTokens = "tokens";              ///< rows: tokens of all sequences, where an infix leaves them
+inline constexpr std::string_view kRows = "rows";                  ///< rows: tokens, with an infix inside each sequence
+inline constexpr std::string_view kInfixRows = "rows.infix";       ///< rows: those of an infix
 inline constexpr std::string_view kLabelled = "rows.labelled";     ///< rows: tokens, or last rows of prompts, whose next token has a label
 
 inline constexpr std::string_view kIds = "ids";                    ///< i32 [tokens]
-inline constexpr std::string_view kPositions = "positions";        ///< i32 [tokens]: rows of the position table
+inline constexpr std::string_view kPositions = "positions";        ///< i32 [tokens], or [rows] of embeddings: of the position table
 inline constexpr std::string_view kPromptPositions = "prompt_positions";  ///< i32 [rows of the prompts]: the same
+inline constexpr std::string_view kRowIndex = "row_index";                ///< i32 [rows]: operand `index` of merge_rows
+inline constexpr std::string_view kInfixIndex = "infix_index";            ///< i32 [rows.infix]: its operand `where_b`
+inline constexpr std::string_view kTokenIndex = "token_index";            ///< i32 [tokens]: rows
 inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [rows.labelled]: tokens
 inline constexpr std::string_view kLabelledMerge = "labelled_merge";  ///< i32 [rows.labelled]: its own number, or -1 - a prompt's row
 inline constexpr std::string_view kLabels = "labels";              ///< i32 [rows.labelled]
@@ -25,7 +31,7 @@ inline constexpr std::string_view kLossWeight = "loss_weight";     ///< scalar: 
 inline constexpr std::string_view kSlots = "slots";                ///< i32 [sequences]: prefix slot of each
 
 /// Inputs of the generation graphs.
-inline constexpr std::string_view kPlace = "place";          ///< i32 [tokens]: cache row that keeps each token
+inline constexpr std::string_view kPlace = "place";          ///< i32 [tokens], or [rows] of embeddings: cache row that keeps each
 inline constexpr std::string_view kHistory = "history";      ///< i32 [tokens, longest]: cache rows of each row's past
 inline constexpr std::string_view kLengths = "lengths";      ///< i32 [tokens]: how many of them, the new one included
 inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: prefix slot of each row
@@ -33,6 +39,8 @@ inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [rows.labelled] negative log likelihood of each label
 inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens, V], in a prefill [rows.labelled, V]
+
+inline constexpr PromptNames kInfix = {kRows, kInfixRows, kRowIndex, kInfixIndex};
 }  // namespace causal
 
 /// What a graph of a decoder-only model can hold at most.
@@ -60,7 +68,7 @@ class CausalLm : public LanguageModel {
   /// Runs the rows of a prompt. Inputs: `prompt_positions`.
   virtual PromptPass read_prompt(Graph& graph, const PromptRows& prompt) = 0;
 
-  // The conditioning of the other graphs has prefixes alone: see `with_prompt_read`.
+  // The conditioning of the other graphs has prefixes, or an infix, be it of embeddings or of keys and values: see `with_prompt_read`.
 
   /// Output [tokens, D], ready for `head`, from the input `ids`.
   virtual Value decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) = 0;
@@ -75,14 +83,15 @@ class CausalLm : public LanguageModel {
   virtual Value step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) = 0;
 };
 
-/// The conditioning whose prompt, if there is one, is the prefix that it amounts to, and the prompt's output (else undefined). Throws
-/// UnsupportedError for a prompt together with a prefix.
+/// The conditioning whose prompt, if one stands in front, is the prefix that it amounts to, and the prompt's output (else undefined).
+/// Throws UnsupportedError for a prompt together with a prefix.
 struct ReadConditioning {
   Conditioning conditioning;
   Value prompt_output;
 };
 [[nodiscard]] ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Conditioning& conditioning);
-/// The same without a graph: slots, layers and positions, no values.
+/// What the tokens behind a prompt or infix see of it, without a graph: slots, layers and positions, no values. An infix of embeddings
+/// adds nothing: its rows belong to the sequences.
 [[nodiscard]] Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning);
 
 /// Adds the losses of the labelled rows to a graph: results `loss` and `nll`. Inputs as in causal.

@@ -47,11 +47,21 @@ struct SitePrefix {
   SlotSpace space;
 };
 
+/// Where virtual rows stand.
+enum class Placement : std::uint8_t {
+  prefix,  ///< in front of a sequence
+  /// Between source and target (Li and Liang 2021, infix-tuning): in front of the token that predicts the first label, which is the
+  /// last one of their separator. Tokens in front of an infix do not see it. Decoder-only models alone.
+  infix
+};
+
 /// How a frozen model is conditioned. Everything absent: the plain model. The values belong to one graph; the slot spaces
 /// describe every graph made by the same method.
 struct Conditioning {
   std::optional<PromptRows> prompt;  ///< in front of the encoder's input (encoder-decoder), or of the only input
   std::map<Site, SitePrefix> prefixes;
+  /// Of the prompt, or of the prefix of the decoder's self-attention.
+  Placement placement = Placement::prefix;
   /// Absolute positions of the tokens begin behind the prefix (PEFT, Li and Liang's GPT-2); false: as in the plain model
   /// (Li and Liang's BART).
   bool prefix_shifts_positions = false;
@@ -60,6 +70,13 @@ struct Conditioning {
   /// Rate of the dropout of a training graph (`dropped`): of embeddings and of what each sublayer adds.
   double dropout = 0;
 
+  /// Slots of the rows that stand between source and target; null without an infix.
+  [[nodiscard]] const SlotSpace* infix() const {
+    if (placement != Placement::infix) return nullptr;
+    if (prompt) return &prompt->space;
+    const auto found = prefixes.find(Site::decoder_self);
+    return found == prefixes.end() ? nullptr : &found->second.space;
+  }
   [[nodiscard]] const PrefixRows* prefix(Site site, std::int64_t layer) const {
     const auto found = prefixes.find(site);
     if (found == prefixes.end()) return nullptr;
@@ -69,7 +86,8 @@ struct Conditioning {
   /// Absolute position of the first token of a sequence that uses `slot`.
   [[nodiscard]] std::int32_t first_position(Site site, std::int32_t slot) const {
     const auto found = prefixes.find(site);
-    return prefix_shifts_positions && found != prefixes.end() ? found->second.space.slots.length(slot) : 0;
+    return placement == Placement::prefix && prefix_shifts_positions && found != prefixes.end() ? found->second.space.slots.length(slot)
+                                                                                                : 0;
   }
 };
 

@@ -52,29 +52,36 @@ void feed_tokens(Session& session, std::string_view name, std::span<const Ids> s
   feed_input(session, name, ids);
 }
 
-void feed_prompt(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const Conditioning& conditioning,
-                 const PromptNames& names) {
-  if (!conditioning.prompt) return;
-  const SlotSpace& space = conditioning.prompt->space;
-  session.rows(space.name, space.slots);
-  session.rows(names.rows, prompted_segments(sequences, slots, conditioning));
+void feed_inserted(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const SlotSpace& space,
+                   std::span<const std::int32_t> at, const PromptNames& names) {
   Ids merge;
   Ids where;
-  Segments prompts;
+  Segments rows;
+  Segments inserted;
   std::int32_t token = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const std::int32_t slot = slot_of(slots, i);
     const std::int32_t length = space.slots.length(slot);
+    const std::int32_t end = token + static_cast<std::int32_t>(sequences[i].size());
+    for (const std::int32_t place = at.empty() ? token : token + at[i]; token < place;) merge.push_back(token++);
     for (std::int32_t p = 0; p < length; ++p) {
       where.push_back(static_cast<std::int32_t>(merge.size()));
       merge.push_back(-1 - (space.slots.offset(slot) + p));
     }
-    prompts.append(length);
-    for (std::size_t t = 0; t < sequences[i].size(); ++t) merge.push_back(token++);
+    while (token < end) merge.push_back(token++);
+    rows.append(length + static_cast<std::int32_t>(sequences[i].size()));
+    inserted.append(length);
   }
-  session.rows(names.prompt_rows, prompts);
+  session.rows(space.name, space.slots);
+  session.rows(names.rows, rows);
+  session.rows(names.prompt_rows, inserted);
   feed_input(session, names.index, merge);
   feed_input(session, names.prompt_index, where);
+}
+
+void feed_prompt(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const Conditioning& conditioning,
+                 const PromptNames& names) {
+  if (conditioning.prompt) feed_inserted(session, sequences, slots, conditioning.prompt->space, {}, names);
 }
 
 void feed_prefixes(Session& session, const Conditioning& conditioning) {
@@ -101,12 +108,16 @@ std::int32_t position_row(std::int64_t position, const PositionTable& table, std
 void feed_positions(Session& session, std::string_view name, const Segments& rows, std::span<const std::int32_t> shifts,
                     const PositionTable& table) {
   if (table.positions == 0) return;
+  const RowLayout layout = rows.layout();
   Ids positions;
   for (std::int32_t s = 0; s < rows.count(); ++s) {
     const auto sequence = static_cast<std::size_t>(s);
-    const std::int64_t end = std::int64_t{shifts[sequence]} + rows.length(s);
-    if (end > 0) static_cast<void>(position_row(end - 1, table, sequence));
-    for (std::int64_t position = shifts[sequence]; position < end; ++position) positions.push_back(static_cast<std::int32_t>(table.offset + position));
+    const auto row_at = [&](std::int32_t row) {
+      return position_row(std::int64_t{shifts[sequence]} + layout.position(s, row), table, sequence);
+    };
+    // the last one first: it says how many positions a sequence needs
+    if (rows.length(s) > 0) static_cast<void>(row_at(rows.offset(s + 1) - 1));
+    for (std::int32_t row = rows.offset(s); row < rows.offset(s + 1); ++row) positions.push_back(row_at(row));
   }
   feed_input(session, name, positions);
 }

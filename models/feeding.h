@@ -33,7 +33,10 @@ void feed_input(Session& session, std::string_view name, std::span<const std::in
 void feed_front(Session& session, std::string_view name, std::span<const std::int32_t> values);
 /// The ids of all sequences. Throws ConfigError in the name of `what` for an id that the vocabulary does not have.
 void feed_tokens(Session& session, std::string_view name, std::span<const Ids> sequences, std::int64_t vocabulary, std::string_view what);
-/// Layout and indices of the rows of sequences with prompts in front, if there are prompts.
+/// Layout and indices of sequences with the rows of a slot inside each, in front of token at[i] (empty: of the first one): see `with_rows`.
+void feed_inserted(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const SlotSpace& space,
+                   std::span<const std::int32_t> at, const PromptNames& names);
+/// The same for prompts in front, if there are prompts.
 void feed_prompt(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const Conditioning& conditioning,
                  const PromptNames& names);
 /// Layouts of the prefixes.
@@ -43,7 +46,7 @@ void check_slots(std::size_t sequences, std::span<const std::int32_t> slots, con
 
 /// Row of the position table for position `position` of sequence `sequence`. Throws ShapeError behind the table's end.
 [[nodiscard]] std::int32_t position_row(std::int64_t position, const PositionTable& table, std::size_t sequence);
-/// Rows of the position table for all rows of a layout; segment s begins at position shifts[s]. Nothing for a model without one.
+/// Rows of the position table for all rows of a layout; place 0 of segment s has position shifts[s]. Nothing for a model without one.
 void feed_positions(Session& session, std::string_view name, const Segments& rows, std::span<const std::int32_t> shifts,
                     const PositionTable& table);
 

@@ -47,6 +47,15 @@ void warn_of_leftovers(const TensorArchive& archive, bool with_head, const Warn&
 
 }  // namespace
 
+Tensor owned_floats(const Tensor& stored, const std::string& where, const Warn& warn) {
+  const Tensor converted = stored.to(Dtype::f32);
+  Tensor tensor = converted.writable() ? converted : converted.clone();
+  const auto values = std::as_const(tensor).values<float>();
+  const auto bad = std::ranges::count_if(values, [](float x) { return !std::isfinite(x); });
+  if (warn && bad > 0) warn(fmt::format("{}: {} of {} values are not finite", where, bad, values.size()));
+  return tensor;
+}
+
 PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig& config, const Warn& warn) {
   const TensorArchive archive(folder, kAdapterFiles);
   require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing; wanted a prompt", folder.string(),
@@ -57,15 +66,8 @@ PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig
                      "{}: {} {}; wanted a floating matrix of at least one row", where, name_of(stored.dtype()), to_string(stored.dims()));
   const std::int64_t tokens = virtual_tokens(where, stored.dim(0), config);
   if (config.peft_type == PeftType::prefix_tuning) check_prefix_width(where, stored.dim(1), config);
-  const Tensor converted = stored.to(Dtype::f32);
-  PromptSlot prompt{converted.writable() ? converted : converted.clone(), tokens};
-  if (warn) {
-    warn_of_leftovers(archive, has_head(config), warn);
-    const auto values = std::as_const(prompt.embeddings).values<float>();
-    const auto bad = std::ranges::count_if(values, [](float x) { return !std::isfinite(x); });
-    if (bad > 0) warn(fmt::format("{}: {} of {} values are not finite", where, bad, values.size()));
-  }
-  return prompt;
+  if (warn) warn_of_leftovers(archive, has_head(config), warn);
+  return {owned_floats(stored, where, warn), tokens};
 }
 
 PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& config, std::int64_t width, const Warn& warn) {

@@ -17,11 +17,14 @@
 
 namespace preamble {
 
-/// Opens one adapter folder per slot: prompts, prefixes in PEFT's layout or in the native one. All must be of one kind and fit
+/// Opens one adapter folder per slot: prompts and prefixes in PEFT's layout or in the native ones. All must be of one kind and fit
 /// the model. `trainable`: weights of the reparametrisation of the only adapter, under the names of PEFT's state dict; without
 /// them the folded rows are used (and trained). Throws FileError, UnsupportedError, ConfigError.
 [[nodiscard]] std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& folders, LanguageModel& model,
                                                     const Warn& warn = {}, const std::optional<std::filesystem::path>& trainable = {});
+
+/// An owned F32 copy of a floating tensor that a file holds; warns in the name of `where` of values that are not finite.
+[[nodiscard]] Tensor owned_floats(const Tensor& stored, const std::string& where, const Warn& warn);
 
 /// The tensor `prompt_embeddings` of an adapter of any type: an owned F32 copy with all rows that are stored, and how many of
 /// them are virtual tokens. It may be F32, F16, BF16 or F64, in adapter_model.safetensors or adapter_model.bin.

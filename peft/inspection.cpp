@@ -18,6 +18,7 @@
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
 #include "peft/native_prefix.h"
+#include "peft/native_prompt.h"
 #include "peft/neighbours.h"
 #include "peft/text_task.h"
 #include "peft/training_state.h"
@@ -118,7 +119,10 @@ Json inspect_native(const std::filesystem::path& adapter, const std::optional<st
   if (model_folder) model = open_for_inspection(*model_folder);
   const auto shapes = [&](Site site) { return model ? model->attention_shape(site) : shape_in_file(adapter, site); };
   const NativePrefix prefix = NativePrefix::read(adapter, shapes, {}, [&](const std::string& text) { warnings.push_back(text); });
-  Json json = {{"adapter", adapter.string()}, {"format", "native prefix"}, {"positions", prefix.shifted ? "shifted" : "unshifted"}};
+  Json json = {{"adapter", adapter.string()},
+               {"format", "native prefix"},
+               {"positions", prefix.shifted ? "shifted" : "unshifted"},
+               {"placement", name_of(prefix.placement)}};
   std::int64_t trainable = 0;
   for (const auto& [site, table] : prefix.slot) {
     json["sites"][std::string(name_of(site))] = site_facts(table);
@@ -144,8 +148,9 @@ class Inspection {
       : adapter_(adapter),
         model_folder_(model),
         count_(neighbours),
-        config_(PeftConfig::read(adapter, warn())),
-        prompt_(read_embeddings(adapter, config_, warn())) {}
+        infix_(NativePrompt::is_in(adapter)),
+        config_(infix_ ? config_of_infix() : PeftConfig::read(adapter, warn())),
+        prompt_(infix_ ? NativePrompt::read(adapter, std::nullopt, warn()).slot : read_embeddings(adapter, config_, warn())) {}
 
   Json run() {
     add_config();
@@ -160,12 +165,20 @@ class Inspection {
   [[nodiscard]] Warn warn() {
     return [this](const std::string& text) { warnings_.push_back(text); };
   }
+  /// What PEFT would say of it, if PEFT had infixes.
+  [[nodiscard]] static PeftConfig config_of_infix() {
+    PeftConfig config;
+    config.peft_type = PeftType::prompt_tuning;
+    config.task_type = "CAUSAL_LM";
+    return config;
+  }
   [[nodiscard]] bool prefix() const { return config_.peft_type == PeftType::prefix_tuning; }
 
   void add_config() {
     json_ = {{"adapter", adapter_.string()},
              {"peft_type", name_of(config_.peft_type)},
              {"task_type", or_null(config_.task_type)},
+             {"placement", name_of(infix_ ? Placement::infix : Placement::prefix)},
              {"base_model_name_or_path", or_null(config_.base_model_name_or_path)},
              {"num_virtual_tokens", prompt_.tokens},
              {"num_transformer_submodules", prompt_.embeddings.dim(0) / prompt_.tokens},
@@ -194,7 +207,11 @@ class Inspection {
       warnings_.push_back("a prefix holds keys and values of layers: it has no neighbours among embeddings");
       return;
     }
-    (void)read_prompt(adapter_, config_, model->width());
+    if (infix_) {
+      (void)NativePrompt::read(adapter_, model->width());
+    } else {
+      (void)read_prompt(adapter_, config_, model->width());
+    }
     json_["vocabulary_norm"] = summary(row_norms(model->embedding()));
     if (count_ == 0) return;
     tokenizer_ = load_tokenizer(*model_folder_);
@@ -231,6 +248,7 @@ class Inspection {
   const std::optional<std::filesystem::path>& model_folder_;
   std::int64_t count_;
   std::vector<std::string> warnings_;
+  bool infix_;
   PeftConfig config_;
   PromptSlot prompt_;
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -243,7 +261,7 @@ class Inspection {
 nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model,
                                        std::int64_t neighbours) {
   require<ConfigError>(neighbours >= 0, "inspection: {} neighbours were asked for; wanted none or more", neighbours);
-  if (NativePrefix::is_in(adapter)) return inspect_native(adapter, model);
+  if (NativePrefix::is_in(adapter) && !NativePrompt::is_in(adapter)) return inspect_native(adapter, model);
   return Inspection(adapter, model, neighbours).run();
 }
 

@@ -11,7 +11,7 @@ namespace preamble {
 
 /// The facts about one adapter folder:
 ///
-///   adapter, peft_type, task_type, base_model_name_or_path, num_virtual_tokens, num_transformer_submodules, num_layers
+///   adapter, peft_type, task_type, placement, base_model_name_or_path, num_virtual_tokens, num_transformer_submodules, num_layers
 ///   rows, width         of the stored tensor
 ///   trainable, used     numbers that are stored, and those of them that a forward pass reads
 ///   resumable           whether the state of its training lies beside it
@@ -24,10 +24,10 @@ namespace preamble {
 /// and with a model folder also: model, parameters (its own and the adapter's), trainable_percent, vocabulary_norm as `norm`,
 /// and the `neighbours` nearest words of each row; see `nearest_tokens`. A prefix has no neighbours.
 ///
-/// Of a native prefix: adapter, format, positions, trainable, resumable, task, files, warnings; with a model also model, parameters,
-/// trainable_percent; and for each of its `sites`: layers, num_virtual_tokens, heads, head_dim, and the norms of the keys and values of
-/// single heads (key_norm, value_norm). Throws what reading the
-/// folders throws, FileError if the prompt does not fit the model, and ConfigError for a negative number.
+/// Of a native prefix: adapter, format, positions, placement, trainable, resumable, task, files, warnings; with a model also model,
+/// parameters, trainable_percent; and for each of its `sites`: layers, num_virtual_tokens, heads, head_dim, and the norms of the keys and
+/// values of single heads (key_norm, value_norm). Throws what reading the folders throws, FileError if the prompt does not fit the model,
+/// and ConfigError for a negative number.
 [[nodiscard]] nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter,
                                                      const std::optional<std::filesystem::path>& model, std::int64_t neighbours);
 

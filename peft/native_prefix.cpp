@@ -1,7 +1,6 @@
 #include "peft/native_prefix.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,7 +13,9 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "peft/adapter_file.h"
 #include "peft/head_file.h"
+#include "peft/native_prompt.h"
 
 namespace preamble {
 namespace {
@@ -54,12 +55,7 @@ Tensor read_heads(const TensorFile& file, const std::string& name, std::int64_t 
   const Tensor stored = file.get(name);
   require<FileError>(is_floating(stored.dtype()), "{}: '{}' is {}; wanted a floating type", file.path().string(), name,
                      name_of(stored.dtype()));
-  Tensor tensor = stored.to(Dtype::f32);
-  if (!tensor.writable()) tensor = tensor.clone();
-  const auto values = std::as_const(tensor).values<float>();
-  const auto bad = std::ranges::count_if(values, [](float x) { return !std::isfinite(x); });
-  if (warn && bad > 0) warn(fmt::format("{}: '{}': {} of {} values are not finite", file.path().string(), name, bad, values.size()));
-  return tensor;
+  return owned_floats(stored, fmt::format("{}: '{}'", file.path().string(), name), warn);
 }
 
 }  // namespace
@@ -81,6 +77,7 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
   if (trainable) weights = SafetensorsFile::open(*trainable);
   NativePrefix prefix;
   prefix.shifted = positions == "shifted";
+  prefix.placement = read_placement(json);
   for (const Site site : sites_of(json)) {
     const AttentionShape shape = shapes(site);
     const auto layers = layers_of(json, site, shape.layers);
@@ -101,6 +98,8 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
     }
     prefix.slot.emplace(site, std::move(table));
   }
+  require<FileError>(prefix.placement == Placement::prefix || (prefix.slot.size() == 1 && prefix.slot.contains(Site::decoder_self)),
+                     "{}: an infix of other sites; wanted decoder_self alone", json.where());
   prefix.head = read_head(folder);
   require<FileError>(!prefix.slot.empty() || !prefix.head.empty(), "{}: no sites and no head; wanted one at least", json.where());
   return prefix;
@@ -112,6 +111,7 @@ void NativePrefix::write(const std::filesystem::path& folder) const {
   require<FileError>(!error, "{}: cannot create the folder: {}", folder.string(), error.message());
   nlohmann::ordered_json json = {{"format", 1}, {"method", "prefix"}, {"sites", nlohmann::ordered_json::array()}};
   json["positions"] = shifted ? "shifted" : "unshifted";
+  if (placement == Placement::infix) json["placement"] = name_of(placement);
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [site, table] : slot) {
     const std::string name(name_of(site));

@@ -4,15 +4,17 @@
 
 #include "data/safetensors.h"
 #include "engine/core/error.h"
+#include "models/causal_lm.h"
 #include "peft/adapter_file.h"
 #include "peft/native_prefix.h"
+#include "peft/native_prompt.h"
 #include "peft/p_tuning.h"
 #include "peft/prefix_tuning.h"
 
 namespace preamble {
 namespace {
 
-enum class Kind : std::uint8_t { prompt, encoded_prompt, prefix, native_prefix };
+enum class Kind : std::uint8_t { prompt, encoded_prompt, infix, prefix, native_prefix };
 
 /// One folder, described.
 struct Folder {
@@ -22,11 +24,23 @@ struct Folder {
 };
 
 Folder describe(const std::filesystem::path& path, bool trainable, const Warn& warn) {
+  if (NativePrompt::is_in(path)) return {path, {}, Kind::infix};
   if (NativePrefix::is_in(path)) return {path, {}, Kind::native_prefix};
   Folder folder{path, PeftConfig::read(path, warn), Kind::prompt};
   if (folder.config.peft_type == PeftType::prefix_tuning) folder.kind = Kind::prefix;
   if (folder.config.peft_type == PeftType::p_tuning && trainable) folder.kind = Kind::encoded_prompt;
   return folder;
+}
+
+void require_decoder_only(const std::filesystem::path& folder, const LanguageModel& model) {
+  require<UnsupportedError>(dynamic_cast<const CausalLm*>(&model) != nullptr,
+                            "{}: an infix stands between source and target; wanted a decoder-only model", folder.string());
+}
+
+PromptSlot read_infix(const std::filesystem::path& folder, const LanguageModel& model, bool trainable, const Warn& warn) {
+  require_decoder_only(folder, model);
+  require<UnsupportedError>(!trainable, "{}: weights of a reparametrisation were given; an infix is read folded", folder.string());
+  return NativePrompt::read(folder, model.width(), warn).slot;
 }
 
 EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::filesystem::path& trainable, const Warn& warn) {
@@ -86,6 +100,7 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
                          folder.path.string());
     switch (folder.kind) {
       case Kind::prompt: prompts.push_back(read_prompt(folder.path, folder.config, model.width(), warn)); break;
+      case Kind::infix: prompts.push_back(read_infix(folder.path, model, trainable.has_value(), warn)); break;
       case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.width(), *trainable, warn)); break;
       case Kind::prefix:
         positions = {.shifted = true, .relative = true};
@@ -94,10 +109,12 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
       case Kind::native_prefix: {
         const auto shapes = [&](Site site) { return model.attention_shape(site); };
         NativePrefix prefix = NativePrefix::read(folder.path, shapes, trainable, warn);
-        require<ConfigError>(prefixes.empty() || positions.shifted == prefix.shifted,
-                             "{} and {}: prefixes with shifted and unshifted positions; wanted one of them", first.path.string(),
-                             folder.path.string());
-        positions.shifted = prefix.shifted;
+        if (prefix.placement == Placement::infix) require_decoder_only(folder.path, model);
+        const PrefixPositions own{.shifted = prefix.shifted, .placement = prefix.placement};
+        require<ConfigError>(prefixes.empty() || positions == own,
+                             "{} and {}: prefixes with shifted and unshifted positions, or infixes among them; wanted one kind",
+                             first.path.string(), folder.path.string());
+        positions = own;
         prefixes.push_back(std::move(prefix.slot));
         break;
       }
@@ -107,7 +124,7 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
   // heads alone
   if (!prefixes.empty() && std::ranges::all_of(prefixes, &PrefixSlot::empty)) return std::make_unique<NoMethod>();
   if (!prefixes.empty()) return std::make_unique<PrefixTuning>(std::move(prefixes), positions);
-  return std::make_unique<PromptTuning>(std::move(prompts));
+  return std::make_unique<PromptTuning>(std::move(prompts), first.kind == Kind::infix ? Placement::infix : Placement::prefix);
 }
 
 }  // namespace preamble

@@ -6,7 +6,7 @@
 
 namespace preamble {
 
-PTuning::PTuning(std::vector<EncodedPrompt> prompts) : prompts_(std::move(prompts)) {
+PTuning::PTuning(std::vector<EncodedPrompt> prompts, Placement placement) : prompts_(std::move(prompts)), placement_(placement) {
   require<ShapeError>(!prompts_.empty(), "P-tuning: no prompts were given; wanted one at least");
   const std::int64_t width = prompts_.front().encoder.shape().output;
   for (const auto& prompt : prompts_) {
@@ -25,7 +25,7 @@ Conditioning PTuning::condition(Graph& graph) const {
     tables.push_back(prompts_[slot].encoder.build(graph, [&](std::string_view name) { return slot_name(slot, prompts_.size(), name); }));
     counts.push_back(prompts_[slot].tokens);
   }
-  return prompt_conditioning(graph, tables, std::move(counts));
+  return prompt_conditioning(graph, tables, std::move(counts), placement_);
 }
 
 std::vector<Trainable> PTuning::trainables() const {

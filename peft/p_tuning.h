@@ -22,15 +22,17 @@ struct EncodedPrompt {
 class PTuning final : public Method {
  public:
   /// Slot i of a program is prompts[i]. Throws ShapeError for no prompts, different widths, or too few rows.
-  explicit PTuning(std::vector<EncodedPrompt> prompts);
+  explicit PTuning(std::vector<EncodedPrompt> prompts, Placement placement = Placement::prefix);
 
   [[nodiscard]] Conditioning condition(Graph& graph) const override;
   /// Named as in PEFT's state dict: `embedding.weight`, `mlp_head.0.weight`, ...
   [[nodiscard]] std::vector<Trainable> trainables() const override;
   [[nodiscard]] const std::vector<EncodedPrompt>& prompts() const noexcept { return prompts_; }
+  [[nodiscard]] Placement placement() const noexcept { return placement_; }
 
  private:
   std::vector<EncodedPrompt> prompts_;
+  Placement placement_;
 };
 
 }  // namespace preamble

@@ -223,6 +223,7 @@ void PrefixTuning::condition_site(Graph& graph, Site site, Conditioning& conditi
 Conditioning PrefixTuning::condition(Graph& graph) const {
   const Scope scope(graph, "prefix");
   Conditioning conditioning;
+  conditioning.placement = positions_.placement;
   conditioning.prefix_shifts_positions = positions_.shifted;
   conditioning.prefix_has_relative_positions = positions_.relative;
   for (const auto& [site, name] : kSites) condition_site(graph, site, conditioning);

@@ -51,6 +51,7 @@ using PrefixSlot = std::map<Site, SitePrefixTable>;
 struct PrefixPositions {
   bool shifted = false;
   bool relative = false;
+  Placement placement = Placement::prefix;
 
   bool operator==(const PrefixPositions&) const = default;
 };

@@ -1,4 +1,4 @@
-// Prompt tuning (Lester et al. 2021): trained rows in front of the embedded input.
+// Prompt tuning (Lester et al. 2021): trained rows in front of the embedded input, or (Li and Liang 2021) behind the source.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,10 @@ struct PromptSlot {
   std::int64_t tokens = 0;
 };
 
-/// Rows in front of the input from one table a slot: the first counts[i] rows of tables[i] are the prompt of slot i. Tables are
+/// Rows of a prompt from one table a slot: the first counts[i] rows of tables[i] are the prompt of slot i. Tables are
 /// [N, D] with or without a row space of their own.
-[[nodiscard]] Conditioning prompt_conditioning(Graph& graph, const std::vector<Value>& tables, std::vector<std::int64_t> counts);
+[[nodiscard]] Conditioning prompt_conditioning(Graph& graph, const std::vector<Value>& tables, std::vector<std::int64_t> counts,
+                                               Placement placement = Placement::prefix);
 
 class PromptTuning final : public Method {
  public:
@@ -26,15 +27,17 @@ class PromptTuning final : public Method {
   static constexpr std::string_view kSpace = "prompt";
 
   /// Slot i of a program is prompts[i]. Throws ShapeError for no prompts, different widths, or too few rows.
-  explicit PromptTuning(std::vector<PromptSlot> prompts);
+  explicit PromptTuning(std::vector<PromptSlot> prompts, Placement placement = Placement::prefix);
 
   [[nodiscard]] Conditioning condition(Graph& graph) const override;
   [[nodiscard]] std::vector<Trainable> trainables() const override;
   [[nodiscard]] const std::vector<PromptSlot>& prompts() const noexcept { return prompts_; }
+  [[nodiscard]] Placement placement() const noexcept { return placement_; }
   [[nodiscard]] std::int64_t width() const { return prompts_.front().embeddings.dim(1); }
 
  private:
   std::vector<PromptSlot> prompts_;
+  Placement placement_;
 };
 
 }  // namespace preamble

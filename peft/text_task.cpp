@@ -39,6 +39,7 @@ Join join_of(const TextTask& task, const Tokenizer& tokenizer) {
 std::optional<TextTask> TextTask::read(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / kFile)) return std::nullopt;
   const JsonFile json = JsonFile::open(folder / kFile);
+  if (json.has("tasks")) return std::nullopt;  // of heads: see EncoderTask
   TextTask task;
   task.input = json.get<std::string>("input");
   task.target = json.get<std::string>("target", "");

@@ -35,7 +35,7 @@ struct TextTask {
 
   [[nodiscard]] bool classifies() const noexcept { return !labels.empty(); }
 
-  /// FOLDER/preamble_task.json, if it is there. Throws FileError.
+  /// FOLDER/preamble_task.json, if it is there and speaks of texts. Throws FileError.
   [[nodiscard]] static std::optional<TextTask> read(const std::filesystem::path& folder);
   void write(const std::filesystem::path& folder) const;
 };

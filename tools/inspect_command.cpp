@@ -37,8 +37,13 @@ void print_share(const Json& j) {
   fmt::print("\n");
 }
 
+void print_placement(const Json& j) {
+  if (j["placement"] == "infix") fmt::print("  placement        infix, between source and target\n");
+}
+
 void print_native(const Json& j) {
   fmt::print("{}: {}, {} positions\n", text_of(j["adapter"]), text_of(j["format"]), text_of(j["positions"]));
+  print_placement(j);
   print_share(j);
   for (const auto& [name, site] : j["sites"].items()) {
     fmt::print("  {:<16} {} virtual tokens, {} heads of {}, layers {}\n", name, text_of(site["num_virtual_tokens"]), text_of(site["heads"]),
@@ -51,6 +56,7 @@ void print_native(const Json& j) {
 void print_facts(const Json& j) {
   fmt::print("{}: {} for {}, trained on {}\n", text_of(j["adapter"]), text_of(j["peft_type"]), text_of(j["task_type"]),
              text_of(j["base_model_name_or_path"]));
+  print_placement(j);
   const auto trainable = j["trainable"].get<std::int64_t>();
   const auto used = j["used"].get<std::int64_t>();
   fmt::print("  virtual tokens   {} (rows {} x {}{})\n", text_of(j["num_virtual_tokens"]), text_of(j["rows"]), text_of(j["width"]),

@@ -30,6 +30,8 @@ class TextTrainRun final : public TrainRun {
         task_(task_options.task(std::nullopt)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_model(args.model, model_options())) {
+    require<ConfigError>(dynamic_cast<const EncoderModel*>(model_.get()) == nullptr, "{}: an encoder; wanted --task to say what its head does",
+                         args.model.string());
     fit_to_model(task_, *model_, *tokenizer_);
     method_ = make_method();
     load(task_options);
@@ -56,6 +58,7 @@ class TextTrainRun final : public TrainRun {
 
   [[nodiscard]] std::unique_ptr<Method> make_method() const {
     require<ConfigError>(args().method != "head", "--method head: an encoder's; wanted --task with it");
+    require<ConfigError>(!full() || !args().method_options.infix(), "--placement infix: goes with --method prompt, ptuning or prefix");
     if (full()) return std::make_unique<NoMethod>();
     auto method = preamble::make_method(args(), task_, *model_, *tokenizer_);
     if (args().dump_initial) {
@@ -97,7 +100,7 @@ class TextTrainRun final : public TrainRun {
   }
 
   [[nodiscard]] std::string special_fingerprint() const override {
-    const bool special = args().method == "prefix" || args().method == "ptuning";
+    const bool special = args().method == "prefix" || args().method == "ptuning" || args().method_options.infix();
     return fmt::format("draw {} init {} examples {} input '{}' target '{}' labels '{}'{}", args().samples_seed.value_or(args().seed),
                        full() ? "none" : prompt_init_name(args(), task_), count_, task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
                        special ? " " + args().method_options.fingerprint() : "");

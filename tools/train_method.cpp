@@ -15,6 +15,7 @@
 #include "peft/head_file.h"
 #include "peft/initialise_prefix.h"
 #include "peft/native_prefix.h"
+#include "peft/native_prompt.h"
 #include "peft/p_tuning.h"
 #include "peft/prefix_tuning.h"
 #include "tools/train_command.h"
@@ -31,8 +32,13 @@ bool decoder_only(const LanguageModel& model) { return dynamic_cast<const Causal
 /// A decoder or an encoder: one site, one submodule.
 bool one_stack(const LanguageModel& model) { return dynamic_cast<const EncoderDecoder*>(&model) == nullptr; }
 
-/// PEFT's layout holds neither sites nor a choice of layers.
-bool native(const TrainArguments& args) { return !args.method_options.prefix_sites.empty() || !args.method_options.prefix_layers.empty(); }
+/// PEFT's layout holds neither sites nor a choice of layers nor an infix.
+bool native(const TrainArguments& args) {
+  const MethodOptions& options = args.method_options;
+  return !options.prefix_sites.empty() || !options.prefix_layers.empty() || options.infix();
+}
+
+Placement placement_of(const TrainArguments& args) { return args.method_options.infix() ? Placement::infix : Placement::prefix; }
 
 std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   PromptInit init = args.init;
@@ -43,7 +49,9 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
   if (task.classifies()) init.labels = LabelMap::parse(task.labels).words();
   if (init.kind == PromptInitKind::adapter) {
     require<ConfigError>(args.init_adapter.has_value(), "--prompt-tuning-init adapter: wanted --init-adapter DIR with it");
-    init.rows = read_prompt(*args.init_adapter, PeftConfig::read(*args.init_adapter), model.width()).embeddings;
+    const auto& from = *args.init_adapter;
+    init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.width()).slot.embeddings
+                                          : read_prompt(from, PeftConfig::read(from), model.width()).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
   if (submodules_of(args, model) == 2) {
@@ -52,7 +60,7 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
     std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
     prompt = doubled;
   }
-  return std::make_unique<PromptTuning>(std::vector{PromptSlot{prompt, init.tokens}});
+  return std::make_unique<PromptTuning>(std::vector{PromptSlot{prompt, init.tokens}}, placement_of(args));
 }
 
 std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const LanguageModel& model) {
@@ -63,7 +71,8 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const Language
   shape.width = shape.output = model.width();
   shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
   shape.layers = options.encoder_num_layers;
-  return std::make_unique<PTuning>(std::vector{EncodedPrompt{PromptEncoder::random(shape, args.seed), args.init.tokens}});
+  return std::make_unique<PTuning>(std::vector{EncodedPrompt{PromptEncoder::random(shape, args.seed), args.init.tokens}},
+                                   placement_of(args));
 }
 
 /// The prefix from which another one starts.
@@ -111,7 +120,8 @@ class PrefixMaker {
                            fmt::join(options_.prefix_layers, ","), name, count);
       slot.emplace(site, table(site, static_cast<std::int64_t>(pairs.size()), pairs, name + "."));
     }
-    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = shifted()});
+    return std::make_unique<PrefixTuning>(std::vector{std::move(slot)},
+                                          PrefixPositions{.shifted = shifted(), .placement = placement_of(args_)});
   }
 
  private:
@@ -172,11 +182,22 @@ void save_peft(const TrainArguments& args, const std::filesystem::path& folder, 
   write_adapter(folder, config, tensors);
 }
 
+/// PEFT knows only prompts in front.
+void save_prompt(const TrainArguments& args, const std::filesystem::path& folder, PeftType type, const PromptSlot& rows,
+                 const LanguageModel& model, const SavedHead& head) {
+  if (args.method_options.infix()) {
+    NativePrompt{rows}.write(folder);
+  } else {
+    save_peft(args, folder, type, rows, model, head);
+  }
+}
+
 void save_prefix(const TrainArguments& args, const std::filesystem::path& folder, const PrefixTuning& prefix, const LanguageModel& model,
                  const SavedHead& head) {
   const PrefixSlot& slot = prefix.slots().front();
   if (native(args)) {
-    NativePrefix{slot, prefix.positions().shifted, head.head != nullptr ? head.head->tensors() : HeadTensors{}}.write(folder);
+    const PrefixPositions positions = prefix.positions();
+    NativePrefix{slot, positions.shifted, head.head != nullptr ? head.head->tensors() : HeadTensors{}, positions.placement}.write(folder);
   } else {
     const SitePrefixTable& table = slot.at(model.prefix_site());
     save_peft(args, folder, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model, head);
@@ -209,6 +230,13 @@ void MethodOptions::add_to(CLI::App& command) {
                 "--prefix-positions", prefix_positions,
                 "with --prefix-sites: shifted (the first token stands behind the prefix; default of decoder-only models) or unshifted")
             ->check(CLI::IsMember({"shifted", "unshifted"})));
+  group(
+      command
+          .add_option("--placement", placement,
+                      "prompt, ptuning, prefix: prefix (in front) or infix (between source and target of a decoder-only model; PEFT has no "
+                      "file for it)")
+          ->check(CLI::IsMember({"prefix", "infix"}))
+          ->capture_default_str());
   group(command.add_option("--prefix-init", prefix_init, "random, zero, text (what the model computes for words) or adapter")
             ->check(CLI::IsMember({"random", "zero", "text", "adapter"}))
             ->capture_default_str());
@@ -217,9 +245,9 @@ void MethodOptions::add_to(CLI::App& command) {
 }
 
 std::string MethodOptions::fingerprint() const {
-  return fmt::format("projection {} hidden {} {} {} sites [{}] layers [{}] {} init {} {} '{}'", prefix_projection, encoder_hidden_size,
+  return fmt::format("projection {} hidden {} {} {} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
                      encoder_reparameterization_type, encoder_num_layers, fmt::join(prefix_sites, ","), fmt::join(prefix_layers, ","),
-                     prefix_positions, prefix_init, prefix_init_std, prefix_init_text);
+                     prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std, prefix_init_text);
 }
 
 std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {
@@ -235,6 +263,8 @@ std::string prompt_init_name(const TrainArguments& args, const TextTask& task) {
 }
 
 std::unique_ptr<Method> make_method(const TrainArguments& args, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
+  require<ConfigError>(!args.method_options.infix() || decoder_only(model),
+                       "--placement infix: stands between source and target; wanted a decoder-only model");
   if (args.method == "prefix") return PrefixMaker(args, model, tokenizer).make();
   if (args.method == "ptuning") return make_p_tuning(args, model);
   return make_prompt(args, task, model, tokenizer);
@@ -247,9 +277,9 @@ void save_method(const TrainArguments& args, const std::filesystem::path& folder
     save_prefix(args, folder, *prefix, model, head);
     encoded = args.method_options.prefix_projection;
   } else if (const auto* p_tuning = dynamic_cast<const PTuning*>(&method)) {
-    save_peft(args, folder, PeftType::p_tuning, p_tuning->prompts().front().fold(), model, head);
+    save_prompt(args, folder, PeftType::p_tuning, p_tuning->prompts().front().fold(), model, head);
   } else if (const auto* prompt = dynamic_cast<const PromptTuning*>(&method)) {
-    save_peft(args, folder, PeftType::prompt_tuning, prompt->prompts().front(), model, head);
+    save_prompt(args, folder, PeftType::prompt_tuning, prompt->prompts().front(), model, head);
   } else {
     require<ConfigError>(head.head != nullptr, "adapter: a method without tensors and without a head; there is nothing to save");
     NativePrefix{{}, false, head.head->tensors()}.write(folder);

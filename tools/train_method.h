@@ -26,11 +26,13 @@ struct MethodOptions {
   std::vector<std::string> prefix_sites;    ///< empty: PEFT's, the decoder's self-attention
   std::vector<std::int64_t> prefix_layers;  ///< empty: all
   std::string prefix_positions;             ///< empty: shifted for a model of one stack, else unshifted
+  std::string placement = "prefix";
   std::string prefix_init = "random";
   double prefix_init_std = 0.02;
   std::string prefix_init_text;
 
   void add_to(CLI::App& command);
+  [[nodiscard]] bool infix() const noexcept { return placement == "infix"; }
   /// What a resumed run must have in common with the first one, as text.
   [[nodiscard]] std::string fingerprint() const;
 };

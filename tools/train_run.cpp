@@ -130,8 +130,10 @@ void TrainRun::report(ProgressLine& line, const TrainingProgress& p) const {
 
 void TrainRun::summarise(const Trainer& trainer, const TrainingResult& result) const {
   const Program& program = trainer.step().program();
-  std::int64_t all = full() ? 0 : result.trainable_count;
-  for (const auto& [name, tensor] : model().parameters().loaded()) all += tensor.count();
+  const auto& loaded = model().parameters().loaded();
+  std::int64_t all = 0;
+  for (const auto& [name, tensor] : loaded) all += tensor.count();
+  for (const auto& [name, tensor] : trainer.step().trainables()) all += loaded.contains(name) ? 0 : tensor.count();
   const double share = 100.0 * static_cast<double>(result.trainable_count) / static_cast<double>(all);
   Json json = {{"done", true},
                {"method", args_.method},

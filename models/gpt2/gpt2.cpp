@@ -29,6 +29,11 @@ AttentionOptions options_of(const Gpt2Config& config, double scale) {
   return options;
 }
 
+/// The tokens of sequences that have an infix of embeddings inside.
+Value tokens_of(Graph& graph, Value hidden, const Conditioning& conditioning, RowSpaceId tokens) {
+  return conditioning.prompt ? gather_rows(hidden, row_input(graph, causal::kTokenIndex, tokens)) : hidden;
+}
+
 }  // namespace
 
 Gpt2::Gpt2(const Gpt2Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
@@ -79,8 +84,9 @@ Value Gpt2::placed(Graph& graph, Value x, std::string_view positions) {
   return add(x, gather_rows(table, row_input(graph, positions, x.type().rows)));
 }
 
-Value Gpt2::embed(Graph& graph, RowSpaceId tokens) {
-  return placed(graph, gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens)), causal::kPositions);
+Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences) {
+  const Value words = gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens));
+  return placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
 }
 
 Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
@@ -108,10 +114,19 @@ double Gpt2::score_scale(std::int64_t layer) const {
 }
 
 Gpt2::Attend Gpt2::attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences) {
-  const Value slots = has_prefix(conditioning, Site::decoder_self) ? slots_input(graph, causal::kSlots, sequences) : Value{};
-  return [this, &conditioning, slots](std::int64_t layer, Value q, Value k, Value v) {
+  const SlotSpace* infix = conditioning.infix();
+  const bool in_front = infix == nullptr && has_prefix(conditioning, Site::decoder_self);
+  const Value slots = in_front ? slots_input(graph, causal::kSlots, sequences) : Value{};
+  return [this, &graph, &conditioning, infix, slots, sequences](std::int64_t layer, Value q, Value k, Value v) {
     AttentionOperands operands{q, k, v};
-    add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), slots);
+    const PrefixRows* rows = conditioning.prefix(Site::decoder_self, layer);
+    if (infix == nullptr) {
+      add_prefix(operands, rows, slots);
+    } else if (rows != nullptr) {
+      // no queries stand there: what an infix of keys and values would compute is never read
+      operands.k = with_rows(graph, k, rows->key, *infix, sequences, causal::kInfix);
+      operands.v = with_rows(graph, v, rows->value, *infix, sequences, causal::kInfix);
+    }
     return attention(operands, options_of(config_, score_scale(layer)));
   };
 }
@@ -129,7 +144,8 @@ PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt) {
 
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
-  return layers(graph, embed(graph, tokens), attend_to_own(graph, conditioning, capacity.sequences));
+  const Value x = embed(graph, tokens, conditioning, capacity.sequences);
+  return tokens_of(graph, layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences)), conditioning, tokens);
 }
 
 Value Gpt2::head(Graph& graph, Value hidden) {
@@ -138,10 +154,10 @@ Value Gpt2::head(Graph& graph, Value hidden) {
 
 Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
-  const Value x = embed(graph, tokens);
-  const Value place = row_input(graph, causal::kPlace, tokens);
+  const Value x = embed(graph, tokens, conditioning, capacity.sequences);
+  const Value place = row_input(graph, causal::kPlace, x.type().rows);
   const Attend attend = attend_to_own(graph, conditioning, capacity.sequences);
-  return layers(graph, x, [&](std::int64_t layer, Value q, Value k, Value v) {
+  const Value hidden = layers(graph, x, [&](std::int64_t layer, Value q, Value k, Value v) {
     const auto keep = [&](std::string_view what, const Tensor& cache, Value rows) {
       const std::string label = fmt::format("{}.{}", what, layer);
       graph.output(label, append_rows(graph.state(label, cache), rows, place));
@@ -150,11 +166,12 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
     keep("value", caches.at(static_cast<std::size_t>(layer)).value, v);
     return attend(layer, q, k, v);
   });
+  return tokens_of(graph, hidden, conditioning, tokens);
 }
 
 Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, rows, 1);
-  const Value x = embed(graph, tokens);
+  const Value x = embed(graph, tokens, {}, 1);
   const Value place = row_input(graph, causal::kPlace, tokens);
   CachedAttentionOperands operands;
   operands.table = input(graph, causal::kHistory, {Dtype::i32, tokens, {longest}});

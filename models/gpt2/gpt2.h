@@ -47,9 +47,10 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Value word_table(Graph& graph);
   /// Adds the rows of the position table that the input `positions` names.
   [[nodiscard]] Value placed(Graph& graph, Value x, std::string_view positions);
-  /// Embedded tokens from the input `ids`, with positions.
-  [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens);
+  /// Embedded tokens from the input `ids`, an infix of embeddings between them, with positions.
+  [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences);
   [[nodiscard]] Value layers(Graph& graph, Value x, const Attend& attend);
+  /// Attention of a whole batch, to prefixes or through infixes of keys and values.
   [[nodiscard]] Attend attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences);
   [[nodiscard]] double score_scale(std::int64_t layer) const;
 

@@ -8,6 +8,7 @@
 
 #include "engine/core/error.h"
 #include "tests/support/gpt2_models.h"
+#include "tests/support/infixes.h"
 #include "tests/support/t5_models.h"
 
 using namespace preamble;
@@ -135,4 +136,34 @@ TEST_CASE("causal decoder: a sequence that outgrows the positions is an error") 
   (void)decoder.step(std::vector<StepRow>{{0, 8, 0}});
   CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}),
                        "sequence 0: 65 positions are needed, virtual tokens included; the model has 64", ShapeError);
+}
+
+TEST_CASE("causal decoder: behind an infix, cached logits are those of plain passes, for all beams") {
+  const auto model = golden_gpt2();
+  for (const auto* kind : {"prompt", "prefix"}) {
+    CAPTURE(kind);
+    const auto method = two_infixes(kind);
+    const Conditioner conditioner = [&](Graph& graph) { return method->condition(graph); };
+    const CausalDecoderCapacity capacity{.sequences = 2, .prompt_tokens = 4, .beams = 2, .longest = 5, .new_tokens = 2};
+    CausalDecoder decoder(*model, conditioner, capacity);
+    decoder.use_slots({0, 1});
+    // the label tells a plain pass where the given tokens end
+    const auto plain = [&](const Ids& given, const Ids& made, std::int32_t slot) {
+      CausalBatch batch{.sequences = {given}, .slots = {slot}, .labels = {Ids(given.size(), kNoLabel)}};
+      batch.sequences[0].insert(batch.sequences[0].end(), made.begin(), made.end());
+      batch.labels[0].insert(batch.labels[0].end(), made.begin(), made.end());
+      return logits_of(*model, *method, batch).back();
+    };
+    auto rows = rows_of_logits(decoder.prefill(Sequences{{5, 17, 33}, {90}}), decoder.vocabulary());
+    check_row(rows.at(0), plain({5, 17, 33}, {}, 0));
+    check_row(rows.at(1), plain({90}, {}, 1));
+    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 9, 0}, {1, 44, 1}}), decoder.vocabulary());
+    check_row(rows.at(1), plain({5, 17, 33}, {9}, 0));
+    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{1, 70, 0}, {0, 71, 0}, {2, 7, 1}}), decoder.vocabulary());
+    check_row(rows.at(0), plain({5, 17, 33}, {9, 70}, 0));
+    check_row(rows.at(1), plain({5, 17, 33}, {8, 71}, 0));
+    check_row(rows.at(2), plain({90}, {44, 7}, 1));
+    Graph graph;
+    CHECK(cache_need(*model, conditioner(graph), capacity).total() == decoder.cache_bytes());
+  }
 }

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "data/safetensors.h"
 #include "data/safetensors_writer.h"
@@ -14,7 +15,9 @@
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "models/gpt2/gpt2.h"
+#include "peft/inspection.h"
 #include "peft/native_prefix.h"
+#include "peft/native_prompt.h"
 #include "peft/peft_config.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
@@ -149,6 +152,29 @@ TEST_CASE("causal commands: the native layout takes the decoder's site alone, an
   s.train();
   CHECK(NativePrefix::is_in(s.args.output_dir));
   CHECK(s.predict(true).size() == 2);
+}
+
+TEST_CASE("causal commands: an infix of embeddings, or of keys and values, trains, is inspected and answers from its own files") {
+  for (const auto* method : {"prompt", "ptuning", "prefix"}) {
+    CAPTURE(method);
+    Setting s;
+    s.args.method = method;
+    s.args.method_options.placement = "infix";
+    s.train();
+    CHECK(NativePrefix::is_in(s.args.output_dir));
+    CHECK(NativePrompt::is_in(s.args.output_dir) == (std::string(method) != "prefix"));
+    CHECK_FALSE(std::filesystem::exists(s.args.output_dir / "adapter_config.json"));
+    const auto facts = inspect_adapter(s.args.output_dir, s.model, 2);
+    CHECK(facts.at("placement") == "infix");
+    CHECK(facts.at("trainable") == (std::string(method) == "prefix" ? 3 * 2 * 2 * 16 : 3 * 16));
+    const auto distinct = s.predict(true);
+    CHECK(distinct.size() == 2);
+    CHECK(distinct[1] == s.predict(false)[2]);
+  }
+  Setting s;
+  s.args.method = "full";
+  s.args.method_options.placement = "infix";
+  CHECK_THROWS_WITH_AS(s.train(), "--placement infix: goes with --method prompt, ptuning or prefix", ConfigError);
 }
 
 TEST_CASE("causal commands: options that do not go together") {

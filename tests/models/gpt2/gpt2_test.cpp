@@ -11,8 +11,11 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "engine/ops/concat_rows.h"
 #include "tests/support/gpt2_models.h"
+#include "tests/support/infixes.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/values.h"
 
 using namespace preamble;
 using namespace preamble::testing;
@@ -96,5 +99,63 @@ TEST_CASE("gpt2: a sequence does not see its neighbours") {
   const auto first = logits_of(*model, NoMethod(), {.sequences = {kBatch.sequences[0]}});
   for (std::size_t t = 0; t < 4; ++t) {
     for (std::size_t v = 0; v < 97; ++v) CHECK(both[t][v] == doctest::Approx(first[t][v]).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("gpt2: an infix of keys and values is a prefix of the target, and the source does not see it") {
+  const auto model = golden_gpt2();
+  const PrefixTuning infix({keys_and_values(2, 3)}, {.shifted = true, .placement = Placement::infix});
+  const CausalBatch batch{.sequences = {{5, 17, 33, 8, 30}}, .labels = {{kNoLabel, kNoLabel, kNoLabel, 8, 30}}};
+  const auto given = logits_of(*model, infix, batch);
+  const auto check_row = [&](std::size_t row, const std::vector<float>& expected) {
+    CAPTURE(row);
+    check_close({given.at(row).begin(), given.at(row).end()}, {expected.begin(), expected.end()}, 1e-5);
+  };
+
+  // the source alone: two tokens, since the third one predicts the first label
+  const auto source = logits_of(*model, NoMethod(), {.sequences = {{5, 17}}});
+  for (std::size_t row = 0; row < 2; ++row) check_row(row, source[row]);
+
+  // the target behind one prefix: what the model computes for the source, and the infix
+  Graph graph;
+  const PrefixTuning method({keys_and_values(2, 3)}, {});
+  const SitePrefix rows = method.condition(graph).prefixes.at(Site::decoder_self);
+  const auto slot_of_rows = [](std::string name, std::int32_t length) {
+    return SlotSpace{std::move(name), Segments(std::span(&length, 1))};
+  };
+  const SlotSpace read = slot_of_rows("source", 2);
+  const RowSpaceId read_rows = graph.rows(read.name, 2, 1);
+  const PromptPass pass = model->read_prompt(graph, {graph.frozen("words", words(*model, {5, 17}).embeddings, read_rows), read});
+  Conditioning conditioning;
+  conditioning.prefix_shifts_positions = true;
+  SitePrefix& joint = conditioning.prefixes[Site::decoder_self];
+  joint.space = slot_of_rows("joint", 4);
+  const RowSpaceId joint_rows = graph.rows(joint.space.name, 4, 1);
+  for (std::int64_t layer = 0; layer < 3; ++layer) {
+    const PrefixRows& first = pass.prefix.layers.at(layer);
+    const PrefixRows& second = rows.layers.at(layer);
+    joint.layers[layer] = {concat_rows({first.key, second.key}, {2, 2}, joint_rows),
+                           concat_rows({first.value, second.value}, {2, 2}, joint_rows)};
+  }
+  const CausalBatch target{.sequences = {{33, 8, 30}}};
+  graph.output(causal::kLogits, model->head(graph, model->decode(graph, conditioning, target.capacity())));
+  Session session(compile(std::move(graph)));
+  session.rows(read.name, read.slots);
+  session.rows(rows.space.name, rows.space.slots);
+  feed_positions(session, causal::kPromptPositions, read.slots, Ids{0}, model->positions());
+  feed(session, target, conditioning, model->limits(), 1);
+  session.run();
+  const auto expected = rows_of_logits(session.result<float>(causal::kLogits), model->vocabulary());
+  for (std::size_t row = 0; row < 3; ++row) check_row(2 + row, expected.at(row));
+}
+
+TEST_CASE("gpt2: no query and no feed-forward runs for an infix of keys and values") {
+  const auto model = golden_gpt2();
+  Graph graph;
+  const Conditioning conditioning = two_infixes("prefix")->condition(graph);
+  add_loss(*model, graph, conditioning, {2, 10});
+  for (const auto& node : graph.nodes()) {
+    if (!node.op || node.op->name() != "linear") continue;
+    CHECK(graph.rows(node.outputs[0].rows).name != causal::kRows);
   }
 }
