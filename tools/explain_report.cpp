@@ -138,7 +138,8 @@ void put_totals(std::string& text, const PlannedStep& step, const PlannedStep* f
   line(
       "  kept for the backward pass, MiB",
       [](const PlannedStep& s) {
-        return std::accumulate(s.parts.begin(), s.parts.end(), std::int64_t{0}, [](std::int64_t sum, const ScopeCost& c) { return sum + c.kept_bytes; });
+        return std::accumulate(s.parts.begin(), s.parts.end(), std::int64_t{0},
+                               [](std::int64_t sum, const ScopeCost& c) { return sum + c.kept_bytes; });
       },
       kMiB);
   line(

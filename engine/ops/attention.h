@@ -54,7 +54,8 @@ struct AttentionOperands {
 ///   with C[r, t] and D[j, t] = Σ dS over pairs at distance t: dQ += scale C position_k,  dposition_k = scale Cᵀ Q,
 ///   dK += scale D position_q,  dposition_q = scale Dᵀ K.
 /// Keeps q, k, v and log_sum_exp. Where the prefix alone has a gradient, rowsum(P ∘ dP) = rowsum(dO ∘ O) stands in for the sum over
-/// all keys: the prefix is all that S is computed for, and o is kept instead of k and v. (Vaswani et al. 2017; the recomputation: Dao et al. 2022.) Row-wise in q.
+/// all keys: the prefix is all that S is computed for, and o is kept instead of k and v. (Vaswani et al. 2017; the recomputation:
+/// Dao et al. 2022.) Row-wise in q.
 /// Throws ShapeError, DtypeError, ConfigError (options).
 Value attention(const AttentionOperands& operands, const AttentionOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -59,7 +60,9 @@ TEST_CASE("made-up training: an encoder gets a new head, and a batch of the leng
   CHECK(tokens_of(shape, *golden_gpt2()) == 512);
   shape.tokens = 9;
   const auto method = made_up_method({.method = "deep-prompt", .virtual_tokens = 4}, *bert, 3);
-  for (const auto& [kind, labels] : {std::pair{HeadKind::sequence, 2}, {HeadKind::tokens, 18}, {HeadKind::span, 2}, {HeadKind::masked_lm, 2}}) {
+  const std::vector<std::pair<HeadKind, std::int64_t>> kinds = {
+      {HeadKind::sequence, 2}, {HeadKind::tokens, 18}, {HeadKind::span, 2}, {HeadKind::masked_lm, 2}};
+  for (const auto& [kind, labels] : kinds) {
     CAPTURE(name_of(kind));
     shape.head = kind;
     const auto examples = made_up_examples(shape, *bert, 3);
