@@ -8,7 +8,7 @@
 
 namespace preamble {
 
-std::map<std::string, double> candidate_scores(std::span<const Candidate> candidates, std::span<const float> scores,
+std::map<std::string, double> candidate_scores(std::span<const RivalAnswer> candidates, std::span<const float> scores,
                                                std::span<const std::int32_t> judged) {
   require<ShapeError>(candidates.size() == scores.size() && scores.size() == judged.size(),
                       "candidates: {}, with {} scores and {} judgements; wanted as many", candidates.size(), scores.size(), judged.size());

@@ -28,7 +28,7 @@ class SequenceData final : public LabelledData {
   bool regression_;
   std::vector<std::string> words_;
   std::optional<Verbalizer> verbalizer_;
-  std::vector<Candidate> candidates_;  ///< one an example, if they compete
+  std::vector<RivalAnswer> candidates_;  ///< one an example, if they compete
 };
 
 }  // namespace preamble

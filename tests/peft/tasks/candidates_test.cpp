@@ -10,7 +10,7 @@
 using namespace preamble;
 
 TEST_CASE("candidates: the highest of each question is chosen, and the last of equal ones") {
-  const std::vector<Candidate> candidates = {{0, "Ann Lee", true}, {0, "Bob", false}, {1, "x", false}, {1, "y", true}};
+  const std::vector<RivalAnswer> candidates = {{0, "Ann Lee", true}, {0, "Bob", false}, {1, "x", false}, {1, "y", true}};
   const std::array scores = {0.5F, 0.1F, 2.0F, 2.0F};
   const std::array judged = {1, 0, 1, 1};
   const auto metrics = candidate_scores(candidates, scores, judged);
@@ -20,7 +20,7 @@ TEST_CASE("candidates: the highest of each question is chosen, and the last of e
 }
 
 TEST_CASE("candidates: a wrong answer has the best token F1 over the right ones") {
-  const std::vector<Candidate> candidates = {{7, "Ann Lee", true}, {7, "Lee", true}, {7, "Lee Jones", false}};
+  const std::vector<RivalAnswer> candidates = {{7, "Ann Lee", true}, {7, "Lee", true}, {7, "Lee Jones", false}};
   const auto metrics = candidate_scores(candidates, std::array{0.0F, 0.0F, 1.0F}, std::array{0, 0, 1});
   CHECK(metrics.at("choice_accuracy") == 0);
   CHECK(metrics.at("answer_exact") == 0);
