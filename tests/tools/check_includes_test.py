@@ -46,6 +46,10 @@ class CheckIncludes(unittest.TestCase):
     def test_sound_tree(self):
         self.expect({})
 
+    def test_two_types_of_one_name(self):
+        twice = "namespace preamble {\nstruct Pair {\n};\nclass Pair2;\n}\n"
+        self.expect({"peft/pair.h": twice, "engine/core/pair.h": twice}, "type: 'Pair' is defined in engine/core/pair.h and peft/pair.h; wanted one")
+
     def test_include_that_points_up_inside_the_engine(self):
         self.expect(
             {"engine/core/error.h": '\n#include "engine/graph/graph.h"\n'},
