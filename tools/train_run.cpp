@@ -73,7 +73,7 @@ TrainerOptions TrainRun::options() const {
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
   options.step.dropout_seed = args_.seed;
-  options.step.dropout = args_.dropout;
+  options.step.dropout = {args_.dropout, args_.attention_dropout.value_or(args_.dropout)};
   options.step.max_grad_norm = args_.optimizer.max_grad_norm;
   options.eval_steps = args_.eval_steps;
   options.save_steps = args_.save_steps;
@@ -82,11 +82,11 @@ TrainerOptions TrainRun::options() const {
   options.resume = args_.resume;
   const OptimizerOptions& o = args_.optimizer;
   options.fingerprint = fmt::format(
-      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {} seed {} samples {} data {} "
+      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {}/{} seed {} samples {} data {} "
       "weights {} {}",
       args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
-      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.dropout, args_.seed,
-      args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
+      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, options.step.dropout.hidden,
+      options.step.dropout.attention, args_.seed, args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
   return options;
 }
 

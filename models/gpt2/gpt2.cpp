@@ -86,10 +86,11 @@ Value Gpt2::placed(Graph& graph, Value x, std::string_view positions) {
 
 Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences) {
   const Value words = gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens));
-  return placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
+  const Value x = placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
+  return dropped(graph, x, conditioning.dropout.hidden);
 }
 
-Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
+Value Gpt2::layers(Graph& graph, Value x, const Attend& attend, double dropout) {
   const std::int64_t d = config_.n_embd;
   for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
     const Scope inner(graph, fmt::format("h.{}", layer));
@@ -98,11 +99,11 @@ Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
       const Value qkv = conv(graph, normed(graph, x, block(layer, "ln_1")), block(layer, "attn.c_attn"), 3 * d);
       const std::vector<Value> parts = split_columns(qkv, {d, d, d});
       const Value o = attend(layer, parts[0], parts[1], parts[2]);
-      x = add(x, conv(graph, o, block(layer, "attn.c_proj"), d));
+      x = add(x, dropped(graph, conv(graph, o, block(layer, "attn.c_proj"), d), dropout));
     }
     const Scope sublayer(graph, "feed_forward");
     const Value h = conv(graph, normed(graph, x, block(layer, "ln_2")), block(layer, "mlp.c_fc"), config_.n_inner);
-    x = add(x, conv(graph, activation(h, config_.activation), block(layer, "mlp.c_proj"), d));
+    x = add(x, dropped(graph, conv(graph, activation(h, config_.activation), block(layer, "mlp.c_proj"), d), dropout));
   }
   return normed(graph, x, name("ln_f"));
 }
@@ -127,25 +128,27 @@ Gpt2::Attend Gpt2::attend_to_own(Graph& graph, const Conditioning& conditioning,
       operands.k = with_rows(graph, k, rows->key, *infix, sequences, causal::kInfix);
       operands.v = with_rows(graph, v, rows->value, *infix, sequences, causal::kInfix);
     }
-    return attention(operands, options_of(config_, score_scale(layer)));
+    return dropped_attention(graph, operands, options_of(config_, score_scale(layer)), conditioning.dropout.attention);
   };
 }
 
-PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt) {
+PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt, const DropoutRates& dropout) {
   PromptPass pass;
   pass.prefix.space = prompt.space;
   const Attend attend = [&](std::int64_t layer, Value q, Value k, Value v) {
     pass.prefix.layers[layer] = {k, v};
-    return attention({q, k, v}, options_of(config_, score_scale(layer)));
+    return dropped_attention(graph, {q, k, v}, options_of(config_, score_scale(layer)), dropout.attention);
   };
-  pass.output = layers(graph, placed(graph, prompt.rows, causal::kPromptPositions), attend);
+  const Value x = dropped(graph, placed(graph, prompt.rows, causal::kPromptPositions), dropout.hidden);
+  pass.output = layers(graph, x, attend, dropout.hidden);
   return pass;
 }
 
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
   const Value x = embed(graph, tokens, conditioning, capacity.sequences);
-  return tokens_of(graph, layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences)), conditioning, tokens);
+  const Value hidden = layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences), conditioning.dropout.hidden);
+  return tokens_of(graph, hidden, conditioning, tokens);
 }
 
 Value Gpt2::head(Graph& graph, Value hidden) {
@@ -165,7 +168,7 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
     keep("key", caches.at(static_cast<std::size_t>(layer)).key, k);
     keep("value", caches.at(static_cast<std::size_t>(layer)).value, v);
     return attend(layer, q, k, v);
-  });
+  }, conditioning.dropout.hidden);
   return tokens_of(graph, hidden, conditioning, tokens);
 }
 
@@ -185,7 +188,7 @@ Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t ro
     of_layer.cache_v = append_rows(graph.state(fmt::format("value.{}", layer), cache.value), v, place);
     add_prefix(of_layer, conditioning.prefix(Site::decoder_self, layer), slots);
     return cached_attention(of_layer, options_of(config_, score_scale(layer)));
-  });
+  }, conditioning.dropout.hidden);
 }
 
 }  // namespace preamble
