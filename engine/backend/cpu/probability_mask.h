@@ -62,11 +62,13 @@ class ProbabilityMask {
       words[2][i] = w.word[2];
       words[3][i] = w.word[3];
     }
+    const std::uint32_t threshold = threshold_;
+    const T scale = scale_;
     for (const auto& word : words) {
 #pragma omp simd
       for (std::int64_t i = 0; i < kCounters; ++i) {
-        factors[i] = (word[i] & 0xFFFFU) < threshold_ ? T(0) : scale_;
-        factors[kCounters + i] = (word[i] >> 16U) < threshold_ ? T(0) : scale_;
+        factors[i] = (word[i] & 0xFFFFU) < threshold ? T(0) : scale;
+        factors[kCounters + i] = (word[i] >> 16U) < threshold ? T(0) : scale;
       }
       factors += 2 * kCounters;
     }
