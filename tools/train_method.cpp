@@ -252,8 +252,9 @@ void MethodOptions::add_to(CLI::App& command) {
 }
 
 std::string MethodOptions::fingerprint() const {
-  return fmt::format("projection {} hidden {} {} {} dropout {} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
-                     encoder_reparameterization_type, encoder_num_layers, encoder_dropout, fmt::join(prefix_sites, ","),
+  return fmt::format("projection {} hidden {} {} {}{} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
+                     encoder_reparameterization_type, encoder_num_layers,
+                     encoder_dropout > 0 ? fmt::format(" dropout {}", encoder_dropout) : "", fmt::join(prefix_sites, ","),
                      fmt::join(prefix_layers, ","), prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std, prefix_init_text);
 }
 
