@@ -1,4 +1,6 @@
 // Attention forward and backward with and without dropout of its probabilities: results first, then times.
+#include "engine/ops/attention.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -15,7 +17,6 @@
 
 #include "engine/core/parallel.h"
 #include "engine/core/random.h"
-#include "engine/ops/attention.h"
 #include "engine/ops/elementwise.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"

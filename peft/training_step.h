@@ -41,8 +41,8 @@ struct StepResult {
 /// trained itself.
 class TrainingStep {
  public:
-  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, those of heads, and the model's parameters that
-  /// are not frozen.
+  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, those of heads, and the model's parameters
+  /// that are not frozen.
   TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options);
   TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
       : TrainingStep(loss_model(model, capacity), method, options) {}

@@ -255,7 +255,8 @@ std::string MethodOptions::fingerprint() const {
   return fmt::format("projection {} hidden {} {} {}{} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
                      encoder_reparameterization_type, encoder_num_layers,
                      encoder_dropout > 0 ? fmt::format(" dropout {}", encoder_dropout) : "", fmt::join(prefix_sites, ","),
-                     fmt::join(prefix_layers, ","), prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std, prefix_init_text);
+                     fmt::join(prefix_layers, ","), prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std,
+                     prefix_init_text);
 }
 
 std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {

@@ -91,9 +91,8 @@ TrainerOptions TrainRun::options() const {
       args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim,
       o.learning_rate, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
       o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss,
-      args_.z_loss, args_.dropout,
-      attention_dropout > 0 ? fmt::format("/{}", attention_dropout) : "", args_.seed, args_.train_samples, args_.train_file.filename().string(), args_.weights,
-      special_fingerprint());
+      args_.z_loss, args_.dropout, attention_dropout > 0 ? fmt::format("/{}", attention_dropout) : "", args_.seed, args_.train_samples,
+      args_.train_file.filename().string(), args_.weights, special_fingerprint());
   return options;
 }
 

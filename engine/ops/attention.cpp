@@ -262,8 +262,7 @@ std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
 
 Value attention(const AttentionOperands& operands, const AttentionOptions& options) {
   const AttentionOperands& o = operands;
-  std::vector<Value> inputs{o.q,          o.k,          o.v,     o.bias_table, o.prefix_k, o.prefix_v,
-                            o.position_k, o.position_q, o.slots, o.kv_segment};
+  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.position_k, o.position_q, o.slots, o.kv_segment};
   if (options.dropout.rate != 0) inputs.push_back(o.dropout_key);
   while (!inputs.back()) inputs.pop_back();
   return o.q.graph->add(std::make_shared<Attention>(options), std::move(inputs));

@@ -129,7 +129,8 @@ Value Bart::decoder_layers(Graph& graph, Value x, const Conditioning& conditioni
       operands.v = rows.value;
       operands.kv_segment = inputs.source;
       add_prefix(operands, conditioning.prefix(Site::cross, layer), inputs.slots);
-      const Value o = dropped_attention(graph, operands, attention_options(config_, config_.decoder, false), conditioning.dropout.attention);
+      const Value o =
+          dropped_attention(graph, operands, attention_options(config_, config_.decoder, false), conditioning.dropout.attention);
       x = normed(graph, add(x, dropped(graph, project(graph, o, other + ".out_proj"), conditioning.dropout.hidden)), other + "_layer_norm");
     }
     x = feed_forward(graph, x, block("decoder", layer), config_.decoder.ffn_dim, conditioning.dropout.hidden);

@@ -92,7 +92,11 @@ std::vector<Update> updates() {
   };
   return {update_of(*t5, small_batch(), [capacity] { return loss_model(*t5, capacity); }),
           update_of(*bart, small_batch(), [capacity] { return loss_model(*bart, capacity); }),
-          update_of(*gpt2, causal, [] { return loss_model(*gpt2, CausalCapacity{2, 16}); }), encoder(*roberta), encoder(*deberta)};
+          update_of(*gpt2, causal,
+                    [] {
+                      return loss_model(*gpt2, CausalCapacity{2, 16});
+                    }),
+          encoder(*roberta), encoder(*deberta)};
 }
 
 }  // namespace

@@ -144,7 +144,9 @@ std::vector<std::pair<std::string, NaiveAttention>> small_attention_cases() {
   AttentionOptions deberta = two;
   deberta.disentangled = {.buckets = 4, .max_distance = 6};
   const Segments longer = segments_of({7, 0, 12, 1});
-  const auto tables = [](bool key, bool query) { return AttentionCaseShape{.dim = 2, .prefix = true, .position_k = key, .position_q = query}; };
+  const auto tables = [](bool key, bool query) {
+    return AttentionCaseShape{.dim = 2, .prefix = true, .position_k = key, .position_q = query};
+  };
   cases.emplace_back("position keys", filled({deberta, longer, longer, segments_of({2})}, tables(true, false)));
   cases.emplace_back("position queries", filled({deberta, longer, longer, segments_of({2})}, tables(false, true)));
   NaiveAttention disentangled = filled({deberta, longer, longer, slots}, tables(true, true));

@@ -181,7 +181,8 @@ TEST_CASE("attention dropout: rejects rates and keys that do not fit") {
     return attention({.q = x, .k = x, .v = x, .dropout_key = with}, {.dropout = {rate, 0}});
   };
   CHECK_THROWS_WITH_AS(dropped(key, 1), "attention: a rate of dropout of 1 was given; wanted a number from 0 to below 1", ConfigError);
-  CHECK_THROWS_WITH_AS(dropped(key, -0.5), "attention: a rate of dropout of -0.5 was given; wanted a number from 0 to below 1", ConfigError);
+  CHECK_THROWS_WITH_AS(dropped(key, -0.5), "attention: a rate of dropout of -0.5 was given; wanted a number from 0 to below 1",
+                       ConfigError);
   CHECK_THROWS_WITH_AS(dropped(real, 0.5), "attention: dropout_key is F32 [2]; wanted I32", DtypeError);
   CHECK_THROWS_AS(dropped({}, 0.5), ShapeError);
 }
