@@ -88,7 +88,7 @@ Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& condition
   return dropped(graph, x, conditioning.dropout.hidden);
 }
 
-Value Gpt2::layers(Graph& graph, Value x, const Attend& attend, double dropout) {
+Value Gpt2::layers(Graph& graph, Value x, double dropout, const Attend& attend) {
   const std::int64_t d = config_.n_embd;
   for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
     const Scope inner(graph, fmt::format("h.{}", layer));
@@ -138,14 +138,14 @@ PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt, const Dropo
     return dropped_attention(graph, {q, k, v}, options_of(config_, score_scale(layer)), dropout.attention);
   };
   const Value x = dropped(graph, placed(graph, prompt.rows, causal::kPromptPositions), dropout.hidden);
-  pass.output = layers(graph, x, attend, dropout.hidden);
+  pass.output = layers(graph, x, dropout.hidden, attend);
   return pass;
 }
 
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
   const Value x = embed(graph, tokens, conditioning, capacity.sequences);
-  const Value hidden = layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences), conditioning.dropout.hidden);
+  const Value hidden = layers(graph, x, conditioning.dropout.hidden, attend_to_own(graph, conditioning, capacity.sequences));
   return tokens_of(graph, hidden, conditioning, tokens);
 }
 
@@ -158,18 +158,15 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
   const Value x = embed(graph, tokens, conditioning, capacity.sequences);
   const Value place = row_input(graph, causal::kPlace, x.type().rows);
   const Attend attend = attend_to_own(graph, conditioning, capacity.sequences);
-  const Value hidden = layers(
-      graph, x,
-      [&](std::int64_t layer, Value q, Value k, Value v) {
-        const auto keep = [&](std::string_view what, const Tensor& cache, Value rows) {
-          const std::string label = fmt::format("{}.{}", what, layer);
-          graph.output(label, append_rows(graph.state(label, cache), rows, place));
-        };
-        keep("key", caches.at(static_cast<std::size_t>(layer)).key, k);
-        keep("value", caches.at(static_cast<std::size_t>(layer)).value, v);
-        return attend(layer, q, k, v);
-      },
-      conditioning.dropout.hidden);
+  const Value hidden = layers(graph, x, conditioning.dropout.hidden, [&](std::int64_t layer, Value q, Value k, Value v) {
+    const auto keep = [&](std::string_view what, const Tensor& cache, Value rows) {
+      const std::string label = fmt::format("{}.{}", what, layer);
+      graph.output(label, append_rows(graph.state(label, cache), rows, place));
+    };
+    keep("key", caches.at(static_cast<std::size_t>(layer)).key, k);
+    keep("value", caches.at(static_cast<std::size_t>(layer)).value, v);
+    return attend(layer, q, k, v);
+  });
   return tokens_of(graph, hidden, conditioning, tokens);
 }
 
@@ -182,18 +179,15 @@ Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t ro
   operands.table = input(graph, causal::kHistory, {Dtype::i32, tokens, {longest}});
   operands.lengths = row_input(graph, causal::kLengths, tokens);
   const Value slots = has_prefix(conditioning, Site::decoder_self) ? row_input(graph, causal::kRowSlots, tokens) : Value{};
-  return layers(
-      graph, x,
-      [&, operands](std::int64_t layer, Value q, Value k, Value v) {
-        const KeyValueCache& cache = caches.at(static_cast<std::size_t>(layer));
-        CachedAttentionOperands of_layer = operands;
-        of_layer.q = q;
-        of_layer.cache_k = append_rows(graph.state(fmt::format("key.{}", layer), cache.key), k, place);
-        of_layer.cache_v = append_rows(graph.state(fmt::format("value.{}", layer), cache.value), v, place);
-        add_prefix(of_layer, conditioning.prefix(Site::decoder_self, layer), slots);
-        return cached_attention(of_layer, options_of(config_, score_scale(layer)));
-      },
-      conditioning.dropout.hidden);
+  return layers(graph, x, conditioning.dropout.hidden, [&, operands](std::int64_t layer, Value q, Value k, Value v) {
+    const KeyValueCache& cache = caches.at(static_cast<std::size_t>(layer));
+    CachedAttentionOperands of_layer = operands;
+    of_layer.q = q;
+    of_layer.cache_k = append_rows(graph.state(fmt::format("key.{}", layer), cache.key), k, place);
+    of_layer.cache_v = append_rows(graph.state(fmt::format("value.{}", layer), cache.value), v, place);
+    add_prefix(of_layer, conditioning.prefix(Site::decoder_self, layer), slots);
+    return cached_attention(of_layer, options_of(config_, score_scale(layer)));
+  });
 }
 
 }  // namespace preamble

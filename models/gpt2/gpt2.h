@@ -50,7 +50,7 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Value placed(Graph& graph, Value x, std::string_view positions);
   /// Embedded tokens from the input `ids`, an infix of embeddings between them, with positions.
   [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences);
-  [[nodiscard]] Value layers(Graph& graph, Value x, const Attend& attend, double dropout);
+  [[nodiscard]] Value layers(Graph& graph, Value x, double dropout, const Attend& attend);
   /// Attention of a whole batch, to prefixes or through infixes of keys and values.
   [[nodiscard]] Attend attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences);
   [[nodiscard]] double score_scale(std::int64_t layer) const;
