@@ -21,6 +21,12 @@ Value dropped(Graph& graph, Value x, double rate) {
   return key ? dropout(x, key, rate, static_cast<std::uint32_t>(graph.size())) : x;
 }
 
+Value dropped_attention(Graph& graph, AttentionOperands operands, AttentionOptions options, double rate) {
+  operands.dropout_key = graph.leaf(kDropoutKey);
+  if (operands.dropout_key) options.dropout = {rate, static_cast<std::uint32_t>(graph.size())};
+  return attention(operands, options);
+}
+
 Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences, const PromptNames& names) {
   const std::int64_t inserted = sequences * space.longest();
   const RowSpaceId all = graph.rows(names.rows, graph.capacity(tokens.type()) + inserted, sequences);

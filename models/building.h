@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/graph/graph.h"
+#include "engine/ops/attention.h"
 #include "models/conditioning.h"
 #include "models/prompt_names.h"
 
@@ -29,6 +30,9 @@ inline constexpr std::string_view kDropoutKey = "dropout_key";
 
 /// Dropout with a mask of its own in a graph that has `kDropoutKey`, else x itself.
 [[nodiscard]] Value dropped(Graph& graph, Value x, double rate);
+
+/// Attention with such masks of its probabilities.
+[[nodiscard]] Value dropped_attention(Graph& graph, AttentionOperands operands, AttentionOptions options, double rate);
 
 /// Puts a layer's prefix, if it has one, in front of the keys and values of an attention's operands.
 template <class Operands>

@@ -17,8 +17,9 @@ void require_one_of_both(const Conditioning& conditioning) {
                             "conditioning: a prompt and a prefix were given for one decoder; wanted one of them");
 }
 
-Conditioning with_prefix(SitePrefix prefix) {
+Conditioning with_prefix(SitePrefix prefix, const DropoutRates& dropout) {
   Conditioning conditioning;
+  conditioning.dropout = dropout;
   conditioning.prefix_shifts_positions = true;
   conditioning.prefixes[Site::decoder_self] = std::move(prefix);
   return conditioning;
@@ -42,8 +43,8 @@ ReadConditioning with_prompt_read(CausalLm& model, Graph& graph, const Condition
   require_one_of_both(conditioning);
   if (!conditioning.prompt || conditioning.placement == Placement::infix) return {conditioning, {}};
   const Scope scope(graph, "prompt");
-  PromptPass pass = model.read_prompt(graph, *conditioning.prompt);
-  return {with_prefix(std::move(pass.prefix)), pass.output};
+  PromptPass pass = model.read_prompt(graph, *conditioning.prompt, conditioning.dropout);
+  return {with_prefix(std::move(pass.prefix), conditioning.dropout), pass.output};
 }
 
 Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning) {
@@ -60,7 +61,7 @@ Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& co
   prefix.space = conditioning.prompt->space;
   const std::int64_t layers = model.attention_shape(Site::decoder_self).layers;
   for (std::int64_t layer = 0; layer < layers; ++layer) prefix.layers[layer] = {};
-  return with_prefix(std::move(prefix));
+  return with_prefix(std::move(prefix), conditioning.dropout);
 }
 
 void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss) {

@@ -65,8 +65,8 @@ struct PromptPass {
 
 class CausalLm : public LanguageModel {
  public:
-  /// Runs the rows of a prompt. Inputs: `prompt_positions`.
-  virtual PromptPass read_prompt(Graph& graph, const PromptRows& prompt) = 0;
+  /// Runs the rows of a prompt. Inputs: `prompt_positions`. All sequences of a slot see one mask of dropout there.
+  virtual PromptPass read_prompt(Graph& graph, const PromptRows& prompt, const DropoutRates& dropout) = 0;
 
   // The conditioning of the other graphs has prefixes, or an infix, be it of embeddings or of keys and values: see `with_prompt_read`.
 

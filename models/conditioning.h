@@ -55,6 +55,13 @@ enum class Placement : std::uint8_t {
   infix
 };
 
+/// Rates of dropout in a training graph. The masks of rows that several sequences share, such as a prompt's in a decoder-only model,
+/// are shared as well.
+struct DropoutRates {
+  double hidden = 0;     ///< of embeddings, of what each sublayer adds, in front of heads (`dropped`)
+  double attention = 0;  ///< of attention probabilities (`dropped_attention`)
+};
+
 /// How a frozen model is conditioned. Everything absent: the plain model. The values belong to one graph; the slot spaces
 /// describe every graph made by the same method.
 struct Conditioning {
@@ -67,8 +74,7 @@ struct Conditioning {
   bool prefix_shifts_positions = false;
   /// Relative position biases see a prefix of n rows at -n .. -1 (PEFT's T5); false: its keys get no bias.
   bool prefix_has_relative_positions = false;
-  /// Rate of the dropout of a training graph (`dropped`): of embeddings and of what each sublayer adds.
-  double dropout = 0;
+  DropoutRates dropout = {};
 
   /// Slots of the rows that stand between source and target; null without an infix.
   [[nodiscard]] const SlotSpace* infix() const {

@@ -54,6 +54,7 @@ struct HeadLayer {
   std::string checkpoint;                              ///< as in checkpoints: `bert.pooler.dense`
   std::optional<ActivationKind> activation = {};       ///< applied behind the map
   bool in_backbone = false;                            ///< pretrained: a new head takes it from the checkpoint and leaves it frozen
+  bool dropped = true;                                 ///< its input has dropout
 };
 
 class EncoderModel : public LanguageModel {

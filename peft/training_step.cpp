@@ -7,15 +7,12 @@
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 #include "models/building.h"
-#include "models/encoder_model.h"
 
 namespace preamble {
 namespace {
 
 std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method& method, const TrainingStepOptions& options,
                                             Conditioning& conditioning) {
-  require<UnsupportedError>(options.dropout == 0 || dynamic_cast<const EncoderModel*>(&model.model()) != nullptr,
-                            "dropout: a rate of {} was given; wanted 0: only BERT, RoBERTa and DeBERTa have dropout", options.dropout);
   Graph graph;
   if (options.dropout_seed) graph.input(kDropoutKey, {Dtype::i32, kNoRows, {2}});
   conditioning = method.condition(graph);

@@ -25,8 +25,8 @@ struct TrainingStepOptions {
   double max_grad_norm = 0;
   /// Seed of the masks of dropout; absent: nothing is dropped.
   std::optional<std::uint64_t> dropout_seed = {};
-  /// Rate in the frozen net: of embeddings, of what each sublayer adds, in front of classifiers. Encoders alone have it.
-  double dropout = 0;
+  /// In the net, frozen or not; where, each model's class says.
+  DropoutRates dropout = {};
 };
 
 /// What one update did.
@@ -41,8 +41,8 @@ struct StepResult {
 /// trained itself.
 class TrainingStep {
  public:
-  /// Compiles a program for batches up to the capacity of `model`. Throws UnsupportedError for dropout in a model without. Trainables are the method's, those of heads, and the model's parameters that
-  /// are not frozen.
+  /// Compiles a program for batches up to the capacity of `model`. Trainables are the method's, those of heads, and the model's parameters
+  /// that are not frozen.
   TrainingStep(std::unique_ptr<LossModel> model, const Method& method, const TrainingStepOptions& options);
   TrainingStep(EncoderDecoder& model, const Method& method, const Seq2SeqCapacity& capacity, const TrainingStepOptions& options)
       : TrainingStep(loss_model(model, capacity), method, options) {}

@@ -37,6 +37,7 @@ struct TrainArguments {
   std::string loss = "mean";
   double z_loss = 0;
   double dropout = 0;
+  std::optional<double> attention_dropout = {};  ///< absent: `dropout`
   std::int64_t eval_steps = 0;
   std::int64_t save_steps = 0;
   std::int64_t early_stopping_patience = 0;

@@ -71,6 +71,9 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const Language
   shape.width = shape.output = model.width();
   shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
   shape.layers = options.encoder_num_layers;
+  shape.dropout = options.encoder_dropout;
+  if (shape.dropout > 0 && shape.kind == EncoderKind::mlp)
+    fmt::print(stderr, "note: --encoder-dropout {} is of an LSTM's layers; the MLP ignores it, as PEFT's does\n", shape.dropout);
   return std::make_unique<PTuning>(std::vector{EncodedPrompt{PromptEncoder::random(shape, args.seed), args.init.tokens}},
                                    placement_of(args));
 }
@@ -171,6 +174,7 @@ PeftConfig config_of(const TrainArguments& args, PeftType type, std::int64_t tok
   if (args.method_options.encoder_hidden_size > 0) config.encoder_hidden_size = args.method_options.encoder_hidden_size;
   config.encoder_reparameterization_type = args.method_options.encoder_reparameterization_type;
   config.encoder_num_layers = args.method_options.encoder_num_layers;
+  config.encoder_dropout = args.method_options.encoder_dropout;
   return resolved(std::move(config), model);
 }
 
@@ -217,6 +221,9 @@ void MethodOptions::add_to(CLI::App& command) {
   group(command.add_option("--encoder-num-layers", encoder_num_layers, "ptuning: layers of the LSTM")
             ->check(CLI::Range(1, 64))
             ->capture_default_str());
+  group(command.add_option("--encoder-dropout", encoder_dropout, "ptuning: rate between the layers of the LSTM; the MLP has none")
+            ->check(CLI::Range(0.0, 0.99))
+            ->capture_default_str());
   group(command
             .add_option("--prefix-sites", prefix_sites,
                         "prefix: encoder_self, decoder_self, cross; not given: the decoder's self-attention, in PEFT's layout")
@@ -245,9 +252,11 @@ void MethodOptions::add_to(CLI::App& command) {
 }
 
 std::string MethodOptions::fingerprint() const {
-  return fmt::format("projection {} hidden {} {} {} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
-                     encoder_reparameterization_type, encoder_num_layers, fmt::join(prefix_sites, ","), fmt::join(prefix_layers, ","),
-                     prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std, prefix_init_text);
+  return fmt::format("projection {} hidden {} {} {}{} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
+                     encoder_reparameterization_type, encoder_num_layers,
+                     encoder_dropout > 0 ? fmt::format(" dropout {}", encoder_dropout) : "", fmt::join(prefix_sites, ","),
+                     fmt::join(prefix_layers, ","), prefix_positions, infix() ? " infix" : "", prefix_init, prefix_init_std,
+                     prefix_init_text);
 }
 
 std::int64_t submodules_of(const TrainArguments& args, const LanguageModel& model) {

@@ -23,6 +23,7 @@ struct MethodOptions {
   std::int64_t encoder_hidden_size = 0;  ///< 0: as wide as the rows
   std::string encoder_reparameterization_type = "MLP";
   std::int64_t encoder_num_layers = 2;
+  double encoder_dropout = 0;
   std::vector<std::string> prefix_sites;    ///< empty: PEFT's, the decoder's self-attention
   std::vector<std::int64_t> prefix_layers;  ///< empty: all
   std::string prefix_positions;             ///< empty: shifted for a model of one stack, else unshifted

@@ -10,8 +10,8 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<std::string_view, 10> kOperandNames = {"q",        "k",          "v",          "bias_table", "prefix_k",
-                                                            "prefix_v", "position_k", "position_q", "slots",      "kv_segment"};
+constexpr std::array<std::string_view, 11> kOperandNames = {"q",          "k",          "v",     "bias_table", "prefix_k",   "prefix_v",
+                                                            "position_k", "position_q", "slots", "kv_segment", "dropout_key"};
 
 void require_segment_index(const Op& op, const OperandTypes& operands, std::size_t index) {
   if (!operands.has(index)) return;
@@ -45,7 +45,16 @@ void require_position_tables(const Op& op, const OperandTypes& operands, const A
                        positions.buckets, positions.max_distance, positions.buckets / 2 + 2, kLongest);
 }
 
-/// Operands 0 to 9, which both ops have.
+void require_dropout(const Op& op, const OperandTypes& operands, const AttentionDropout& dropout) {
+  require<ConfigError>(dropout.rate >= 0 && dropout.rate < 1, "{}: a rate of dropout of {} was given; wanted a number from 0 to below 1",
+                       op.name(), dropout.rate);
+  if (dropout.rate == 0) return;
+  require_dims(op, operands, Attention::kDropoutKey, "dropout_key", {2});
+  require<DtypeError>(operands[Attention::kDropoutKey].dtype == Dtype::i32, "{}: dropout_key is {}; wanted I32", op.name(),
+                      operands.graph.describe(operands[Attention::kDropoutKey]));
+}
+
+/// Operands 0 to 10, which both ops have.
 void require_operands(const Op& op, const OperandTypes& operands, const AttentionOptions& options) {
   require_options(op, options);
   require_rows(op, operands, Attention::kQuery, "q");
@@ -61,6 +70,7 @@ void require_operands(const Op& op, const OperandTypes& operands, const Attentio
   require_position_tables(op, operands, options);
   require_segment_index(op, operands, Attention::kSlots);
   require_segment_index(op, operands, Attention::kKeySegment);
+  require_dropout(op, operands, options.dropout);
 }
 
 bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
@@ -89,9 +99,10 @@ double average_length(const NodeCost& cost, std::size_t operand) {
   return static_cast<double>(space.rows) / static_cast<double>(space.segments);
 }
 
-/// Operations of one product of queries and own keys, of one with prefix keys, of queries and position_k, of keys and position_q.
+/// Operations of one product of queries and own keys, of one with prefix keys, of queries and position_k, of keys and position_q;
+/// of the masks.
 struct Products {
-  double own = 0, prefix = 0, position_key = 0, position_query = 0;
+  double own = 0, prefix = 0, position_key = 0, position_query = 0, masks = 0;
 };
 
 Products products(const NodeCost& cost, const AttentionOptions& options) {
@@ -100,6 +111,11 @@ Products products(const NodeCost& cost, const AttentionOptions& options) {
   Products p;
   p.own = queries * average_length(cost, Attention::kKey) * (options.causal ? 0.5 : 1.0);
   if (has(cost, Attention::kPrefixKey)) p.prefix = queries * average_length(cost, Attention::kPrefixKey);
+  if (options.dropout.rate > 0) {
+    // ten rounds of Philox for eight probabilities
+    constexpr double kMask = 10;
+    p.masks = kMask * (p.own + p.prefix) / (2.0 * static_cast<double>(q.width()) / options.heads);
+  }
   const auto seen = [&](std::size_t table) {
     return std::min(static_cast<double>(cost.rows(cost.input(table))),
                     average_length(cost, Attention::kQuery) + average_length(cost, Attention::kKey));
@@ -170,6 +186,7 @@ std::vector<Value> Attention::prefix_gradients(const GradientRequest& request) c
   operands[kKey] = request.input(kPrefixKey);
   operands[kValue] = request.input(kPrefixValue);
   operands[kKeySegment] = request.input(kSlots);
+  if (given(kDropoutKey)) operands[kDropoutKey] = request.input(kDropoutKey);
   operands[AttentionGrad::kOutputGradient] = request.output_gradients[kOutput];
   operands[AttentionGrad::kLogSumExp] = request.output(kLogSumExp);
   operands[AttentionGrad::kOutput] = request.output(kOutput);
@@ -184,7 +201,7 @@ std::vector<Value> Attention::gradients(const GradientRequest& request) const {
   require<UnsupportedError>(request.output_gradients.size() <= kLogSumExp || !request.output_gradients[kLogSumExp],
                             "attention: a gradient through log_sum_exp was asked for; there is none");
   if (auto alone = prefix_gradients(request); !alone.empty()) return alone;
-  std::vector<Value> operands(kKeySegment + 1);
+  std::vector<Value> operands(kDropoutKey + 1);
   std::ranges::copy(request.node.inputs, operands.begin());
   operands.push_back(request.output_gradients[kOutput]);
   operands.push_back(request.output(kLogSumExp));
@@ -201,7 +218,7 @@ std::vector<Value> Attention::gradients(const GradientRequest& request) const {
 
 double Attention::flops(const NodeCost& cost) const {
   const Products p = products(cost, options);
-  return 2.0 * (p.own + p.prefix) + p.position_key + p.position_query;
+  return 2.0 * (p.own + p.prefix) + p.position_key + p.position_query + p.masks;
 }
 
 std::int64_t Attention::workspace(const NodeCost& cost) const { return AttentionScratch::forward(options, capacities(cost)).bytes(); }
@@ -233,7 +250,7 @@ double AttentionGrad::flops(const NodeCost& cost) const {
   const double prefix = 2.0 + used(Attention::kQuery) + used(Attention::kPrefixKey) + used(Attention::kPrefixValue);
   const double position_key = 1.0 + used(Attention::kQuery) + used(Attention::kPositionKey);
   const double position_query = 1.0 + used(Attention::kKey) + used(Attention::kPositionQuery);
-  return own * p.own + prefix * p.prefix + position_key * p.position_key + position_query * p.position_query;
+  return own * p.own + prefix * p.prefix + position_key * p.position_key + position_query * p.position_query + p.masks;
 }
 
 std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
@@ -246,6 +263,7 @@ std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
 Value attention(const AttentionOperands& operands, const AttentionOptions& options) {
   const AttentionOperands& o = operands;
   std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.position_k, o.position_q, o.slots, o.kv_segment};
+  if (options.dropout.rate != 0) inputs.push_back(o.dropout_key);
   while (!inputs.back()) inputs.pop_back();
   return o.q.graph->add(std::make_shared<Attention>(options), std::move(inputs));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/graph/op.h"
+#include "engine/ops/attention_dropout.h"
 #include "engine/ops/disentangled_position.h"
 #include "engine/ops/relative_position.h"
 
@@ -15,6 +16,7 @@ struct AttentionOptions {
   RelativePositions relative = {};          ///< how a bias table is read, where there is one
   DisentangledPositions disentangled = {};  ///< how position tables are read, where there are some
   bool prefix_has_positions = false;        ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
+  AttentionDropout dropout = {};            ///< of `attention` alone
 
   bool operator==(const AttentionOptions&) const = default;
 };
@@ -27,6 +29,7 @@ struct AttentionOperands {
   Value position_k = {}, position_q = {};
   Value slots = {};
   Value kv_segment = {};
+  Value dropout_key = {};
 };
 
 /// o[r, h] = Σ_j p_j v[j],  p = softmax_j(scale · q[r, h] · k[j] + bias[bucket(position j - position r), h])
@@ -45,11 +48,14 @@ struct AttentionOperands {
 ///   slots       i32 [segments of Q]   the slot of each segment, absent: 0. A slot that P does not have: no prefix
 ///   kv_segment  i32 [segments of Q]   segment of K that each segment of Q attends to, absent: the same index. One that
 ///                                     K does not have: no own keys
+///   dropout_key i32 [2]   random bits of this run; read where there is a rate of dropout
 ///   o           [rows(Q), H·d]   zero where a query sees no key
 ///   log_sum_exp [rows(Q), H]     output 1, of the scores; read by the gradient
 ///
-/// Gradients, with S the scores, P = exp(S - log_sum_exp) computed again:
-///   dP = dO Vᵀ,  dS = P ∘ (dP - rowsum(P ∘ dP)),  dQ = scale dS K,  dK = scale dSᵀ Q,  dV = Pᵀ dO,
+/// With dropout p_j has a random factor (`AttentionDropout`), made wherever it is needed and never stored.
+///
+/// Gradients, with S the scores, P = exp(S - log_sum_exp) computed again, M the factors of dropout or 1:
+///   dP = M ∘ dO Vᵀ,  dS = P ∘ (dP - rowsum(P ∘ dP)),  dQ = scale dS K,  dK = scale dSᵀ Q,  dV = (M ∘ P)ᵀ dO,
 ///   dprefix_k, dprefix_v: the same, summed over the segments of a slot,  dbias_table[b, h] = Σ dS over pairs in bucket b;
 ///   with C[r, t] and D[j, t] = Σ dS over pairs at distance t: dQ += scale C position_k,  dposition_k = scale Cᵀ Q,
 ///   dK += scale D position_q,  dposition_q = scale Dᵀ K.
@@ -62,7 +68,7 @@ Value attention(const AttentionOperands& operands, const AttentionOptions& optio
 class Attention final : public Op {
  public:
   static constexpr std::size_t kQuery = 0, kKey = 1, kValue = 2, kBiasTable = 3, kPrefixKey = 4, kPrefixValue = 5, kPositionKey = 6,
-                               kPositionQuery = 7, kSlots = 8, kKeySegment = 9;
+                               kPositionQuery = 7, kSlots = 8, kKeySegment = 9, kDropoutKey = 10;
   static constexpr std::size_t kOutput = 0, kLogSumExp = 1;
 
   explicit Attention(const AttentionOptions& given) : options(given) {}
@@ -71,7 +77,7 @@ class Attention final : public Op {
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kQuery; }
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
-  /// ones if causal.
+  /// ones if causal. Masks are 10 a pair and head.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
   [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
@@ -82,12 +88,12 @@ class Attention final : public Op {
   [[nodiscard]] std::vector<Value> prefix_gradients(const GradientRequest& request) const;
 };
 
-/// Gradients of `attention`, those that are read. Operands 0-9 as there, 10 dO, 11 log_sum_exp; 12 o, where k and v are a part of the
+/// Gradients of `attention`, those that are read. Operands 0-10 as there, 11 dO, 12 log_sum_exp; 13 o, where k and v are a part of the
 /// keys and values that o and log_sum_exp were made of.
 /// Outputs 0-7 as the operands of `attention` (empty for an absent operand).
 class AttentionGrad final : public Op {
  public:
-  static constexpr std::size_t kOutputGradient = 10, kLogSumExp = 11, kOutput = 12;
+  static constexpr std::size_t kOutputGradient = 11, kLogSumExp = 12, kOutput = 13;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
   AttentionGrad(const AttentionOptions& given, bool joint_keys) : options(given), joint(joint_keys) {}

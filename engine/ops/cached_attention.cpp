@@ -23,6 +23,7 @@ bool has_prefix(const NodeCost& cost) {
 
 std::vector<Type> CachedAttention::infer(const OperandTypes& operands) const {
   require_options(*this, options);
+  require<ConfigError>(options.dropout.rate == 0, "cached_attention: a rate of dropout of {} was given; wanted 0", options.dropout.rate);
   require_rows(*this, operands, kQuery, "q");
   const Graph& graph = operands.graph;
   const Type& q = operands[kQuery];

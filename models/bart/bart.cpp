@@ -70,10 +70,10 @@ Value Bart::placed(Graph& graph, Value x, const std::string& stack, std::string_
   return normed(graph, sum, prefix_ + stack + ".layernorm_embedding");
 }
 
-Value Bart::feed_forward(Graph& graph, Value x, const std::string& layer, std::int64_t inner) {
+Value Bart::feed_forward(Graph& graph, Value x, const std::string& layer, std::int64_t inner, double dropout) {
   const Scope scope(graph, "feed_forward");
   const Value h = activation(project(graph, x, layer + ".fc1", inner), config_.activation);
-  return normed(graph, add(x, project(graph, h, layer + ".fc2")), layer + ".final_layer_norm");
+  return normed(graph, add(x, dropped(graph, project(graph, h, layer + ".fc2"), dropout)), layer + ".final_layer_norm");
 }
 
 Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
@@ -81,7 +81,7 @@ Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2Seq
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, row_input(graph, seq2seq::kSourceIds, source));
   x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
-  x = placed(graph, x, "encoder", seq2seq::kEncoderPositions);
+  x = dropped(graph, placed(graph, x, "encoder", seq2seq::kEncoderPositions), conditioning.dropout.hidden);
   const Value slots =
       has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
   const AttentionOptions options = attention_options(config_, config_.encoder, false);
@@ -95,10 +95,10 @@ Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2Seq
       operands.k = project(graph, x, attend + ".k_proj");
       operands.v = project(graph, x, attend + ".v_proj");
       add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
-      const Value o = project(graph, attention(operands, options), attend + ".out_proj");
-      x = normed(graph, add(x, o), attend + "_layer_norm");
+      const Value o = project(graph, dropped_attention(graph, operands, options, conditioning.dropout.attention), attend + ".out_proj");
+      x = normed(graph, add(x, dropped(graph, o, conditioning.dropout.hidden)), attend + "_layer_norm");
     }
-    x = feed_forward(graph, x, block("encoder", layer), config_.encoder.ffn_dim);
+    x = feed_forward(graph, x, block("encoder", layer), config_.encoder.ffn_dim, conditioning.dropout.hidden);
   }
   return x;
 }
@@ -117,7 +117,7 @@ Value Bart::decoder_layers(Graph& graph, Value x, const Conditioning& conditioni
       const std::string self = block("decoder", layer) + ".self_attn";
       const Value q = project(graph, x, self + ".q_proj");
       const Value o = attend(layer, q, project(graph, x, self + ".k_proj"), project(graph, x, self + ".v_proj"));
-      x = normed(graph, add(x, project(graph, o, self + ".out_proj")), self + "_layer_norm");
+      x = normed(graph, add(x, dropped(graph, project(graph, o, self + ".out_proj"), conditioning.dropout.hidden)), self + "_layer_norm");
     }
     {
       const Scope sublayer(graph, "cross_attention");
@@ -129,10 +129,11 @@ Value Bart::decoder_layers(Graph& graph, Value x, const Conditioning& conditioni
       operands.v = rows.value;
       operands.kv_segment = inputs.source;
       add_prefix(operands, conditioning.prefix(Site::cross, layer), inputs.slots);
-      const Value o = attention(operands, attention_options(config_, config_.decoder, false));
-      x = normed(graph, add(x, project(graph, o, other + ".out_proj")), other + "_layer_norm");
+      const Value o =
+          dropped_attention(graph, operands, attention_options(config_, config_.decoder, false), conditioning.dropout.attention);
+      x = normed(graph, add(x, dropped(graph, project(graph, o, other + ".out_proj"), conditioning.dropout.hidden)), other + "_layer_norm");
     }
-    x = feed_forward(graph, x, block("decoder", layer), config_.decoder.ffn_dim);
+    x = feed_forward(graph, x, block("decoder", layer), config_.decoder.ffn_dim, conditioning.dropout.hidden);
   }
   return x;
 }
@@ -140,7 +141,9 @@ Value Bart::decoder_layers(Graph& graph, Value x, const Conditioning& conditioni
 Value Bart::decode(Graph& graph, Value encoded, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
   const Scope scope(graph, "decoder");
   const RowSpaceId decoder = graph.rows(seq2seq::kDecoder, capacity.target_rows, capacity.target_segments());
-  const Value x = placed(graph, embed(graph, row_input(graph, seq2seq::kDecoderIds, decoder)), "decoder", seq2seq::kDecoderPositions);
+  const Value placed_ids =
+      placed(graph, embed(graph, row_input(graph, seq2seq::kDecoderIds, decoder)), "decoder", seq2seq::kDecoderPositions);
+  const Value x = dropped(graph, placed_ids, conditioning.dropout.hidden);
   const bool prefixed = has_prefix(conditioning, Site::decoder_self) || has_prefix(conditioning, Site::cross);
   CrossInputs inputs;
   if (prefixed) inputs.slots = slots_input(graph, seq2seq::kDecoderSlots, capacity.target_segments());
@@ -148,7 +151,7 @@ Value Bart::decode(Graph& graph, Value encoded, const Conditioning& conditioning
   const Attend attend = [&](std::int64_t layer, Value q, Value k, Value v) {
     AttentionOperands operands{q, k, v};
     add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), inputs.slots);
-    return attention(operands, attention_options(config_, config_.decoder, true));
+    return dropped_attention(graph, operands, attention_options(config_, config_.decoder, true), conditioning.dropout.attention);
   };
   return decoder_layers(
       graph, x, conditioning, attend, [&](std::int64_t layer) { return cross_rows(graph, encoded, layer); }, inputs);

@@ -12,6 +12,8 @@
 
 namespace preamble {
 
+/// Dropout, as in transformers: of embeddings (normalised, with positions), of attention probabilities, of what each sublayer adds. None
+/// where `activation_dropout` and `layerdrop` have theirs, which are 0 there unless set.
 class Bart final : public EncoderDecoder {
  public:
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `model.` or not.
@@ -62,7 +64,7 @@ class Bart final : public EncoderDecoder {
   [[nodiscard]] Value embed(Graph& graph, Value ids);
   /// Adds positions and normalises: the input of a stack's first layer.
   [[nodiscard]] Value placed(Graph& graph, Value x, const std::string& stack, std::string_view positions);
-  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, std::int64_t inner);
+  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, std::int64_t inner, double dropout);
   [[nodiscard]] KeyValue cross_rows(Graph& graph, Value encoded, std::int64_t layer);
   [[nodiscard]] Value decoder_layers(Graph& graph, Value x, const Conditioning& conditioning, const Attend& attend, const CrossRows& cross,
                                      const CrossInputs& inputs);

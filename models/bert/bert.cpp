@@ -84,7 +84,7 @@ Value Bert::embed(Graph& graph, const Conditioning& conditioning, const EncoderC
   // torch's padding_idx: RoBERTa's positions have one, BERT's have none
   x = add(x, gather_rows(positions, row_input(graph, encoder::kPositions, rows), config_.roberta ? config_.pad_token_id : -1));
   x = add(x, gather_rows(types, row_input(graph, encoder::kTokenTypes, rows)));
-  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout);
+  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout.hidden);
 }
 
 Value Bert::attend(Graph& graph, Value x, const Conditioning& conditioning, std::int64_t layer, Value slots) {
@@ -98,8 +98,8 @@ Value Bert::attend(Graph& graph, Value x, const Conditioning& conditioning, std:
   operands.k = project(graph, x, attend + "self.key");
   operands.v = project(graph, x, attend + "self.value");
   add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
-  const Value o = project(graph, attention(operands, options), attend + "output.dense");
-  return normed(graph, add(x, dropped(graph, o, conditioning.dropout)), attend + "output.LayerNorm");
+  const Value o = project(graph, dropped_attention(graph, operands, options, conditioning.dropout.attention), attend + "output.dense");
+  return normed(graph, add(x, dropped(graph, o, conditioning.dropout.hidden)), attend + "output.LayerNorm");
 }
 
 Value Bert::feed_forward(Graph& graph, Value x, const std::string& layer, double dropout) {
@@ -115,7 +115,7 @@ Value Bert::encode(Graph& graph, const Conditioning& conditioning, const Encoder
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Scope scope(graph, fmt::format("layer.{}", layer));
     x = attend(graph, x, conditioning, layer, slots);
-    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout);
+    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout.hidden);
   }
   return x;
 }
@@ -137,7 +137,7 @@ std::vector<HeadLayer> Bert::sequence_head() const {
             {.name = "classifier.out_proj", .checkpoint = "classifier.out_proj"}};
   }
   const std::string pooler = name("pooler.dense");
-  return {{.name = pooler, .checkpoint = pooler, .activation = ActivationKind::tanh, .in_backbone = true},
+  return {{.name = pooler, .checkpoint = pooler, .activation = ActivationKind::tanh, .in_backbone = true, .dropped = false},
           {.name = "classifier", .checkpoint = "classifier"}};
 }
 

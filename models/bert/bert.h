@@ -12,6 +12,8 @@
 
 namespace preamble {
 
+/// Dropout, as in transformers: of normalised embeddings, of attention probabilities, of what attention and feed-forward add. Heads: in
+/// front of the classifier, in RoBERTa's head of sequences in front of both maps; none in front of BERT's pooler and of spans.
 class Bert final : public EncoderModel {
  public:
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `bert.` (`roberta.`) or not.

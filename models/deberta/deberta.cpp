@@ -84,21 +84,22 @@ Value Deberta::embed(Graph& graph, const Conditioning& conditioning, const Encod
   if (e != config_.hidden_size) {
     x = linear(x, parameters_(graph, name("embeddings.embed_proj.weight"), {config_.hidden_size, e}, ParameterKind::matrix));
   }
-  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout);
+  return dropped(graph, normed(graph, x, name("embeddings.LayerNorm")), conditioning.dropout.hidden);
 }
 
-Value Deberta::distances(Graph& graph, double dropout) {
+Value Deberta::distances(Graph& graph) {
   if (!config_.relative_attention) return {};
   const Scope scope(graph, "distances");
   const std::int64_t rows = config_.distance_rows();
   const Value table = parameters_(graph, name("encoder.rel_embeddings.weight"), {rows, config_.hidden_size}, ParameterKind::vector,
                                   graph.rows(encoder::kDistances, rows, 1));
-  return dropped(graph, config_.norm_distances ? normed(graph, table, name("encoder.LayerNorm")) : table, dropout);
+  return config_.norm_distances ? normed(graph, table, name("encoder.LayerNorm")) : table;
 }
 
-void Deberta::add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend) {
+void Deberta::add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend, double dropout) {
   if (!distances) return;
   const bool shared = config_.share_att_key;
+  distances = dropped(graph, distances, dropout);
   if (config_.content_to_position) operands.position_k = project(graph, distances, attend + (shared ? "key_proj" : "pos_key_proj"));
   if (config_.position_to_content) operands.position_q = project(graph, distances, attend + (shared ? "query_proj" : "pos_query_proj"));
 }
@@ -114,10 +115,10 @@ Value Deberta::attend(Graph& graph, Value x, Value distances, const Conditioning
   operands.q = project(graph, x, attend + "self.query_proj");
   operands.k = project(graph, x, attend + "self.key_proj");
   operands.v = project(graph, x, attend + "self.value_proj");
-  add_positions(graph, operands, distances, attend + "self.");
+  add_positions(graph, operands, distances, attend + "self.", conditioning.dropout.hidden);
   add_prefix(operands, conditioning.prefix(Site::encoder_self, layer), slots);
-  const Value o = project(graph, attention(operands, options), attend + "output.dense");
-  return normed(graph, add(x, dropped(graph, o, conditioning.dropout)), attend + "output.LayerNorm");
+  const Value o = project(graph, dropped_attention(graph, operands, options, conditioning.dropout.attention), attend + "output.dense");
+  return normed(graph, add(x, dropped(graph, o, conditioning.dropout.hidden)), attend + "output.LayerNorm");
 }
 
 Value Deberta::feed_forward(Graph& graph, Value x, const std::string& layer, double dropout) {
@@ -129,12 +130,12 @@ Value Deberta::feed_forward(Graph& graph, Value x, const std::string& layer, dou
 
 Value Deberta::encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
   Value x = embed(graph, conditioning, capacity);
-  const Value positions = distances(graph, conditioning.dropout);
+  const Value positions = distances(graph);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, encoder::kSlots, capacity.sequences) : Value{};
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Scope scope(graph, fmt::format("layer.{}", layer));
     x = attend(graph, x, positions, conditioning, layer, slots);
-    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout);
+    x = feed_forward(graph, x, name(fmt::format("encoder.layer.{}", layer)), conditioning.dropout.hidden);
   }
   return x;
 }
@@ -153,7 +154,7 @@ Value Deberta::mlm_head(Graph& graph, Value hidden) {
 }
 
 std::vector<HeadLayer> Deberta::sequence_head() const {
-  return {{.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation},
+  return {{.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation, .dropped = false},
           {.name = "classifier", .checkpoint = "classifier"}};
 }
 

@@ -13,6 +13,8 @@
 
 namespace preamble {
 
+/// Dropout, as in transformers: of normalised embeddings, of the position table anew in each layer, of attention probabilities, of what
+/// attention and feed-forward add; of the classifier's input. None in front of the pooler: `pooler_dropout` is 0 in published models.
 class Deberta final : public EncoderModel {
  public:
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `deberta.` or not.
@@ -53,9 +55,9 @@ class Deberta final : public EncoderModel {
   /// Embedded tokens with the prompt in front, with absolute positions and types where the model has them, normalised.
   [[nodiscard]] Value embed(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
   /// Embedded relative positions [2·span, D]; undefined without relative attention.
-  [[nodiscard]] Value distances(Graph& graph, double dropout);
+  [[nodiscard]] Value distances(Graph& graph);
   /// Adds the position tables of a layer.
-  void add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend);
+  void add_positions(Graph& graph, AttentionOperands& operands, Value distances, const std::string& attend, double dropout);
   [[nodiscard]] Value attend(Graph& graph, Value x, Value distances, const Conditioning& conditioning, std::int64_t layer, Value slots);
   [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, double dropout);
 

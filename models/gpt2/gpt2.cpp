@@ -84,10 +84,11 @@ Value Gpt2::placed(Graph& graph, Value x, std::string_view positions) {
 
 Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences) {
   const Value words = gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens));
-  return placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
+  const Value x = placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
+  return dropped(graph, x, conditioning.dropout.hidden);
 }
 
-Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
+Value Gpt2::layers(Graph& graph, Value x, double dropout, const Attend& attend) {
   const std::int64_t d = config_.n_embd;
   for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
     const Scope inner(graph, fmt::format("h.{}", layer));
@@ -96,11 +97,11 @@ Value Gpt2::layers(Graph& graph, Value x, const Attend& attend) {
       const Value qkv = conv(graph, normed(graph, x, block(layer, "ln_1")), block(layer, "attn.c_attn"), 3 * d);
       const std::vector<Value> parts = split_columns(qkv, {d, d, d});
       const Value o = attend(layer, parts[0], parts[1], parts[2]);
-      x = add(x, conv(graph, o, block(layer, "attn.c_proj"), d));
+      x = add(x, dropped(graph, conv(graph, o, block(layer, "attn.c_proj"), d), dropout));
     }
     const Scope sublayer(graph, "feed_forward");
     const Value h = conv(graph, normed(graph, x, block(layer, "ln_2")), block(layer, "mlp.c_fc"), config_.n_inner);
-    x = add(x, conv(graph, activation(h, config_.activation), block(layer, "mlp.c_proj"), d));
+    x = add(x, dropped(graph, conv(graph, activation(h, config_.activation), block(layer, "mlp.c_proj"), d), dropout));
   }
   return normed(graph, x, name("ln_f"));
 }
@@ -125,25 +126,27 @@ Gpt2::Attend Gpt2::attend_to_own(Graph& graph, const Conditioning& conditioning,
       operands.k = with_rows(graph, k, rows->key, *infix, sequences, causal::kInfix);
       operands.v = with_rows(graph, v, rows->value, *infix, sequences, causal::kInfix);
     }
-    return attention(operands, options_of(config_, score_scale(layer)));
+    return dropped_attention(graph, operands, options_of(config_, score_scale(layer)), conditioning.dropout.attention);
   };
 }
 
-PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt) {
+PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt, const DropoutRates& dropout) {
   PromptPass pass;
   pass.prefix.space = prompt.space;
   const Attend attend = [&](std::int64_t layer, Value q, Value k, Value v) {
     pass.prefix.layers[layer] = {k, v};
-    return attention({q, k, v}, options_of(config_, score_scale(layer)));
+    return dropped_attention(graph, {q, k, v}, options_of(config_, score_scale(layer)), dropout.attention);
   };
-  pass.output = layers(graph, placed(graph, prompt.rows, causal::kPromptPositions), attend);
+  const Value x = dropped(graph, placed(graph, prompt.rows, causal::kPromptPositions), dropout.hidden);
+  pass.output = layers(graph, x, dropout.hidden, attend);
   return pass;
 }
 
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
   const Value x = embed(graph, tokens, conditioning, capacity.sequences);
-  return tokens_of(graph, layers(graph, x, attend_to_own(graph, conditioning, capacity.sequences)), conditioning, tokens);
+  const Value hidden = layers(graph, x, conditioning.dropout.hidden, attend_to_own(graph, conditioning, capacity.sequences));
+  return tokens_of(graph, hidden, conditioning, tokens);
 }
 
 Value Gpt2::head(Graph& graph, Value hidden) {
@@ -155,7 +158,7 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
   const Value x = embed(graph, tokens, conditioning, capacity.sequences);
   const Value place = row_input(graph, causal::kPlace, x.type().rows);
   const Attend attend = attend_to_own(graph, conditioning, capacity.sequences);
-  const Value hidden = layers(graph, x, [&](std::int64_t layer, Value q, Value k, Value v) {
+  const Value hidden = layers(graph, x, conditioning.dropout.hidden, [&](std::int64_t layer, Value q, Value k, Value v) {
     const auto keep = [&](std::string_view what, const Tensor& cache, Value rows) {
       const std::string label = fmt::format("{}.{}", what, layer);
       graph.output(label, append_rows(graph.state(label, cache), rows, place));
@@ -176,7 +179,7 @@ Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t ro
   operands.table = input(graph, causal::kHistory, {Dtype::i32, tokens, {longest}});
   operands.lengths = row_input(graph, causal::kLengths, tokens);
   const Value slots = has_prefix(conditioning, Site::decoder_self) ? row_input(graph, causal::kRowSlots, tokens) : Value{};
-  return layers(graph, x, [&, operands](std::int64_t layer, Value q, Value k, Value v) {
+  return layers(graph, x, conditioning.dropout.hidden, [&, operands](std::int64_t layer, Value q, Value k, Value v) {
     const KeyValueCache& cache = caches.at(static_cast<std::size_t>(layer));
     CachedAttentionOperands of_layer = operands;
     of_layer.q = q;

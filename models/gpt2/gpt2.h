@@ -11,6 +11,7 @@
 
 namespace preamble {
 
+/// Dropout, as in transformers: of embeddings with positions, of attention probabilities, of what attention and feed-forward add.
 class Gpt2 final : public CausalLm {
  public:
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `transformer.` or not.
@@ -29,7 +30,7 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Tensor embedding() override;
   [[nodiscard]] std::string_view embedding_name() const noexcept override { return embedding_name_; }
 
-  PromptPass read_prompt(Graph& graph, const PromptRows& prompt) override;
+  PromptPass read_prompt(Graph& graph, const PromptRows& prompt, const DropoutRates& dropout) override;
   Value decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) override;
   Value head(Graph& graph, Value hidden) override;
   Value prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) override;
@@ -49,7 +50,7 @@ class Gpt2 final : public CausalLm {
   [[nodiscard]] Value placed(Graph& graph, Value x, std::string_view positions);
   /// Embedded tokens from the input `ids`, an infix of embeddings between them, with positions.
   [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences);
-  [[nodiscard]] Value layers(Graph& graph, Value x, const Attend& attend);
+  [[nodiscard]] Value layers(Graph& graph, Value x, double dropout, const Attend& attend);
   /// Attention of a whole batch, to prefixes or through infixes of keys and values.
   [[nodiscard]] Attend attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences);
   [[nodiscard]] double score_scale(std::int64_t layer) const;

@@ -47,7 +47,7 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind) {
   switch (kind) {
     case HeadKind::sequence: return model.sequence_head();
     case HeadKind::tokens: return {{.name = "classifier", .checkpoint = "classifier"}};
-    case HeadKind::span: return {{.name = "qa_outputs", .checkpoint = "qa_outputs"}};
+    case HeadKind::span: return {{.name = "qa_outputs", .checkpoint = "qa_outputs", .dropped = false}};
     case HeadKind::masked_lm: return {};
   }
   return {};
@@ -138,7 +138,7 @@ Value Head::logits(Graph& graph, EncoderModel& model, Value hidden, double dropo
   for (const auto& layer : layers_) {
     const bool last = &layer == &layers_.back();
     const std::int64_t out = last ? classes_ : model.width();
-    if (last && kind_ != HeadKind::span) x = dropped(graph, x, dropout);
+    if (layer.dropped) x = dropped(graph, x, dropout);
     const Value weight = parameter(graph, model, layer, kWeight, {out, model.width()});
     x = linear(x, weight, parameter(graph, model, layer, kBias, {out}));
     if (layer.activation) x = activation(x, *layer.activation);

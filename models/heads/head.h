@@ -47,7 +47,7 @@ class Head {
   /// A number instead of classes: the loss is the squared error.
   [[nodiscard]] bool is_regression() const noexcept { return kind_ == HeadKind::sequence && classes_ == 1; }
 
-  /// Logits [rows, classes] of any rows of the encoder's output. `dropout`: rate in front of the last map of a classifier.
+  /// Logits [rows, classes] of any rows of the encoder's output. `dropout`: rate in front of the maps that have it.
   [[nodiscard]] Value logits(Graph& graph, EncoderModel& model, Value hidden, double dropout = 0) const;
   /// The head's own tensors by their names in graphs if they are trained; writing to them trains the head.
   [[nodiscard]] std::vector<std::pair<std::string, Tensor>> trainables() const;

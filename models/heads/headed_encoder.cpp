@@ -202,12 +202,12 @@ HeadedLimits HeadedEncoder::limits() const {
 
 void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
               double z_loss) {
-  add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss, conditioning.dropout);
+  add_loss_of(encoder, graph, encoder.model.encode(graph, conditioning, capacity), capacity, z_loss, conditioning.dropout.hidden);
 }
 
 void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity, bool loss) {
   const Value hidden = encoder.model.encode(graph, conditioning, capacity);
-  if (loss) add_loss_of(encoder, graph, hidden, capacity, 0, conditioning.dropout);
+  if (loss) add_loss_of(encoder, graph, hidden, capacity, 0, conditioning.dropout.hidden);
   const Scope scope(graph, "head");
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Head& head = encoder.heads[i];

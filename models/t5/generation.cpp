@@ -57,7 +57,7 @@ void T5::step(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapac
     const Value key = graph.state(fmt::format("cross_key.{}", layer), cache.cross_key, encoder);
     const Value value = graph.state(fmt::format("cross_value.{}", layer), cache.cross_value, encoder);
     x = cross_attention(graph, x, key, value, conditioning, layer, slots, source);
-    x = feed_forward(graph, x, block("decoder", layer) + ".layer.2");
+    x = feed_forward(graph, x, block("decoder", layer) + ".layer.2", conditioning.dropout.hidden);
   }
   graph.output(seq2seq::kLogits, head(graph, normed(graph, x, "decoder.final_layer_norm")));
 }

@@ -71,7 +71,7 @@ Value T5::embed(Graph& graph, Value ids) {
   return gather_rows(parameters_(graph, "shared.weight", {config_.vocab_size, config_.d_model}, ParameterKind::matrix), ids);
 }
 
-Value T5::feed_forward(Graph& graph, Value x, const std::string& sublayer) {
+Value T5::feed_forward(Graph& graph, Value x, const std::string& sublayer, double dropout) {
   const Scope scope(graph, "feed_forward");
   const std::string dense = sublayer + ".DenseReluDense";
   const Value h = normed(graph, x, sublayer + ".layer_norm");
@@ -82,12 +82,14 @@ Value T5::feed_forward(Graph& graph, Value x, const std::string& sublayer) {
   } else {
     inner = activation(project(graph, h, dense + ".wi", config_.d_ff), config_.activation);
   }
-  return add(x, project(graph, inner, dense + ".wo", config_.d_model));
+  const Value y = project(graph, dropped(graph, inner, dropout), dense + ".wo", config_.d_model);
+  return add(x, dropped(graph, y, dropout));
 }
 
-Value T5::self_attention(Graph& graph, Value x, std::string_view stack, std::int64_t layer, const AttentionOptions& options,
-                         const PrefixRows* prefix, Value slots) {
+Value T5::self_attention(Graph& graph, Value x, Site site, std::int64_t layer, const AttentionOptions& options,
+                         const Conditioning& conditioning, Value slots) {
   const Scope scope(graph, "self_attention");
+  const std::string_view stack = site == Site::encoder_self ? "encoder" : "decoder";
   const std::string attend = block(stack, layer) + ".layer.0.SelfAttention";
   const Value h = normed(graph, x, block(stack, layer) + ".layer.0.layer_norm");
   AttentionOperands operands;
@@ -95,8 +97,9 @@ Value T5::self_attention(Graph& graph, Value x, std::string_view stack, std::int
   operands.k = project(graph, h, attend + ".k", config_.inner());
   operands.v = project(graph, h, attend + ".v", config_.inner());
   operands.bias_table = bias_table(graph, stack);
-  add_prefix(operands, prefix, slots);
-  return add(x, project(graph, attention(operands, options), attend + ".o", config_.d_model));
+  add_prefix(operands, conditioning.prefix(site, layer), slots);
+  const Value o = dropped_attention(graph, operands, options, conditioning.dropout.attention);
+  return add(x, dropped(graph, project(graph, o, attend + ".o", config_.d_model), conditioning.dropout.hidden));
 }
 
 Value T5::cross_attention(Graph& graph, Value x, Value key, Value value, const Conditioning& conditioning, std::int64_t layer, Value slots,
@@ -108,30 +111,30 @@ Value T5::cross_attention(Graph& graph, Value x, Value key, Value value, const C
   operands.v = value;
   operands.kv_segment = source;
   add_prefix(operands, conditioning.prefix(Site::cross, layer), slots);
-  const Value o = attention(operands, attention_options(config_, true, {}));
-  return add(x, project(graph, o, attend + ".o", config_.d_model));
+  const Value o = dropped_attention(graph, operands, attention_options(config_, true, {}), conditioning.dropout.attention);
+  return add(x, dropped(graph, project(graph, o, attend + ".o", config_.d_model), conditioning.dropout.hidden));
 }
 
 Value T5::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
   const Scope scope(graph, "encoder");
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, input(graph, seq2seq::kSourceIds, {Dtype::i32, source, {}}));
-  x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
+  x = dropped(graph, with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt), conditioning.dropout.hidden);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
   // PEFT has no prefix here: the relative positions of a prefix are an affair of the decoder
   const AttentionOptions options = attention_options(config_, true, {});
   for (std::int64_t layer = 0; layer < config_.num_layers; ++layer) {
     const Scope inner(graph, fmt::format("block.{}", layer));
-    x = self_attention(graph, x, "encoder", layer, options, conditioning.prefix(Site::encoder_self, layer), slots);
-    x = feed_forward(graph, x, block("encoder", layer) + ".layer.1");
+    x = self_attention(graph, x, Site::encoder_self, layer, options, conditioning, slots);
+    x = feed_forward(graph, x, block("encoder", layer) + ".layer.1", conditioning.dropout.hidden);
   }
-  return normed(graph, x, "encoder.final_layer_norm");
+  return dropped(graph, normed(graph, x, "encoder.final_layer_norm"), conditioning.dropout.hidden);
 }
 
 Value T5::decode(Graph& graph, Value encoded, const Conditioning& conditioning, const Seq2SeqCapacity& capacity) {
   const Scope scope(graph, "decoder");
   const RowSpaceId decoder = graph.rows(seq2seq::kDecoder, capacity.target_rows, capacity.target_segments());
-  Value x = embed(graph, input(graph, seq2seq::kDecoderIds, {Dtype::i32, decoder, {}}));
+  Value x = dropped(graph, embed(graph, input(graph, seq2seq::kDecoderIds, {Dtype::i32, decoder, {}})), conditioning.dropout.hidden);
   const bool prefixed = has_prefix(conditioning, Site::decoder_self) || has_prefix(conditioning, Site::cross);
   const Value slots = prefixed ? slots_input(graph, seq2seq::kDecoderSlots, capacity.target_segments()) : Value{};
   const Value source = capacity.targets > 0 ? slots_input(graph, seq2seq::kTargetSource, capacity.targets) : Value{};
@@ -139,7 +142,7 @@ Value T5::decode(Graph& graph, Value encoded, const Conditioning& conditioning, 
   options.causal = true;
   for (std::int64_t layer = 0; layer < config_.num_decoder_layers; ++layer) {
     const Scope inner(graph, fmt::format("block.{}", layer));
-    x = self_attention(graph, x, "decoder", layer, options, conditioning.prefix(Site::decoder_self, layer), slots);
+    x = self_attention(graph, x, Site::decoder_self, layer, options, conditioning, slots);
     {
       const Scope sublayer(graph, "cross_attention");
       const std::string cross = block("decoder", layer) + ".layer.1.EncDecAttention";
@@ -147,9 +150,9 @@ Value T5::decode(Graph& graph, Value encoded, const Conditioning& conditioning, 
       const Value value = project(graph, encoded, cross + ".v", config_.inner());
       x = cross_attention(graph, x, key, value, conditioning, layer, slots, source);
     }
-    x = feed_forward(graph, x, block("decoder", layer) + ".layer.2");
+    x = feed_forward(graph, x, block("decoder", layer) + ".layer.2", conditioning.dropout.hidden);
   }
-  return normed(graph, x, "decoder.final_layer_norm");
+  return dropped(graph, normed(graph, x, "decoder.final_layer_norm"), conditioning.dropout.hidden);
 }
 
 Value T5::head(Graph& graph, Value hidden) {

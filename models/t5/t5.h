@@ -11,6 +11,8 @@
 
 namespace preamble {
 
+/// Dropout, as in transformers: of embeddings, of attention probabilities, of what attention and feed-forward add, between activation
+/// and second map of the feed-forward, of both stacks' normalised outputs.
 class T5 final : public EncoderDecoder {
  public:
   /// Checks nothing beyond the names until a graph is built. `strict`: every tensor of the source must be one of T5's.
@@ -46,9 +48,9 @@ class T5 final : public EncoderDecoder {
   [[nodiscard]] Value normed(Graph& graph, Value x, const std::string& name);
   [[nodiscard]] Value bias_table(Graph& graph, std::string_view stack);
   [[nodiscard]] Value embed(Graph& graph, Value ids);
-  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& sublayer);
-  [[nodiscard]] Value self_attention(Graph& graph, Value x, std::string_view stack, std::int64_t layer, const AttentionOptions& options,
-                                     const PrefixRows* prefix, Value slots);
+  [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& sublayer, double dropout);
+  [[nodiscard]] Value self_attention(Graph& graph, Value x, Site site, std::int64_t layer, const AttentionOptions& options,
+                                     const Conditioning& conditioning, Value slots);
   [[nodiscard]] Value cross_attention(Graph& graph, Value x, Value key, Value value, const Conditioning& conditioning, std::int64_t layer,
                                       Value slots, Value source);
   void declare_all(Graph& graph);

@@ -1,14 +1,21 @@
 #include "peft/training_step.h"
 
 #include <algorithm>
+#include <functional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "engine/core/error.h"
+#include "engine/core/parallel.h"
 #include "models/deberta/deberta.h"
+#include "tests/support/bert_models.h"
 #include "tests/support/golden.h"
+#include "tests/support/gpt2_models.h"
+#include "tests/support/graphs.h"
 #include "tests/support/t5_models.h"
+#include "tests/support/values.h"
 
 using namespace preamble;
 using namespace preamble::testing;
@@ -39,12 +46,57 @@ struct Classifier {
   TrainingStep step;
 };
 
-TrainingStepOptions dropping(double rate, std::uint64_t seed = 42, Budget memory = Budget::automatic()) {
+TrainingStepOptions dropping(const DropoutRates& rates, std::uint64_t seed = 42, Budget memory = Budget::automatic()) {
   TrainingStepOptions options;
   options.memory = memory;
   options.dropout_seed = seed;
-  options.dropout = rate;
+  options.dropout = rates;
   return options;
+}
+
+TrainingStepOptions dropping(double rate, std::uint64_t seed = 42, Budget memory = Budget::automatic()) {
+  return dropping(DropoutRates{rate, rate}, seed, memory);
+}
+
+/// Loss and gradient of one update of a prompt.
+using Update = std::function<std::vector<double>(const TrainingStepOptions&)>;
+
+template <class Make>
+Update update_of(LanguageModel& model, const LossBatch& batch, const Make& make) {
+  return [&model, batch, make](const TrainingStepOptions& options) {
+    TrainingStep step(make(), PromptTuning({random_prompt(3, model.width(), 4)}), options);
+    std::vector<double> numbers{step.differentiate(std::span(&batch, 1), 5).loss};
+    numbers.insert(numbers.end(), step.gradient(0).begin(), step.gradient(0).end());
+    return numbers;
+  };
+}
+
+/// One of each family.
+std::vector<Update> updates() {
+  static const auto t5 = golden_t5();
+  static const auto bart = golden_bart();
+  static const auto gpt2 = golden_gpt2();
+  static const auto roberta = golden_roberta();
+  static const auto deberta = Deberta::open(golden("deberta-v2/model"));
+  EncoderBatch classes;
+  classes.sequences = {{5, 17, 33, 8, 30}, {90, 44, 7}};
+  classes.classes = {2, 0};
+  CausalBatch causal;
+  causal.sequences = {{5, 17, 33, 8, 30}, {90, 44, 7, 9}};
+  causal.labels = {{kNoLabel, kNoLabel, kNoLabel, 8, 30}, {kNoLabel, 44, 7, 9}};
+  const Seq2SeqCapacity capacity{3, 24, 24, 0};
+  const auto encoder = [&](EncoderModel& model) {
+    return update_of(model, classes, [&model] {
+      return loss_model(HeadedEncoder{model, {Head::fresh(model, HeadKind::sequence, 3, 7, "")}}, {2, 16});
+    });
+  };
+  return {update_of(*t5, small_batch(), [capacity] { return loss_model(*t5, capacity); }),
+          update_of(*bart, small_batch(), [capacity] { return loss_model(*bart, capacity); }),
+          update_of(*gpt2, causal,
+                    [] {
+                      return loss_model(*gpt2, CausalCapacity{2, 16});
+                    }),
+          encoder(*roberta), encoder(*deberta)};
 }
 
 }  // namespace
@@ -70,8 +122,33 @@ TEST_CASE("training step: recomputation sees the masks of the forward pass") {
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(recomputed[i] == doctest::Approx(kept[i]).epsilon(1e-5));
 }
 
-TEST_CASE("training step: models without dropout refuse a rate") {
+TEST_CASE("training step: every family trains with dropout, whatever the threads and the memory") {
+  for (const auto& update : updates()) {
+    const auto plain = update({});
+    const auto both = update(dropping(0.2));
+    CHECK(update(dropping({0.2, 0})) != both);
+    CHECK(update(dropping({0, 0.2})) != both);
+    CHECK(update(dropping({0.2, 0})) != plain);
+    CHECK(update(dropping({0, 0.2})) != plain);
+    set_threads(1);
+    CHECK(update(dropping(0.2)) == both);
+    set_threads(0);
+    check_close(update(dropping(0.2, 42, Budget::smallest())), update(dropping(0.2, 42, Budget::none())), 1e-5);
+  }
+}
+
+TEST_CASE("training step: rates of 0 compile to the program without dropout, and masks of probabilities take no memory") {
   const auto model = golden_t5();
-  CHECK_THROWS_WITH_AS(TrainingStep(*model, NoMethod(), Seq2SeqCapacity{3, 8, 8, 0}, dropping(0.1)),
-                       "dropout: a rate of 0.1 was given; wanted 0: only BERT, RoBERTa and DeBERTa have dropout", UnsupportedError);
+  const PromptTuning method({random_prompt(3, model->width(), 4)});
+  const auto plan_of = [&](const TrainingStepOptions& options) {
+    const TrainingStep step(*model, method, Seq2SeqCapacity{3, 16, 16, 0}, options);
+    return std::pair(ops_of(step.program().graph()), step.program().arena_bytes());
+  };
+  const auto plain = plan_of({});
+  CHECK(plan_of(dropping(0)) == plain);
+  CHECK(plan_of(dropping(0.1)).first != plain.first);
+  const auto probabilities = plan_of(dropping({0, 0.1}));
+  CHECK(probabilities.first == plain.first);
+  // the key
+  CHECK(probabilities.second <= plain.second + 64);
 }

@@ -1,10 +1,12 @@
 // Attention in plain double loops: a second opinion for the kernels.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "engine/core/random.h"
 #include "engine/core/rows.h"
 #include "engine/core/tensor.h"
 #include "engine/ops/attention.h"
@@ -21,6 +23,7 @@ struct NaiveAttention {
   Tensor position_k = {}, position_q = {};
   std::vector<std::int32_t> slots = {};
   std::vector<std::int32_t> kv_segment = {};
+  std::array<std::int32_t, 2> dropout_key = {11, -5};
 };
 
 struct NaiveResult {
@@ -65,6 +68,21 @@ struct NaiveKey {
   return keys;
 }
 
+/// The factor of probability `key` of a query's head.
+[[nodiscard]] inline double dropout_factor(const NaiveAttention& a, std::int32_t segment, std::int32_t position, std::int64_t head,
+                                           std::size_t key) {
+  if (a.options.dropout.rate == 0) return 1;
+  // 128 keys share 16 counters: two of each word
+  const auto j = static_cast<std::uint32_t>(key);
+  const auto place = static_cast<std::uint32_t>(position * a.options.heads + head);
+  const auto words = philox({j / 128 * 16 + j % 16, place, static_cast<std::uint32_t>(segment), a.options.dropout.stream},
+                            {static_cast<std::uint32_t>(a.dropout_key[0]), static_cast<std::uint32_t>(a.dropout_key[1])});
+  const std::uint32_t half = j % 128 / 16;
+  const std::uint32_t draw = (words[half / 2] >> (half % 2 * 16)) & 0xFFFFU;
+  const double dropped = std::round(a.options.dropout.rate * 65536);
+  return draw < dropped ? 0 : 65536 / (65536 - dropped);
+}
+
 /// One query, head and key at a time, straight from the definition in engine/ops/attention.h.
 [[nodiscard]] inline NaiveResult naive_attention(const NaiveAttention& a) {
   const std::int64_t heads = a.options.heads;
@@ -98,7 +116,8 @@ struct NaiveKey {
         result.log_sum_exp.values<double>()[static_cast<std::size_t>(row * heads + h)] = std::log(sum);
         for (std::int64_t c = 0; c < dim; ++c) {
           double& out = o[static_cast<std::size_t>(row * heads * dim + h * dim + c)];
-          for (std::size_t j = 0; j < keys.size(); ++j) out += weights[j] / sum * element(*keys[j].values, keys[j].row, kv_head, dim, c);
+          for (std::size_t j = 0; j < keys.size(); ++j)
+            out += weights[j] / sum * dropout_factor(a, segment, position, h, j) * element(*keys[j].values, keys[j].row, kv_head, dim, c);
         }
       }
     }

@@ -69,10 +69,12 @@ TEST_CASE("train method: a saved adapter conditions as the method did, whatever 
   s.args.method_options.encoder_hidden_size = 7;
   s.round_trip("mlp");
   s.args.method_options.encoder_reparameterization_type = "LSTM";
+  s.args.method_options.encoder_dropout = 0.25;
   s.args.submodules = 2;
   const auto lstm = s.round_trip("lstm");
   CHECK(PeftConfig::read(lstm).encoder_reparameterization_type == "LSTM");
   CHECK(PeftConfig::read(lstm).encoder_hidden_size == 7);
+  CHECK(PeftConfig::read(lstm).encoder_dropout == 0.25);
   s.args.method = "prompt";
   CHECK(PeftConfig::read(s.round_trip("prompt")).num_transformer_submodules == 2);
 }

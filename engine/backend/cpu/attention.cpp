@@ -10,13 +10,24 @@ template <class T>
 void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.width();
-    const std::int64_t seen = b.keys.prefixes + b.visible[i];
+    const std::int64_t seen = b.seen(i);
     std::fill(row + seen, row + b.width(), T(0));
     sum[i] = log_sum_exp[i] = 0;
     if (seen == 0) continue;
     const T largest = max_of(row, seen);
     sum[i] = exp_row(row, seen, largest);
     log_sum_exp[i] = largest + std::log(sum[i]);
+  }
+}
+
+template <class T>
+void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head, T* s) noexcept {
+  for (std::int64_t i = 0; i < b.rows; ++i) {
+    T* row = s + i * b.width();
+    mask.for_pieces({b.segment, b.position[i], head}, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
+    });
   }
 }
 
@@ -42,6 +53,7 @@ void attention(const KernelArguments& args) {
       T log_sum_exp[AttentionScratch::kBlockRows];
       scores(problem, b, head, s, terms);
       exponentials(b, s, sum, log_sum_exp);
+      if (o && problem.mask) drop(problem.mask, b, head, s);
       if (o) times_rows(problem, b, head, T(1), s, problem.prefix_v, problem.v, o);
       for (std::int64_t i = 0; i < b.rows; ++i) {
         if (kept) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/backend/cpu/attention_scores.h"
@@ -159,23 +161,42 @@ class Gradient {
     return dot(output_gradient_.as<const T>() + first, output_.as<const T>() + first, problem_.dim);
   }
 
-  /// Scores and dP of one row become P and dS = P ∘ (dP - Σ P ∘ dP).
+  /// Scores and the gradients of what multiplies the values, of one row, become just that, M ∘ P, and dS = P ∘ (dP - Σ P ∘ dP).
   void row(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
-    const std::int64_t seen = b.keys.prefixes + b.visible[i];
+    const std::int64_t seen = b.seen(i);
     T* p = s.probabilities + i * b.width();
     T* d = s.gradients + i * b.width();
     std::fill(p + seen, p + b.width(), T(0));
     exp_row(p, seen, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
-    if (!needs_scores_) return;
-    const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
-    std::fill(d + seen, d + b.width(), T(0));
+    const auto& mask = problem_.mask;
+    if (mask) mark_dropped({b.segment, b.position[i], head}, seen, p, d);
+    if (needs_scores_) {
+      const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
+      std::fill(d + seen, d + b.width(), T(0));
 #pragma omp simd
-    for (std::int64_t j = 0; j < seen; ++j) d[j] = p[j] * (d[j] - mean);
+      for (std::int64_t j = 0; j < seen; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
+    }
+    if (mask) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < seen; ++j) p[j] = mask.scale() * std::max(p[j], T(0));
+    }
     if (!dbias_) return;
     if (problem_.options.prefix_has_positions) {
       problem_.relative.collect({nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, d, s.distances);
     }
     problem_.relative.collect(problem_.own_positions(b), b.position[i], b.visible[i], d + b.keys.prefixes, s.distances);
+  }
+
+  /// Applies the mask to dP, and makes P negative where it is zero: so nothing else needs the mask again.
+  void mark_dropped(const ProbabilityRow& row, std::int64_t seen, T* p, T* d) const noexcept {
+    problem_.mask.for_pieces(row, seen, [&](std::int64_t first, std::int64_t count, const T* factors) {
+      if (needs_scores_) {
+#pragma omp simd
+        for (std::int64_t j = 0; j < count; ++j) d[first + j] *= factors[j];
+      }
+#pragma omp simd
+      for (std::int64_t j = 0; j < count; ++j) p[first + j] = factors[j] == T(0) ? -p[first + j] : p[first + j];
+    });
   }
 
   /// c [keys, dim] += alpha · wᵀ [keys, rows] · x [rows, dim], where w is a part of a block.

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "engine/backend/cpu/disentangled_tables.h"
+#include "engine/backend/cpu/probability_mask.h"
 #include "engine/backend/cpu/relative_bias.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -41,6 +42,7 @@ struct SegmentKeys {
 
 /// Queries of one segment whose scores are computed together: rows [first, first + rows) of Q.
 struct QueryBlock {
+  std::int32_t segment = 0;
   SegmentKeys keys;  ///< cut to what the block sees
   std::int64_t first = 0, rows = 0;
   std::int64_t position[AttentionScratch::kBlockRows];
@@ -48,6 +50,8 @@ struct QueryBlock {
 
   /// Scores of a row.
   [[nodiscard]] std::int64_t width() const noexcept { return keys.prefixes + keys.count; }
+  /// Keys that query i sees, which are the first ones of its row.
+  [[nodiscard]] std::int64_t seen(std::int64_t i) const noexcept { return keys.prefixes + visible[i]; }
 };
 
 /// All that the tasks of a kernel read.
@@ -66,6 +70,7 @@ struct AttentionProblem {
         dim(q.width / given.heads),
         group(given.heads / given.kv_heads),
         scale(static_cast<T>(given.scale)),
+        mask(given, operand(args, Attention::kDropoutKey)),
         disentangled(operand(args, Attention::kPositionKey), operand(args, Attention::kPositionQuery)) {}
 
   const AttentionOptions& options;
@@ -74,6 +79,7 @@ struct AttentionProblem {
   const std::int32_t* kv_segment;
   std::int64_t dim, group;
   T scale;
+  ProbabilityMask<T> mask;
   RelativeBias<T> relative{};
   DisentangledTables<T> disentangled;
 
@@ -129,6 +135,7 @@ struct AttentionProblem {
 
   /// Queries [first, end) of a segment.
   void block(std::int32_t segment, const SegmentKeys& all, std::int64_t first, std::int64_t end, QueryBlock& b) const noexcept {
+    b.segment = segment;
     b.keys = all;
     b.first = first;
     b.rows = end - first;

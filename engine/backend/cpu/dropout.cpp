@@ -4,28 +4,12 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/backend/cpu/philox.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
-
-/// Four words of Philox 4x32-10 as engine/core/random.h defines them, in a form that vectorises over counters.
-struct Words {
-  std::uint32_t word[4];
-};
-
-[[gnu::always_inline]] inline Words philox_words(Words c, std::uint32_t k0, std::uint32_t k1) noexcept {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = 0xD2511F53ULL * c.word[0];
-    const std::uint64_t b = 0xCD9E8D57ULL * c.word[2];
-    c = {{static_cast<std::uint32_t>(b >> 32U) ^ c.word[1] ^ k0, static_cast<std::uint32_t>(b),
-          static_cast<std::uint32_t>(a >> 32U) ^ c.word[3] ^ k1, static_cast<std::uint32_t>(a)}};
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
-  }
-  return c;
-}
 
 template <class T>
 struct Mask {
@@ -43,7 +27,7 @@ struct Mask {
       std::uint32_t words[4][kCounters];
 #pragma omp simd
       for (std::int64_t i = 0; i < count; ++i) {
-        const Words w = philox_words({{static_cast<std::uint32_t>(first + i), position, segment, stream}}, key[0], key[1]);
+        const PhiloxWords w = philox_words({{static_cast<std::uint32_t>(first + i), position, segment, stream}}, key[0], key[1]);
         words[0][i] = w.word[0];
         words[1][i] = w.word[1];
         words[2][i] = w.word[2];

@@ -125,7 +125,7 @@ TEST_CASE("gpt2: an infix of keys and values is a prefix of the target, and the 
   };
   const SlotSpace read = slot_of_rows("source", 2);
   const RowSpaceId read_rows = graph.rows(read.name, 2, 1);
-  const PromptPass pass = model->read_prompt(graph, {graph.frozen("words", words(*model, {5, 17}).embeddings, read_rows), read});
+  const PromptPass pass = model->read_prompt(graph, {graph.frozen("words", words(*model, {5, 17}).embeddings, read_rows), read}, {});
   Conditioning conditioning;
   conditioning.prefix_shifts_positions = true;
   SitePrefix& joint = conditioning.prefixes[Site::decoder_self];
