@@ -38,10 +38,11 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   weights.weights = args.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
   const auto tokenizer = load_tokenizer(args.model);
   const auto model = open_encoder(args.model, weights);
-  const HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)));
+  HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)), {}, task.pooler);
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
                        "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
                        task.name, task.classes());
+  encoder.heads.front() = predicting_head(task, encoder.heads.front(), *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty())
     method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
