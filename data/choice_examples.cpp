@@ -59,7 +59,8 @@ void append(const Example& choice, Example& example) {
 }  // namespace
 
 std::vector<Example> choice_examples(const Table& table, const ChoiceRules& rules, const Tokenizer& tokenizer, TruncationReport& report) {
-  require<ConfigError>(rules.choices.size() > 1, "examples: {} choice(s) were given; wanted templates of two at least", rules.choices.size());
+  require<ConfigError>(rules.choices.size() > 1, "examples: {} choice(s) were given; wanted templates of two at least",
+                       rules.choices.size());
   std::vector<SequenceMaker> makers;
   for (const auto& choice : rules.choices)
     makers.emplace_back(table, SequenceRules{.text = rules.text, .pair = choice, .max_length = rules.max_length}, tokenizer, report);

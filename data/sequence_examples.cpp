@@ -39,10 +39,16 @@ double number_of(const Table& table, std::int64_t row, std::size_t column) {
 }  // namespace
 
 SequenceMaker::SequenceMaker(const Table& table, SequenceRules rules, const Tokenizer& tokenizer, TruncationReport& report)
-    : table_(table), rules_(std::move(rules)), tokenizer_(tokenizer), report_(report), special_(around(tokenizer)), text_(rules_.text, table) {
+    : table_(table),
+      rules_(std::move(rules)),
+      tokenizer_(tokenizer),
+      report_(report),
+      special_(around(tokenizer)),
+      text_(rules_.text, table) {
   require<ConfigError>(!(rules_.labels && rules_.regression), "examples: both labels and regression; wanted one of them");
   const auto least = static_cast<std::int64_t>(tokenizer.special_count(rules_.pair.has_value()));
-  require<ConfigError>(rules_.max_length > least, "length limit of {} tokens; wanted more than the {} special ones", rules_.max_length, least);
+  require<ConfigError>(rules_.max_length > least, "length limit of {} tokens; wanted more than the {} special ones", rules_.max_length,
+                       least);
   if (rules_.pair) pair_.emplace(*rules_.pair, table);
   if (rules_.labels || rules_.regression) label_column_ = table.column(rules_.label_column);
 }

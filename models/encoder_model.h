@@ -74,7 +74,9 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] virtual HeadLayer pooler() const = 0;
   /// From the output at a sequence's first row to the logits of classes, as transformers' class has it: pooler and classifier, unless a
   /// model has another one.
-  [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const { return {pooler(), {.name = "classifier", .checkpoint = "classifier"}}; }
+  [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const {
+    return {pooler(), {.name = "classifier", .checkpoint = "classifier"}};
+  }
 };
 
 }  // namespace preamble

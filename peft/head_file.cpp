@@ -70,7 +70,8 @@ std::string task_of(const std::vector<Folder>& folders, const std::string& given
     require<ConfigError>(task.empty() || task == *own, "{}: the task is {}; wanted {}", folder.string(), *own, task);
     task = *own;
   }
-  require<ConfigError>(!task.empty(), "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, "
+  require<ConfigError>(!task.empty(),
+                       "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, "
                        "QUESTION_ANS, MASKED_LM or {}",
                        kFeatures);
   return task;
@@ -102,8 +103,8 @@ HeadTensors read_head(const Folder& folder) {
   return NativePrefix::is_in(folder) ? heads_of(SafetensorsFile::open(folder / NativePrefix::kTensors)) : heads_of(TensorArchive(folder, kAdapterFiles));
 }
 
-HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders, const std::string& given, const std::optional<Folder>& trainable,
-                         Pooler pooler) {
+HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders, const std::string& given,
+                         const std::optional<Folder>& trainable, Pooler pooler) {
   HeadedEncoder encoder{model, {}};
   Reading reading;
   const std::string task = task_of(folders, given);
@@ -127,7 +128,8 @@ HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders
   if (std::ranges::all_of(tensors, &HeadTensors::empty)) tensors.assign(1, {});
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const bool can = reads_first_row(kind) && i < folders.size();
-    encoder.heads.emplace_back(model, kind, tensors[i], slot_name(i, tensors.size(), kHeadPrefix), true, can ? pooler_in(folders[i], pooler) : pooler);
+    encoder.heads.emplace_back(model, kind, tensors[i], slot_name(i, tensors.size(), kHeadPrefix), true,
+                               can ? pooler_in(folders[i], pooler) : pooler);
   }
   return encoder;
 }

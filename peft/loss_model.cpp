@@ -139,8 +139,9 @@ EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
   for (std::size_t i = 0; i < examples.size(); ++i) {
     const Example& example = *examples[i];
     const bool answered = example.begin >= 0 && example.end >= 0;
-    require<ShapeError>(example.choices.empty() || std::accumulate(example.choices.begin(), example.choices.end(), std::size_t{0}) == example.source.size(),
-                        "example {}: choices of [{}] tokens; the source has {}", i, fmt::join(example.choices, ", "), example.source.size());
+    require<ShapeError>(
+        example.choices.empty() || std::accumulate(example.choices.begin(), example.choices.end(), std::size_t{0}) == example.source.size(),
+        "example {}: choices of [{}] tokens; the source has {}", i, fmt::join(example.choices, ", "), example.source.size());
     const Ids lengths = example.choices.empty() ? Ids{static_cast<std::int32_t>(example.source.size())} : example.choices;
     std::int32_t begin = 0;
     for (const auto tokens : lengths) {

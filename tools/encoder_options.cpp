@@ -13,19 +13,22 @@ void EncoderOptions::add_to(CLI::App& app) {
                        "holds the mask)")
             ->check(CLI::IsMember({"SEQ_CLS", "MULTIPLE_CHOICE", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM"})));
   group(app.add_option("--pair", values_.pair, "template of the second text of a pair"));
-  group(app.add_option("--choice", values_.choices,
-                       "MULTIPLE_CHOICE: template of a choice, which follows --input as the second text of a pair; one for each, and rows may "
-                       "lack the last ones; the label is the right one's number from 0, or as --labels name them")
+  group(app.add_option(
+               "--choice", values_.choices,
+               "MULTIPLE_CHOICE: template of a choice, which follows --input as the second text of a pair; one for each, and rows may "
+               "lack the last ones; the label is the right one's number from 0, or as --labels name them")
             ->allow_extra_args(false));
-  group(app.add_option("--pooler", pooler_,
-                       "SEQ_CLS, MULTIPLE_CHOICE: what the classifier reads; auto: as transformers' class (BERT, DeBERTa: the pooler; RoBERTa's "
-                       "classes: a dense layer), frozen: the checkpoint's pooler, trained: a pooler that learns with the head, none: [CLS] itself")
+  group(app.add_option(
+               "--pooler", pooler_,
+               "SEQ_CLS, MULTIPLE_CHOICE: what the classifier reads; auto: as transformers' class (BERT, DeBERTa: the pooler; RoBERTa's "
+               "classes: a dense layer), frozen: the checkpoint's pooler, trained: a pooler that learns with the head, none: [CLS] itself")
             ->check(CLI::IsMember({"auto", "frozen", "trained", "none"})));
   group(app.add_option("--verbalizer-loss", values_.verbalizer_loss,
                        "MASKED_LM: normalise over the whole vocabulary (default) or over the words of --labels alone, which is cheaper")
             ->check(CLI::IsMember({"vocabulary", "labels"})));
   group(app.add_flag("--regression", values_.regression, "SEQ_CLS: the label is a number"));
-  group(app.add_option("--superglue", values_.superglue, "SEQ_CLS, and of copa MULTIPLE_CHOICE: the file is of this SuperGLUE task; gives "
+  group(app.add_option("--superglue", values_.superglue,
+                       "SEQ_CLS, and of copa MULTIPLE_CHOICE: the file is of this SuperGLUE task; gives "
                        "templates, labels and metric")
             ->check(CLI::IsMember(superglue_names())));
   group(app.add_option("--max-length", values_.max_length, "tokens of a sequence (default: 128; QUESTION_ANS: 384)")

@@ -48,7 +48,7 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
                        "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
                        task.name, task.classes());
-  encoder.heads.front() = predicting_head(task, encoder.heads.front(), *tokenizer);
+  for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty())
     method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });

@@ -76,8 +76,9 @@ bool has_labels(const EncoderBatch& batch) {
 std::size_t sequences_of(const EncoderBatch& batch) { return batch.sequences.size(); }
 
 EncoderBatch part_of(const EncoderBatch& batch, std::size_t begin, std::size_t end) {
-  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end), cut(batch.slots, begin, end),        cut(batch.heads, begin, end), cut(batch.groups, begin, end),
-          cut(batch.classes, begin, end),   cut(batch.values, begin, end),      cut(batch.token_labels, begin, end), cut(batch.spans, begin, end)};
+  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end),  cut(batch.slots, begin, end),
+          cut(batch.heads, begin, end),     cut(batch.groups, begin, end),       cut(batch.classes, begin, end),
+          cut(batch.values, begin, end),    cut(batch.token_labels, begin, end), cut(batch.spans, begin, end)};
 }
 
 EncoderCapacity larger_of(const EncoderCapacity& a, const EncoderCapacity& b) {

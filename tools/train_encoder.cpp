@@ -70,8 +70,9 @@ class EncoderTrainRun final : public TrainRun {
   [[nodiscard]] std::string special_fingerprint() const override {
     std::string text = args().method_options.fingerprint();
     for (const auto& [task, train_file, validation_file] : tasks_) {
-      text += fmt::format(" | {} {} {} '{}' '{}' [{}] '{}' {} {} {}", task.name, name_of(task.kind), train_file.filename().string(), task.text,
-                          task.pair, fmt::join(task.choices, ","), task.labels, task.length(), name_of(task.pooler), task.verbalizer_loss);
+      text +=
+          fmt::format(" | {} {} {} '{}' '{}' [{}] '{}' {} {} {}", task.name, name_of(task.kind), train_file.filename().string(), task.text,
+                      task.pair, fmt::join(task.choices, ","), task.labels, task.length(), name_of(task.pooler), task.verbalizer_loss);
     }
     return text;
   }
@@ -89,6 +90,10 @@ class EncoderTrainRun final : public TrainRun {
         } else {
           batch["label"].push_back(example.label);
         }
+        break;
+      case HeadKind::choice:
+        batch["choices"].push_back(example.choices);
+        batch["label"].push_back(example.label);
         break;
       case HeadKind::tokens:
       case HeadKind::masked_lm: batch["labels"].push_back(example.tags); break;

@@ -19,8 +19,8 @@ Type with_rows(Type type, Dtype dtype, std::int64_t rows) {
 void require_table(const Op& op, const OperandTypes& operands, std::string_view operand) {
   require<ShapeError>(operands.has(0), "{}: operand '{}' is absent", op.name(), operand);
   const Type& table = operands[0];
-  require<ShapeError>(!table.has_rows() && (table.dims.size() == 1 || table.dims.size() == 2), "{}: {} is {}; wanted [N, D] or [N]", op.name(), operand,
-                      operands.graph.describe(table));
+  require<ShapeError>(!table.has_rows() && (table.dims.size() == 1 || table.dims.size() == 2), "{}: {} is {}; wanted [N, D] or [N]",
+                      op.name(), operand, operands.graph.describe(table));
 }
 
 }  // namespace
@@ -29,11 +29,12 @@ std::vector<Type> PickRows::infer(const OperandTypes& operands) const {
   require_table(*this, operands, "table");
   const Type& table = operands[0];
   const Dtype real = operands.graph.real();
-  require<DtypeError>(table.dtype == real || table.dtype == Dtype::bf16, "pick_rows: table is {}; wanted {} or BF16", operands.graph.describe(table),
-                      name_of(real));
+  require<DtypeError>(table.dtype == real || table.dtype == Dtype::bf16, "pick_rows: table is {}; wanted {} or BF16",
+                      operands.graph.describe(table), name_of(real));
   require<ShapeError>(!rows.empty(), "pick_rows: no rows were given; wanted one at least");
   for (const auto row : rows)
-    require<ShapeError>(row >= 0 && row < table.dims.front(), "pick_rows: row {} was given; table is {}", row, operands.graph.describe(table));
+    require<ShapeError>(row >= 0 && row < table.dims.front(), "pick_rows: row {} was given; table is {}", row,
+                        operands.graph.describe(table));
   require<ShapeError>(std::set(rows.begin(), rows.end()).size() == rows.size(), "pick_rows: a row was given twice; wanted different ones");
   return {with_rows(table, real, static_cast<std::int64_t>(rows.size()))};
 }
@@ -49,8 +50,8 @@ std::vector<Type> PutRows::infer(const OperandTypes& operands) const {
   require_table(*this, operands, "y");
   require_real(*this, operands, 0, "y");
   const Type& y = operands[0];
-  require<ShapeError>(y.dims.front() == static_cast<std::int64_t>(rows.size()), "put_rows: y is {}; wanted {} rows", operands.graph.describe(y),
-                      rows.size());
+  require<ShapeError>(y.dims.front() == static_cast<std::int64_t>(rows.size()), "put_rows: y is {}; wanted {} rows",
+                      operands.graph.describe(y), rows.size());
   return {with_rows(y, y.dtype, total)};
 }
 

@@ -152,6 +152,8 @@ Value Deberta::mlm_logits(Graph& graph, Value hidden, std::span<const std::int32
   return word_logits(x, w, parameters_(graph, bias, {config_.vocab_size}, ParameterKind::vector), words);
 }
 
-HeadLayer Deberta::pooler() const { return {.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation}; }
+HeadLayer Deberta::pooler() const {
+  return {.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation};
+}
 
 }  // namespace preamble

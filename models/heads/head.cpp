@@ -111,7 +111,10 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
     }
     const bool fits = dims.size() == 2 && dims[1] == model.width() && (last ? dims[0] > 0 : dims[0] == model.width());
     require<FileError>(fits && (!last || fixed == 0 || dims[0] == fixed), "head: '{}' is {}; wanted [{}, {}]", layer.name, to_string(dims),
-                       !last ? std::to_string(model.width()) : fixed > 0 ? std::to_string(fixed) : "classes", model.width());
+                       !last       ? std::to_string(model.width())
+                       : fixed > 0 ? std::to_string(fixed)
+                                   : "classes",
+                       model.width());
     if (last) classes_ = dims[0];
   }
 }
@@ -120,7 +123,8 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
   constexpr std::uint64_t kStream = 0x68656164;
   constexpr float kDeviation = 0.02F;
   const std::int64_t fixed = fixed_classes(kind);
-  require<ConfigError>(classes > 0 || fixed > 0 || kind == HeadKind::masked_lm, "head: {} classes were given; wanted one at least", classes);
+  require<ConfigError>(classes > 0 || fixed > 0 || kind == HeadKind::masked_lm, "head: {} classes were given; wanted one at least",
+                       classes);
   Random random(seed, kStream);
   HeadTensors tensors;
   const auto layers = head_layers(model, kind, pooler);
@@ -149,7 +153,8 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
 }
 
 Head Head::restricted_to(std::vector<std::int32_t> words) const {
-  require<ConfigError>(kind_ == HeadKind::masked_lm && words_.empty(), "head: words were given for {}; wanted a whole MASKED_LM", name_of(kind_));
+  require<ConfigError>(kind_ == HeadKind::masked_lm && words_.empty(), "head: words were given for {}; wanted a whole MASKED_LM",
+                       name_of(kind_));
   const std::set<std::int32_t> different(words.begin(), words.end());
   require<ConfigError>(!words.empty() && different.size() == words.size() && *different.begin() >= 0 && *different.rbegin() < classes_,
                        "head: the words [{}] were given; wanted different ones below {}", fmt::join(words, ", "), classes_);

@@ -22,8 +22,9 @@ Table table_of(const EncoderTask& task, const std::filesystem::path& path, const
 
 ChoiceData::ChoiceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options) {
   require<ConfigError>(!task.text.empty(), "task '{}': no template of the text; wanted one such as {{premise}}", task.name);
-  require<ConfigError>(task.choices.size() > 1, "task '{}': {} template(s) of choices; wanted two at least, such as {{choice1}} and {{choice2}}",
-                       task.name, task.choices.size());
+  require<ConfigError>(task.choices.size() > 1,
+                       "task '{}': {} template(s) of choices; wanted two at least, such as {{choice1}} and {{choice2}}", task.name,
+                       task.choices.size());
   ChoiceRules rules{.text = Template(task.text), .choices = {}};
   for (const auto& choice : task.choices) rules.choices.emplace_back(choice);
   if (!task.labels.empty()) {

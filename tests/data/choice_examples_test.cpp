@@ -72,8 +72,8 @@ TEST_CASE("choice_examples: choices that are missing, and labels of none, are na
     CAPTURE(label);
     CHECK_THROWS_AS(row((std::string(R"({"p": "who", "a": "ann", "b": "mat", "label": )") + label + "}").c_str()), FileError);
   }
-  CHECK_THROWS_WITH_AS(row(R"({"p": "who", "a": "ann", "b": "mat", "label": 2})"), "t.jsonl:1: label '2'; the row has 2 choices, and the first is 0",
-                       FileError);
+  CHECK_THROWS_WITH_AS(row(R"({"p": "who", "a": "ann", "b": "mat", "label": 2})"),
+                       "t.jsonl:1: label '2'; the row has 2 choices, and the first is 0", FileError);
   CHECK_THROWS_AS(row(R"({"p": "who", "a": "ann", "b": "mat"})"), FileError);
   ChoiceRules one = rules();
   one.choices.resize(1, Template(""));

@@ -41,16 +41,16 @@ TEST_CASE("superglue: the choices of a question are columns of one row, the righ
   const auto choices = [](std::string_view task, std::string_view content) {
     return superglue_choices(superglue_task(task), TemporaryFile("x.jsonl", content).path());
   };
-  const Table table = choices("copa",
-                              R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 1})"
-                              "\n"
-                              R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "effect"})");
+  const Table table = choices("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 1})"
+                                      "\n"
+                                      R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "effect"})");
   REQUIRE(table.rows() == 2);
   CHECK(table.text(0, table.column("text")) == "p. because");
   CHECK(table.text(0, table.column("choice2")) == "b");
   CHECK(table.text(0, table.column("label")) == "1");
   CHECK(table.find(1, table.column("label")) == nullptr);
-  CHECK_THROWS_AS((void)choices("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 2})"), FileError);
+  CHECK_THROWS_AS((void)choices("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 2})"),
+                  FileError);
   CHECK_THROWS_AS((void)choices("copa", R"({"premise": "p.", "choice1": "a", "question": "cause", "label": 0})"), FileError);
   CHECK_THROWS_AS((void)choices("rte", R"({"premise": "p", "hypothesis": "h"})"), ConfigError);
 }

@@ -168,10 +168,11 @@ TEST_CASE("head file: a native prefix keeps its head") {
 
 TEST_CASE("head file: no task, other tasks and missing heads are named") {
   const auto model = golden_bert();
-  CHECK_THROWS_WITH_AS((void)open_heads(*model, {}, ""),
-                       "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM or "
-                       "FEATURE_EXTRACTION",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      (void)open_heads(*model, {}, ""),
+      "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM or "
+      "FEATURE_EXTRACTION",
+      ConfigError);
   CHECK_THROWS_AS((void)open_heads(*model, {adapter("prefix-cls-grad")}, "TOKEN_CLS"), ConfigError);
   CHECK_THROWS_AS((void)open_heads(*model, {}, "SEQ_CLS"), FileError);
   CHECK_THROWS_AS((void)open_heads(*model, {adapter("prefix-mlm-grad")}, "SEQ_CLS"), FileError);

@@ -140,14 +140,16 @@ TEST_CASE("loss model: the choices of an example are sequences of one group, and
   // the two examples with the most sequences
   CHECK(graph.rows(graph.rows(headed::name(0, headed::kChoices))).rows == 5);
   const Example damaged{.source = {1, 2, 3}, .label = 0, .choices = {1, 1}};
-  CHECK_THROWS_WITH_AS((void)loss->batch_of(std::vector<const Example*>{&damaged}), "example 0: choices of [1, 1] tokens; the source has 3", ShapeError);
+  CHECK_THROWS_WITH_AS((void)loss->batch_of(std::vector<const Example*>{&damaged}), "example 0: choices of [1, 1] tokens; the source has 3",
+                       ShapeError);
 
   TrainerOptions options;
   options.max_steps = 1;
   options.batches.sequences = 3;
   options.batches.shuffle = false;
   options.gradient_accumulation_steps = 2;
-  const Trainer trainer(encoder, NoMethod(), examples, [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
+  const Trainer trainer(
+      encoder, NoMethod(), examples, [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
   const auto parts = trainer.parts_of(std::vector<std::uint32_t>{0, 1, 2});
   REQUIRE(parts.size() == 2);
   CHECK(std::get<EncoderBatch>(parts[0]).sequences.size() == 5);

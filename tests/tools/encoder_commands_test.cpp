@@ -175,7 +175,8 @@ TEST_CASE("encoder commands: every method learns which choice is right, with and
 TEST_CASE("encoder commands: COPA is multiple choice unless classes are asked for, and named labels are predicted by name") {
   Setting s;
   s.args.max_steps = 1;
-  const auto file = s.folder.write("copa.jsonl", R"({"premise": "ann is good .", "choice1": "cat", "choice2": "mat", "question": "cause", "label": 1})");
+  const auto file =
+      s.folder.write("copa.jsonl", R"({"premise": "ann is good .", "choice1": "cat", "choice2": "mat", "question": "cause", "label": 1})");
   s.train(file, {"--superglue", "copa"});
   const auto kept = EncoderTask::read(s.args.output_dir).value();
   CHECK(kept.front().kind == HeadKind::choice);

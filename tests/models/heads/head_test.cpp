@@ -30,9 +30,10 @@ std::unique_ptr<Bert> with_classifier(Parameters::Options options = {}) { return
 }  // namespace
 
 TEST_CASE("head: tasks have PEFT's names") {
-  for (const auto kind : {HeadKind::sequence, HeadKind::choice, HeadKind::tokens, HeadKind::span, HeadKind::masked_lm}) CHECK(head_kind_of(name_of(kind)) == kind);
-  CHECK_THROWS_WITH_AS((void)head_kind_of("CAUSAL_LM"), "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS or MASKED_LM",
-                       ConfigError);
+  for (const auto kind : {HeadKind::sequence, HeadKind::choice, HeadKind::tokens, HeadKind::span, HeadKind::masked_lm})
+    CHECK(head_kind_of(name_of(kind)) == kind);
+  CHECK_THROWS_WITH_AS((void)head_kind_of("CAUSAL_LM"),
+                       "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS or MASKED_LM", ConfigError);
 }
 
 TEST_CASE("head: an adapter's tensors are its own, the rest comes from the checkpoint") {
@@ -135,8 +136,8 @@ TEST_CASE("head: the pooler can be the checkpoint's, one of its own, or none") {
   CHECK(names_of(Head::fresh(*roberta, HeadKind::sequence, 3, 1, "", Pooler::trained).tensors()) ==
         std::vector<std::string>{"classifier.bias", "classifier.weight", "roberta.pooler.dense.bias", "roberta.pooler.dense.weight"});
   const auto no_pooler = Bert::open(golden("bert/model-qa"));
-  CHECK_THROWS_WITH_AS((void)Head::fresh(*no_pooler, HeadKind::sequence, 3, 1, "", Pooler::frozen), doctest::Contains("has no 'bert.pooler.dense.weight'"),
-                       ConfigError);
+  CHECK_THROWS_WITH_AS((void)Head::fresh(*no_pooler, HeadKind::sequence, 3, 1, "", Pooler::frozen),
+                       doctest::Contains("has no 'bert.pooler.dense.weight'"), ConfigError);
 }
 
 TEST_CASE("head: poolers have names, and other heads have none") {
@@ -153,7 +154,8 @@ TEST_CASE("head: a masked-LM head can be restricted to a few words") {
   const Head words = whole.restricted_to({7, 100, 3});
   CHECK(words.classes() == 3);
   CHECK(words.words() == std::vector<std::int32_t>{7, 100, 3});
-  CHECK_THROWS_WITH_AS((void)whole.restricted_to({7, 109}), "head: the words [7, 109] were given; wanted different ones below 109", ConfigError);
+  CHECK_THROWS_WITH_AS((void)whole.restricted_to({7, 109}), "head: the words [7, 109] were given; wanted different ones below 109",
+                       ConfigError);
   CHECK_THROWS_AS((void)whole.restricted_to({7, 7}), ConfigError);
   CHECK_THROWS_AS((void)whole.restricted_to({}), ConfigError);
   CHECK_THROWS_AS((void)words.restricted_to({7}), ConfigError);

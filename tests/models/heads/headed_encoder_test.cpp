@@ -326,7 +326,8 @@ TEST_CASE("headed encoder: a head that is restricted to words makes their logits
       }
     }
     batch.token_labels[1][1] = 91;
-    CHECK_THROWS_WITH_AS((void)label_count(batch, few.limits()), "sequence 1: label 91 was given; wanted one of the words [90, 12, 33]", ConfigError);
+    CHECK_THROWS_WITH_AS((void)label_count(batch, few.limits()), "sequence 1: label 91 was given; wanted one of the words [90, 12, 33]",
+                         ConfigError);
     batch.token_labels[1][1] = 90;
   }
 }
@@ -335,16 +336,14 @@ TEST_CASE("headed encoder: choices and classes share a batch") {
   const auto model = golden_bert();
   const Head classes = Head::fresh(*model, HeadKind::sequence, 3, 1, "0.base_model.");
   const Head choices = Head::fresh(*model, HeadKind::choice, 1, 2, "1.base_model.");
-  EncoderBatch batch{.sequences = {{90, 1}, {5, 17}, {33, 2}, {7}},
-                     .heads = {0, 1, 1, 0},
-                     .groups = {0, 1, 1, 2},
-                     .classes = {2, 1, kNoLabel, 0}};
+  EncoderBatch batch{
+      .sequences = {{90, 1}, {5, 17}, {33, 2}, {7}}, .heads = {0, 1, 1, 0}, .groups = {0, 1, 1, 2}, .classes = {2, 1, kNoLabel, 0}};
   const float apart = loss_of({*model, {classes}}, {.sequences = {{90, 1}, {7}}, .classes = {2, 0}}) +
                       loss_of({*model, {choices}}, {.sequences = {{5, 17}, {33, 2}}, .groups = {0, 0}, .classes = {1, kNoLabel}});
   CHECK(loss_of({*model, {classes, choices}}, batch) == doctest::Approx(apart).epsilon(1e-4));
   batch.groups = {0, 1, 1, 1};
-  CHECK_THROWS_WITH_AS((void)loss_of({*model, {classes, choices}}, batch), "sequence 3: a choice of the same example has another head; wanted one",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS((void)loss_of({*model, {classes, choices}}, batch),
+                       "sequence 3: a choice of the same example has another head; wanted one", ConfigError);
 }
 
 TEST_CASE("headed encoder: pooling decides between the first token and the first virtual one") {

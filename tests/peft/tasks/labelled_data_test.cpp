@@ -75,8 +75,9 @@ TEST_CASE("labelled_data: a verbalizer reads the logits of its words at the mask
 }
 
 TEST_CASE("labelled_data: the choice with the highest score is the answer") {
-  const TemporaryFile file("t.jsonl", "{\"p\": \"who\", \"a\": \"ann\", \"b\": \"mat\", \"label\": 0}\n"
-                                      "{\"p\": \"who\", \"a\": \"cat\", \"b\": \"ann\", \"c\": \"mat\", \"label\": 1}\n");
+  const TemporaryFile file("t.jsonl",
+                           "{\"p\": \"who\", \"a\": \"ann\", \"b\": \"mat\", \"label\": 0}\n"
+                           "{\"p\": \"who\", \"a\": \"cat\", \"b\": \"ann\", \"c\": \"mat\", \"label\": 1}\n");
   EncoderTask task;
   task.kind = HeadKind::choice;
   task.text = "{p}";
@@ -95,7 +96,8 @@ TEST_CASE("labelled_data: the choice with the highest score is the answer") {
   CHECK(rows[1].at("probabilities")[2].get<double>() == doctest::Approx(0.5));
   task.labels = "A,B,C";
   CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), FileError);
-  CHECK(predictions(*load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false}), logits)[1].at("prediction") == "C");
+  CHECK(predictions(*load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false}), logits)[1].at(
+            "prediction") == "C");
   task.labels = "A,B";
   CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), ConfigError);
   task.choices.resize(1);
