@@ -55,10 +55,10 @@ Reading reading_of(const Folder& folder) {
   return {prefix ? Pooling::first_token : Pooling::first_row, own_task(config) != name_of(HeadKind::span)};
 }
 
-Pooler pooler_in(const Folder& folder, Pooler otherwise) {
+Pooler pooler_in(const Folder& folder) {
   const auto given = NativePrefix::is_in(folder) ? JsonFile::open(folder / NativePrefix::kDescription).find<std::string>("pooler")
                                                  : ours(PeftConfig::read(folder), kPoolerKey);
-  return given ? pooler_of(*given) : otherwise;
+  return given ? pooler_of(*given) : Pooler::automatic;
 }
 
 std::string task_of(const std::vector<Folder>& folders, const std::string& given) {
@@ -127,9 +127,8 @@ HeadedEncoder open_heads(EncoderModel& model, const std::vector<Folder>& folders
   }
   if (std::ranges::all_of(tensors, &HeadTensors::empty)) tensors.assign(1, {});
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const bool can = reads_first_row(kind) && i < folders.size();
-    encoder.heads.emplace_back(model, kind, tensors[i], slot_name(i, tensors.size(), kHeadPrefix), true,
-                               can ? pooler_in(folders[i], pooler) : pooler);
+    const Pooler own = tensors[i].empty() ? pooler : pooler_in(folders[i]);
+    encoder.heads.emplace_back(model, kind, tensors[i], slot_name(i, tensors.size(), kHeadPrefix), true, own);
   }
   return encoder;
 }

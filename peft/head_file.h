@@ -31,7 +31,7 @@ inline constexpr std::string_view kPoolerKey = "preamble_pooler";
 /// The encoder with what `task` and adapters add to it. `task`: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM,
 /// FEATURE_EXTRACTION, or empty: as the folders say. Heads of several adapters are heads 0, 1, ...; where none brings a head of its own
 /// there is one. Adapters' heads are trained under the names of their files. `trainable`: weights that stand in for those of the only
-/// adapter, where it has them. `pooler`: of a head whose folder says none. Throws ConfigError for no task or different ones, and FileError
+/// adapter, where it has them. `pooler`: of a head that no folder brings. Throws ConfigError for no task or different ones, and FileError
 /// for a head that neither the checkpoint nor the adapter has.
 [[nodiscard]] HeadedEncoder open_heads(EncoderModel& model, const std::vector<std::filesystem::path>& folders, const std::string& task,
                                        const std::optional<std::filesystem::path>& trainable = {}, Pooler pooler = Pooler::automatic);

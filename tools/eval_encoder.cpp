@@ -48,6 +48,9 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
                        "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
                        task.name, task.classes());
+  require<ConfigError>(task.pooler == Pooler::automatic || encoder.heads.front().pooler() == task.pooler,
+                       "--pooler {}: the head of {} was trained with {}", name_of(task.pooler), task_folder(args).string(),
+                       name_of(encoder.heads.front().pooler()));
   for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty())

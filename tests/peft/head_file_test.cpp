@@ -143,7 +143,7 @@ TEST_CASE("head file: a head that PEFT has no task for has the task that compute
   }
 }
 
-TEST_CASE("head file: a native prefix keeps its head's pooler, and a folder that says none takes the given one") {
+TEST_CASE("head file: a native prefix keeps its head's pooler, whatever is given for heads of checkpoints") {
   const auto model = golden_bert();
   const Head head = Head::fresh(*model, HeadKind::sequence, 3, 5, "base_model.", Pooler::none);
   const TemporaryFolder folder;
@@ -151,7 +151,9 @@ TEST_CASE("head file: a native prefix keeps its head's pooler, and a folder that
   NativePrefix{{}, false, head.tensors()}.write(folder.path() / "auto");
   CHECK(open_heads(*model, {folder.path() / "none"}, "SEQ_CLS").heads[0].pooler() == Pooler::none);
   CHECK(open_heads(*model, {folder.path() / "auto"}, "SEQ_CLS").heads[0].pooler() == Pooler::automatic);
-  CHECK(open_heads(*model, {folder.path() / "auto"}, "SEQ_CLS", {}, Pooler::none).heads[0].pooler() == Pooler::none);
+  CHECK(open_heads(*model, {folder.path() / "auto"}, "SEQ_CLS", {}, Pooler::none).heads[0].pooler() == Pooler::automatic);
+  const auto classifier = Bert::open(golden("bert/model-seqcls"));
+  CHECK(open_heads(*classifier, {}, "SEQ_CLS", {}, Pooler::none).heads[0].pooler() == Pooler::none);
 }
 
 TEST_CASE("head file: a native prefix keeps its head") {

@@ -213,6 +213,10 @@ TEST_CASE("encoder commands: the pooler is the head's own, the checkpoint's or n
   }
   Setting s;
   CHECK_THROWS_AS(s.train(s.tags(), {"--task", "TOKEN_CLS", "--pooler", "none"}), ConfigError);
+  s.args.max_steps = 1;
+  s.train(s.classes(), {"--task", "SEQ_CLS", "--input", "{text}", "--pooler", "none"});
+  CHECK_THROWS_WITH_AS((void)s.predict(s.classes(), s.args.output_dir, {"--pooler", "trained"}),
+                       ("--pooler trained: the head of " + s.args.output_dir.string() + " was trained with none").c_str(), ConfigError);
 }
 
 TEST_CASE("encoder commands: a verbalizer that normalises over its words learns and predicts as one over the vocabulary") {
