@@ -64,7 +64,7 @@ void add_options(CLI::App& app, CommandLine& given) {
   app.add_option("--target", run.batch.target, "encoder-decoder: tokens of each target")->check(CLI::Range(1, 1 << 16));
   app.add_option("--tokens", run.batch.tokens, "one stack: tokens of each sequence; 0: 128 of an encoder, 512 of a decoder")
       ->check(CLI::Range(0, 1 << 16));
-  app.add_option("--task", given.task, "encoder with a new head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, MASKED_LM");
+  app.add_option("--task", given.task, "encoder with a new head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM");
   app.add_option("--prompt", given.prompt, "rows of a prompt")->check(CLI::Range(1, 1 << 16));
   app.add_option("--prefix", given.prefix, "rows of a prefix; 0: 16 with deep-prompt, else 10")->check(CLI::Range(0, 1 << 16));
   app.add_option("--mlp", run.method.mlp, "hidden width of the network that computes the prefix; 0: none")->check(CLI::Range(0, 1 << 16));

@@ -14,6 +14,11 @@ namespace {
 // keeps the shuffles apart from other uses of the same seed
 constexpr std::uint64_t kShuffleStream = 0xBA7C000000000000ULL;
 
+/// Source rows of an example with its prompts.
+std::int64_t source_of(const ExampleLength& length, const BatchRules& rules) noexcept {
+  return length.source + length.sequences * rules.source_extra;
+}
+
 bool passes(std::int64_t value, std::int64_t limit) noexcept { return limit > 0 && value > limit; }
 
 template <class T>
@@ -26,7 +31,7 @@ void shuffle(std::span<T> items, Random& random) {
 std::vector<ExampleLength> lengths_of(std::span<const Example> examples) {
   std::vector<ExampleLength> lengths;
   lengths.reserve(examples.size());
-  for (const Example& e : examples) lengths.push_back({std::ssize(e.source), std::ssize(e.target), e.row});
+  for (const Example& e : examples) lengths.push_back({std::ssize(e.source), std::ssize(e.target), e.row, e.sequences()});
   return lengths;
 }
 
@@ -51,11 +56,11 @@ void Batcher::check() const {
   require<ConfigError>(smallest >= 0, "batches: a limit of {}; wanted no negative number", smallest);
   require<ConfigError>(r.sequences + r.source_rows + r.target_rows > 0, "batches: no limit; wanted one of sequences or rows");
   for (const ExampleLength& length : lengths_) {
-    const std::int64_t source = length.source + r.source_extra;
+    const std::int64_t source = source_of(length, r);
     const std::int64_t target = length.target + r.target_extra;
     require<ConfigError>(!passes(source, r.source_rows),
                          "batches: the example of row {} takes {} source rows ({} of them prompt); wanted at most {}", length.row, source,
-                         r.source_extra, r.source_rows);
+                         length.sequences * r.source_extra, r.source_rows);
     require<ConfigError>(!passes(target, r.target_rows),
                          "batches: the example of row {} takes {} target rows ({} of them prompt); wanted at most {}", length.row, target,
                          r.target_extra, r.target_rows);
@@ -87,7 +92,7 @@ void Batcher::form_batches() {
   std::int64_t source = 0;
   std::int64_t target = 0;
   const auto is_full = [&](const ExampleLength& next) {
-    return passes(batch.count + 1, rules_.sequences) || passes(source + next.source + rules_.source_extra, rules_.source_rows) ||
+    return passes(batch.count + 1, rules_.sequences) || passes(source + source_of(next, rules_), rules_.source_rows) ||
            passes(target + next.target + rules_.target_extra, rules_.target_rows);
   };
   for (const std::uint32_t index : order_) {
@@ -97,7 +102,7 @@ void Batcher::form_batches() {
       source = target = 0;
     }
     ++batch.count;
-    source += next.source + rules_.source_extra;
+    source += source_of(next, rules_);
     target += next.target + rules_.target_extra;
   }
   // by rows a batch is full when nothing more would fit, by sequences when their number is reached

@@ -14,6 +14,7 @@ struct ExampleLength {
   std::int64_t source = 0;
   std::int64_t target = 0;
   std::int64_t row = 0;  ///< of the data set, for error messages
+  std::int64_t sequences = 1;  ///< that a prompt stands in front of: the choices of an example
 };
 
 /// Lengths of examples for an encoder-decoder (source and target apart).
@@ -24,7 +25,7 @@ struct ExampleLength {
 /// What a batch may hold. A limit of 0 is none; at least one must be set. A batch is closed when the next example would pass
 /// any of them: `sequences` alone gives batches of fixed size, row limits give batches that fill a compiled program.
 struct BatchRules {
-  std::int64_t sequences = 0;
+  std::int64_t sequences = 0;  ///< examples; one with choices is never divided
   std::int64_t source_rows = 0;
   std::int64_t target_rows = 0;
   std::int64_t source_extra = 0;  ///< rows each sequence takes on top (its prompt)

@@ -31,6 +31,12 @@ struct Example {
   std::int32_t head = 0;  ///< which task's head it is trained with
   std::int64_t row = 0;   ///< of the table it comes from
   std::int32_t slot = 0;  ///< which prompt it is trained with
+  /// Multiple choice: tokens of each choice; `source` holds their sequences one behind the other, and `label` is the right one's number.
+  /// Empty: `source` is one sequence.
+  std::vector<std::int32_t> choices = {};
+
+  /// Sequences that a model reads.
+  [[nodiscard]] std::int64_t sequences() const noexcept { return choices.empty() ? 1 : static_cast<std::int64_t>(choices.size()); }
 };
 
 /// Ids put around the texts; they count in the length limits and are never cut.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "engine/core/error.h"
 
@@ -35,77 +36,69 @@ double number_of(const Table& table, std::int64_t row, std::size_t column) {
   return value;
 }
 
-class Maker {
- public:
-  Maker(const Table& table, const SequenceRules& rules, const Tokenizer& tokenizer, TruncationReport& report)
-      : table_(table), rules_(rules), tokenizer_(tokenizer), report_(report), special_(around(tokenizer)), text_(rules.text, table) {
-    require<ConfigError>(!(rules.labels && rules.regression), "examples: both labels and regression; wanted one of them");
-    const auto least = static_cast<std::int64_t>(tokenizer.special_count(rules.pair.has_value()));
-    require<ConfigError>(rules.max_length > least, "length limit of {} tokens; wanted more than the {} special ones", rules.max_length,
-                         least);
-    if (rules.pair) pair_.emplace(*rules.pair, table);
-    if (rules.labels || rules.regression) label_column_ = table.column(rules.label_column);
-  }
-
-  [[nodiscard]] Example make(std::int64_t row) {
-    Example example;
-    example.row = row;
-    example.slot = rules_.slot;
-    example.head = rules_.head;
-    if (pair_) {
-      encode_pair(row, example);
-    } else {
-      encode_single(row, example);
-    }
-    if (rules_.labels) example.label = rules_.labels->class_of(table_, row, label_column_);
-    if (rules_.regression) example.value = number_of(table_, row, label_column_);
-    return example;
-  }
-
- private:
-  void encode_pair(std::int64_t row, Example& example) {
-    EncodeOptions options;
-    options.max_length = static_cast<std::size_t>(rules_.max_length);
-    const std::string first = text_.render(row);
-    const std::string second = pair_->render(row);
-    Encoding encoding = tokenizer_.encode(first, second, options);
-    if (encoding.overflow > 0) {
-      ++report_.sources_cut;
-      report_.source_tokens_cut += static_cast<std::int64_t>(encoding.overflow);
-    }
-    example.source = std::move(encoding.ids);
-    if (std::ranges::any_of(encoding.type_ids, [](std::int32_t type) { return type != 0; })) example.types = std::move(encoding.type_ids);
-  }
-
-  void encode_single(std::int64_t row, Example& example) {
-    const auto tokenize = [this](std::string_view text) {
-      EncodeOptions options;
-      options.add_special_tokens = false;
-      return tokenizer_.encode(text, options).ids;
-    };
-    const auto room = rules_.max_length - static_cast<std::int64_t>(special_.source_begin.size() + special_.source_end.size());
-    example.source = special_.source_begin;
-    const auto ids = encode_truncated(tokenize, text_, row, room, "", report_);
-    example.source.insert(example.source.end(), ids.begin(), ids.end());
-    example.source.insert(example.source.end(), special_.source_end.begin(), special_.source_end.end());
-    require<FileError>(!example.source.empty(), "{}: a text without tokens; wanted at least one", table_.where(row));
-  }
-
-  const Table& table_;
-  const SequenceRules& rules_;
-  const Tokenizer& tokenizer_;
-  TruncationReport& report_;
-  SpecialTokens special_;
-  BoundTemplate text_;
-  std::optional<BoundTemplate> pair_;
-  std::size_t label_column_ = 0;
-};
-
 }  // namespace
+
+SequenceMaker::SequenceMaker(const Table& table, SequenceRules rules, const Tokenizer& tokenizer, TruncationReport& report)
+    : table_(table),
+      rules_(std::move(rules)),
+      tokenizer_(tokenizer),
+      report_(report),
+      special_(around(tokenizer)),
+      text_(rules_.text, table) {
+  require<ConfigError>(!(rules_.labels && rules_.regression), "examples: both labels and regression; wanted one of them");
+  const auto least = static_cast<std::int64_t>(tokenizer.special_count(rules_.pair.has_value()));
+  require<ConfigError>(rules_.max_length > least, "length limit of {} tokens; wanted more than the {} special ones", rules_.max_length,
+                       least);
+  if (rules_.pair) pair_.emplace(*rules_.pair, table);
+  if (rules_.labels || rules_.regression) label_column_ = table.column(rules_.label_column);
+}
+
+Example SequenceMaker::make(std::int64_t row) {
+  Example example;
+  example.row = row;
+  example.slot = rules_.slot;
+  example.head = rules_.head;
+  if (pair_) {
+    encode_pair(row, example);
+  } else {
+    encode_single(row, example);
+  }
+  if (rules_.labels) example.label = rules_.labels->class_of(table_, row, label_column_);
+  if (rules_.regression) example.value = number_of(table_, row, label_column_);
+  return example;
+}
+
+void SequenceMaker::encode_pair(std::int64_t row, Example& example) {
+  EncodeOptions options;
+  options.max_length = static_cast<std::size_t>(rules_.max_length);
+  const std::string first = text_.render(row);
+  const std::string second = pair_->render(row);
+  Encoding encoding = tokenizer_.encode(first, second, options);
+  if (encoding.overflow > 0) {
+    ++report_.sources_cut;
+    report_.source_tokens_cut += static_cast<std::int64_t>(encoding.overflow);
+  }
+  example.source = std::move(encoding.ids);
+  if (std::ranges::any_of(encoding.type_ids, [](std::int32_t type) { return type != 0; })) example.types = std::move(encoding.type_ids);
+}
+
+void SequenceMaker::encode_single(std::int64_t row, Example& example) {
+  const auto tokenize = [this](std::string_view text) {
+    EncodeOptions options;
+    options.add_special_tokens = false;
+    return tokenizer_.encode(text, options).ids;
+  };
+  const auto room = rules_.max_length - static_cast<std::int64_t>(special_.source_begin.size() + special_.source_end.size());
+  example.source = special_.source_begin;
+  const auto ids = encode_truncated(tokenize, text_, row, room, "", report_);
+  example.source.insert(example.source.end(), ids.begin(), ids.end());
+  example.source.insert(example.source.end(), special_.source_end.begin(), special_.source_end.end());
+  require<FileError>(!example.source.empty(), "{}: a text without tokens; wanted at least one", table_.where(row));
+}
 
 std::vector<Example> sequence_examples(const Table& table, const SequenceRules& rules, const Tokenizer& tokenizer,
                                        TruncationReport& report) {
-  Maker maker(table, rules, tokenizer, report);
+  SequenceMaker maker(table, rules, tokenizer, report);
   std::vector<Example> examples;
   examples.reserve(static_cast<std::size_t>(table.rows()));
   for (std::int64_t row = 0; row < table.rows(); ++row) examples.push_back(maker.make(row));

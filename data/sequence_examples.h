@@ -1,6 +1,7 @@
 // From rows of text, alone or in pairs, to what an encoder with a head reads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,29 @@ struct SequenceRules {
   std::int64_t max_length = 128;
   std::int32_t slot = 0;
   std::int32_t head = 0;
+};
+
+/// Makes the examples of single rows.
+class SequenceMaker {
+ public:
+  /// `table`, `tokenizer` and `report`, where cuts are counted, must outlive it. Throws ConfigError for rules that contradict each other.
+  SequenceMaker(const Table& table, SequenceRules rules, const Tokenizer& tokenizer, TruncationReport& report);
+
+  /// Throws FileError as `sequence_examples`.
+  [[nodiscard]] Example make(std::int64_t row);
+
+ private:
+  void encode_pair(std::int64_t row, Example& example);
+  void encode_single(std::int64_t row, Example& example);
+
+  const Table& table_;
+  SequenceRules rules_;
+  const Tokenizer& tokenizer_;
+  TruncationReport& report_;
+  SpecialTokens special_;
+  BoundTemplate text_;
+  std::optional<BoundTemplate> pair_;
+  std::size_t label_column_ = 0;
 };
 
 /// An example per row of `table`, in its order, with the special tokens and segments of the tokenizer. A single text that is too long

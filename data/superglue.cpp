@@ -85,6 +85,7 @@ Groups copa(const JsonFile& row) {
                      question);
   const std::string text = row.get<std::string>("premise") + (question == "cause" ? " because" : " so");
   const auto label = row.find<std::int64_t>("label");
+  require<FileError>(!label || *label == 0 || *label == 1, "{}: field 'label' is {}; wanted 0 or 1", row.where(), label.value_or(0));
   std::vector<Cast> choices;
   for (const std::int64_t choice : {0, 1}) {
     const auto words = row.get<std::string>(choice == 0 ? "choice1" : "choice2");
@@ -147,7 +148,7 @@ const std::array<Caster, 8>& casters() {
   static const std::array<Caster, 8> all = {{
       {{.name = "boolq", .labels = "false,true"}, boolq},
       {{.name = "cb", .labels = "entailment,contradiction,neutral"}, inference},
-      {{.name = "copa", .labels = "0,1", .candidates = true}, copa},
+      {{.name = "copa", .labels = "0,1", .candidates = true, .choices = true}, copa},
       {{.name = "multirc", .labels = "0,1", .candidates = true, .metric = "f1"}, multirc},
       {{.name = "record", .labels = "0,1", .candidates = true, .metric = "answer_f1"}, record},
       {{.name = "rte", .labels = "entailment,not_entailment"}, inference},
@@ -163,6 +164,19 @@ const Caster& caster(std::string_view name) {
   return *found;
 }
 
+/// Calls `add` with each question of a file, its line and its candidates.
+void for_each_question(const SuperGlueTask& task, const std::filesystem::path& path,
+                       const std::function<void(std::int64_t line, std::vector<Cast> casts)>& add) {
+  const std::string content = read_text(path);
+  LineReader lines(content);
+  while (const auto line = lines.next()) {
+    if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    require_text(*line, path.string(), lines.number());
+    const JsonFile row = JsonFile::parse(*line, fmt::format("{}:{}", path.string(), lines.number()));
+    for (auto& casts : caster(task.name).cast(row)) add(lines.number(), std::move(casts));
+  }
+}
+
 }  // namespace
 
 const SuperGlueTask& superglue_task(std::string_view name) { return caster(name).task; }
@@ -174,7 +188,6 @@ std::vector<std::string> superglue_names() {
 }
 
 Table superglue_table(const SuperGlueTask& task, const std::filesystem::path& path) {
-  const std::string content = read_text(path);
   Table table(path.string());
   const std::size_t text = table.add_column("text");
   const std::size_t pair = table.add_column("pair");
@@ -182,22 +195,33 @@ Table superglue_table(const SuperGlueTask& task, const std::filesystem::path& pa
   const std::size_t group = table.add_column("group");
   const std::size_t candidate = table.add_column("candidate");
   std::int64_t groups = 0;
-  LineReader lines(content);
-  while (const auto line = lines.next()) {
-    if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    require_text(*line, path.string(), lines.number());
-    const JsonFile row = JsonFile::parse(*line, fmt::format("{}:{}", path.string(), lines.number()));
-    for (auto& casts : caster(task.name).cast(row)) {
-      for (auto& cast : casts) {
-        std::vector<Cell> cells = {{text, CellKind::text, std::move(cast.text)}, {pair, CellKind::text, std::move(cast.pair)}};
-        if (cast.label) cells.push_back({label, CellKind::text, *std::move(cast.label)});
-        cells.push_back({group, CellKind::number, std::to_string(groups)});
-        cells.push_back({candidate, CellKind::text, std::move(cast.candidate)});
-        table.add_row(lines.number(), std::move(cells));
-      }
-      ++groups;
+  for_each_question(task, path, [&](std::int64_t line, std::vector<Cast> casts) {
+    for (auto& cast : casts) {
+      std::vector<Cell> cells = {{text, CellKind::text, std::move(cast.text)}, {pair, CellKind::text, std::move(cast.pair)}};
+      if (cast.label) cells.push_back({label, CellKind::text, *std::move(cast.label)});
+      cells.push_back({group, CellKind::number, std::to_string(groups)});
+      cells.push_back({candidate, CellKind::text, std::move(cast.candidate)});
+      table.add_row(line, std::move(cells));
     }
-  }
+    ++groups;
+  });
+  require<FileError>(table.rows() > 0, "{}: no rows; wanted one at least", path.string());
+  return table;
+}
+
+Table superglue_choices(const SuperGlueTask& task, const std::filesystem::path& path) {
+  require<ConfigError>(task.choices, "SuperGLUE task '{}': no multiple choice; wanted copa", task.name);
+  Table table(path.string());
+  const std::size_t text = table.add_column("text");
+  const std::size_t label = table.add_column("label");
+  for_each_question(task, path, [&](std::int64_t line, std::vector<Cast> casts) {
+    std::vector<Cell> cells = {{text, CellKind::text, casts.front().text}};
+    for (std::size_t i = 0; i < casts.size(); ++i) {
+      if (casts[i].label == "1") cells.push_back({label, CellKind::number, std::to_string(i)});
+      cells.push_back({table.add_column(fmt::format("choice{}", i + 1)), CellKind::text, std::move(casts[i].pair)});
+    }
+    table.add_row(line, std::move(cells));
+  });
   require<FileError>(table.rows() > 0, "{}: no rows; wanted one at least", path.string());
   return table;
 }

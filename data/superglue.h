@@ -17,6 +17,8 @@ struct SuperGlueTask {
   bool pairs = true;   ///< false: one text (wic)
   /// The rows of one question are candidates that compete; their column `group` is the same.
   bool candidates = false;
+  /// Just one candidate of a question is right: multiple choice (copa).
+  bool choices = false;
   std::string metric = "accuracy";  ///< by which the paper chooses a checkpoint
 };
 
@@ -34,5 +36,9 @@ struct SuperGlueTask {
 ///   wsc      pronoun + ": " + text, noun
 /// Rows of files without labels lack the column `label`. Throws FileError (file, line) for what is missing or mistyped.
 [[nodiscard]] Table superglue_table(const SuperGlueTask& task, const std::filesystem::path& path);
+
+/// The same as multiple choice, a row a question: columns text, choice1, choice2, ..., and label, the number of the right one from 0.
+/// Throws ConfigError for a task that is none, FileError.
+[[nodiscard]] Table superglue_choices(const SuperGlueTask& task, const std::filesystem::path& path);
 
 }  // namespace preamble

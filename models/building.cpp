@@ -1,9 +1,12 @@
 #include "models/building.h"
 
 #include <utility>
+#include <vector>
 
 #include "engine/ops/dropout.h"
+#include "engine/ops/linear.h"
 #include "engine/ops/merge_rows.h"
+#include "engine/ops/pick_rows.h"
 
 namespace preamble {
 
@@ -15,6 +18,12 @@ Value input(Graph& graph, std::string_view name, Type type) {
 Value row_input(Graph& graph, std::string_view name, RowSpaceId rows) { return input(graph, name, {Dtype::i32, rows, {}}); }
 
 Value slots_input(Graph& graph, std::string_view name, std::int64_t segments) { return input(graph, name, {Dtype::i32, kNoRows, {segments}}); }
+
+Value word_logits(Value x, Value w, Value bias, std::span<const std::int32_t> words) {
+  if (words.empty()) return linear(x, w, bias);
+  const std::vector<std::int32_t> rows(words.begin(), words.end());
+  return linear(x, pick_rows(w, rows), pick_rows(bias, rows));
+}
 
 Value dropped(Graph& graph, Value x, double rate) {
   const Value key = graph.leaf(kDropoutKey);

@@ -1,6 +1,8 @@
 // What the graphs of all models are built with.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "engine/graph/graph.h"
@@ -24,6 +26,9 @@ namespace preamble {
 /// Embedded tokens [rows, D] with the prompt's rows in front of each of up to `sequences` sequences; without a prompt the
 /// tokens themselves.
 [[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names);
+
+/// Logits x Wᵀ + bias of a vocabulary [rows, V]; with `words` [rows, words] of these alone: the others are never made.
+[[nodiscard]] Value word_logits(Value x, Value w, Value bias, std::span<const std::int32_t> words);
 
 /// Input i32 [2]: random bits of this run, as `dropout` reads them. Graphs that have it are for training.
 inline constexpr std::string_view kDropoutKey = "dropout_key";

@@ -25,7 +25,11 @@ struct EncoderBatch {
   std::vector<std::int32_t> slots = {};
   /// Head of each sequence; empty: head 0 for all.
   std::vector<std::int32_t> heads = {};
-  std::vector<std::int32_t> classes = {};    ///< of each sequence, or kNoLabel
+  /// Number of the example that each sequence belongs to, for multiple choice: neighbours with one number are its choices. Empty: each
+  /// sequence stands alone.
+  std::vector<std::int32_t> groups = {};
+  /// Of each sequence, or kNoLabel; of an example's first choice: which of its choices is right, from 0.
+  std::vector<std::int32_t> classes = {};
   std::vector<float> values = {};            ///< of each sequence, for regression; NaN: none
   std::vector<Ids> token_labels = {};        ///< class, or id under the masked-LM head, of each token, or kNoLabel
   std::vector<TokenSpan> spans = {};         ///< of each sequence; kNoLabel: none

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,10 +67,17 @@ class EncoderModel : public LanguageModel {
 
   /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;
-  /// Logits [rows, V] of any rows of that output. Throws FileError if the checkpoint has no such head.
-  virtual Value mlm_head(Graph& graph, Value hidden) = 0;
-  /// From the output at a sequence's first row to the logits of classes.
-  [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const = 0;
+  /// Logits [rows, words] of these words, or [rows, V] of all if there are none, of any rows of that output. Throws FileError if the
+  /// checkpoint has no such head.
+  virtual Value mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) = 0;
+  Value mlm_head(Graph& graph, Value hidden) { return mlm_logits(graph, hidden, {}); }
+  /// The map and activation from the output at a sequence's first row to what a classifier of the sequence reads.
+  [[nodiscard]] virtual HeadLayer pooler() const = 0;
+  /// From the output at a sequence's first row to the logits of classes, as transformers' class has it: pooler and classifier, unless a
+  /// model has another one.
+  [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const {
+    return {pooler(), {.name = "classifier", .checkpoint = "classifier"}};
+  }
 };
 
 }  // namespace preamble

@@ -33,7 +33,8 @@ void check_prefix_width(const std::string& where, std::int64_t width, const Peft
 
 /// Tasks whose adapters may hold a head.
 bool has_head(const PeftConfig& config) {
-  return config.task_type == "SEQ_CLS" || config.task_type == "TOKEN_CLS" || config.task_type == "QUESTION_ANS";
+  return config.extra.contains(std::string(kTaskKey)) || config.task_type == "SEQ_CLS" || config.task_type == "TOKEN_CLS" ||
+         config.task_type == "QUESTION_ANS";
 }
 
 void warn_of_leftovers(const TensorArchive& archive, bool with_head, const Warn& warn) {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/ranges.h>
+
 #include "engine/core/error.h"
 
 namespace preamble {
@@ -116,26 +118,45 @@ LargestPart largest_part(std::span<const Example> examples, const BatchRules& ru
     targets.push_back(static_cast<std::int64_t>(example.target.size()));
     both.push_back(sources.back() + targets.back());
   }
+  std::vector<std::int64_t> sequences;
+  for (const auto& example : examples) sequences.push_back(example.sequences());
   const std::int64_t source_rows = most_rows(sources, part, rules.source_rows, rules.source_extra);
   const std::int64_t target_rows = most_rows(targets, part, rules.target_rows, rules.target_extra);
-  return {part, source_rows, target_rows, std::min(source_rows + target_rows, most_rows(both, part, 0, 0))};
+  return {most_rows(sequences, part, 0, 0), source_rows, target_rows, std::min(source_rows + target_rows, most_rows(both, part, 0, 0))};
+}
+
+/// `count` numbers of a list from `begin` on, or of `missing` if it is empty.
+Ids part_of(const Ids& list, std::int32_t begin, std::int32_t count, std::int32_t missing) {
+  if (list.empty()) return Ids(static_cast<std::size_t>(count), missing);
+  const auto first = list.begin() + begin;
+  return {first, first + count};
 }
 
 }  // namespace
 
 EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
   EncoderBatch batch;
-  for (const auto* example : examples) {
-    const std::size_t tokens = example->source.size();
-    const bool answered = example->begin >= 0 && example->end >= 0;
-    batch.sequences.push_back(example->source);
-    batch.token_types.push_back(example->types.empty() ? Ids(tokens, 0) : example->types);
-    batch.slots.push_back(example->slot);
-    batch.heads.push_back(example->head);
-    batch.classes.push_back(example->label >= 0 ? example->label : kNoLabel);
-    batch.values.push_back(static_cast<float>(example->value));
-    batch.token_labels.push_back(example->tags.empty() ? Ids(tokens, kNoLabel) : example->tags);
-    batch.spans.push_back(answered ? TokenSpan{example->begin, example->end} : TokenSpan{});
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const Example& example = *examples[i];
+    const bool answered = example.begin >= 0 && example.end >= 0;
+    require<ShapeError>(
+        example.choices.empty() || std::accumulate(example.choices.begin(), example.choices.end(), std::size_t{0}) == example.source.size(),
+        "example {}: choices of [{}] tokens; the source has {}", i, fmt::join(example.choices, ", "), example.source.size());
+    const Ids lengths = example.choices.empty() ? Ids{static_cast<std::int32_t>(example.source.size())} : example.choices;
+    std::int32_t begin = 0;
+    for (const auto tokens : lengths) {
+      const bool first = begin == 0;
+      batch.sequences.push_back(part_of(example.source, begin, tokens, 0));
+      batch.token_types.push_back(part_of(example.types, begin, tokens, 0));
+      batch.slots.push_back(example.slot);
+      batch.heads.push_back(example.head);
+      batch.groups.push_back(static_cast<std::int32_t>(i));
+      batch.classes.push_back(first && example.label >= 0 ? example.label : kNoLabel);
+      batch.values.push_back(static_cast<float>(example.value));
+      batch.token_labels.push_back(part_of(example.tags, begin, tokens, kNoLabel));
+      batch.spans.push_back(answered ? TokenSpan{example.begin, example.end} : TokenSpan{});
+      begin += tokens;
+    }
   }
   return batch;
 }

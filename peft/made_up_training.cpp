@@ -15,6 +15,7 @@ namespace preamble {
 namespace {
 
 constexpr std::int64_t kClasses = 2;
+constexpr std::int64_t kChoices = 2;
 
 bool is_encoder(const LanguageModel& model) { return dynamic_cast<const EncoderModel*>(&model) != nullptr; }
 bool has_one_stack(const LanguageModel& model) { return dynamic_cast<const CausalLm*>(&model) != nullptr || is_encoder(model); }
@@ -66,7 +67,10 @@ std::int64_t tokens_of(const BatchShape& shape, const LanguageModel& model) {
 }
 
 std::string describe(const BatchShape& shape, const LanguageModel& model) {
-  if (is_encoder(model)) return fmt::format("batch {}, {} tokens, {}", shape.sequences, tokens_of(shape, model), name_of(shape.head));
+  if (is_encoder(model)) {
+    const std::string choices = shape.head == HeadKind::choice ? fmt::format("{} choices of ", kChoices) : "";
+    return fmt::format("batch {}, {}{} tokens, {}", shape.sequences, choices, tokens_of(shape, model), name_of(shape.head));
+  }
   if (has_one_stack(model)) return fmt::format("batch {}, {} tokens", shape.sequences, tokens_of(shape, model));
   return fmt::format("batch {}, {} source tokens, {} target tokens", shape.sequences, shape.source, shape.target);
 }
@@ -82,10 +86,12 @@ std::vector<Example> made_up_examples(const BatchShape& shape, const LanguageMod
   std::vector<Example> examples(static_cast<std::size_t>(shape.sequences));
   for (auto& example : examples) {
     if (is_encoder(model)) {
-      example.source = ids(tokens_of(shape, model), vocabulary);
+      const bool choice = shape.head == HeadKind::choice;
+      example.source = ids(tokens_of(shape, model) * (choice ? kChoices : 1), vocabulary);
+      if (choice) example.choices.assign(kChoices, static_cast<std::int32_t>(tokens_of(shape, model)));
       example.label = ids(1, kClasses).front();
       example.begin = example.end = 0;
-      example.tags = ids(tokens_of(shape, model), kClasses);
+      example.tags = ids(std::ssize(example.source), kClasses);
       if (shape.head == HeadKind::masked_lm) std::fill(example.tags.begin() + 1, example.tags.end(), kNoTag);
     } else if (has_one_stack(model)) {
       example.target = ids(tokens_of(shape, model), vocabulary);

@@ -30,7 +30,8 @@ struct BatchShape {
 [[nodiscard]] std::string describe(const BatchShape& shape, const LanguageModel& model);
 
 /// Examples with random tokens, as the model's family reads them; the same for the same seed. All tokens of a decoder have a label; of
-/// an encoder those that the head reads: each of them, or the sequence, has one of two classes; a masked LM fills in one token a sequence.
+/// an encoder those that the head reads: each of them, or the sequence, has one of two classes; a masked LM fills in one token a sequence,
+/// and a multiple choice has two choices of the given length.
 [[nodiscard]] std::vector<Example> made_up_examples(const BatchShape& shape, const LanguageModel& model, std::uint64_t seed);
 
 /// A loss for these examples. An encoder gets a new head.

@@ -78,6 +78,7 @@ NativePrefix NativePrefix::read(const std::filesystem::path& folder, const SiteS
   NativePrefix prefix;
   prefix.shifted = positions == "shifted";
   prefix.placement = read_placement(json);
+  prefix.pooler = pooler_of(json.get<std::string>("pooler", std::string(name_of(prefix.pooler))));
   for (const Site site : sites_of(json)) {
     const AttentionShape shape = shapes(site);
     const auto layers = layers_of(json, site, shape.layers);
@@ -112,6 +113,7 @@ void NativePrefix::write(const std::filesystem::path& folder) const {
   nlohmann::ordered_json json = {{"format", 1}, {"method", "prefix"}, {"sites", nlohmann::ordered_json::array()}};
   json["positions"] = shifted ? "shifted" : "unshifted";
   if (placement == Placement::infix) json["placement"] = name_of(placement);
+  if (pooler != Pooler::automatic) json["pooler"] = name_of(pooler);
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const auto& [site, table] : slot) {
     const std::string name(name_of(site));

@@ -17,7 +17,8 @@ using SiteShapes = std::function<AttentionShape(Site)>;
 /// A prefix of any sites and layers.
 ///
 /// preamble.json: `{"format": 1, "method": "prefix", "sites": ["encoder_self", "decoder_self", "cross"],
-/// "positions": "shifted" | "unshifted", "layers": {"encoder_self": [0, 2]}, "placement": "prefix" | "infix"}`; a site that `layers` does
+/// "positions": "shifted" | "unshifted", "layers": {"encoder_self": [0, 2]}, "placement": "prefix" | "infix",
+/// "pooler": "auto" | "frozen" | "trained" | "none"}`; a site that `layers` does
 /// not name has all layers; an infix has the site decoder_self alone.
 /// prefix.safetensors: `SITE.key` and `SITE.value` [layers, H, P, d] for each site; the head, if there is one, as in PEFT's files:
 /// `base_model.classifier.weight`. Without sites it is a head alone: a linear probe.
@@ -26,6 +27,7 @@ struct NativePrefix {
   bool shifted = false;
   HeadTensors head = {};  ///< of an encoder
   Placement placement = Placement::prefix;
+  Pooler pooler = Pooler::automatic;  ///< of the head
 
   static constexpr const char* kDescription = "preamble.json";
   static constexpr const char* kTensors = "prefix.safetensors";

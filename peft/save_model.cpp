@@ -99,7 +99,7 @@ void save_model_folder(const std::filesystem::path& source, const std::filesyste
   if (!classes.empty()) add_classes(classes, config);
   Tensors tensors(parameters.loaded().begin(), parameters.loaded().end());
   add_prefix(family_prefix(JsonFile::open(source / "config.json")), tensors);
-  for (const auto& [name, tensor] : head.checkpoint_tensors()) {
+  for (const auto& [name, tensor] : head.tensors()) {
     // a head that the checkpoint had is replaced
     std::erase_if(tensors, [&](const auto& named) { return named.first == name; });
     tensors.emplace_back(name, tensor);

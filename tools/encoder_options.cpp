@@ -9,11 +9,27 @@ void EncoderOptions::add_to(CLI::App& app) {
   app_ = &app;
   const auto group = [](CLI::Option* option) { return option->group("Task of an encoder"); };
   group(app.add_option("--task", task_,
-                       "head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, or MASKED_LM (a verbalizer: --labels are words, --input holds the mask)")
-            ->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM"})));
+                       "head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, or MASKED_LM (a verbalizer: --labels are words, --input "
+                       "holds the mask)")
+            ->check(CLI::IsMember({"SEQ_CLS", "MULTIPLE_CHOICE", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM"})));
   group(app.add_option("--pair", values_.pair, "template of the second text of a pair"));
+  group(app.add_option(
+               "--choice", values_.choices,
+               "MULTIPLE_CHOICE: template of a choice, which follows --input as the second text of a pair; one for each, and rows may "
+               "lack the last ones; the label is the right one's number from 0, or as --labels name them")
+            ->allow_extra_args(false));
+  group(app.add_option(
+               "--pooler", pooler_,
+               "SEQ_CLS, MULTIPLE_CHOICE: what the classifier reads; auto: as transformers' class (BERT, DeBERTa: the pooler; RoBERTa's "
+               "classes: a dense layer), frozen: the checkpoint's pooler, trained: a pooler that learns with the head, none: [CLS] itself")
+            ->check(CLI::IsMember({"auto", "frozen", "trained", "none"})));
+  group(app.add_option("--verbalizer-loss", values_.verbalizer_loss,
+                       "MASKED_LM: normalise over the whole vocabulary (default) or over the words of --labels alone, which is cheaper")
+            ->check(CLI::IsMember({"vocabulary", "labels"})));
   group(app.add_flag("--regression", values_.regression, "SEQ_CLS: the label is a number"));
-  group(app.add_option("--superglue", values_.superglue, "SEQ_CLS: the file is of this SuperGLUE task; gives templates, labels and metric")
+  group(app.add_option("--superglue", values_.superglue,
+                       "SEQ_CLS, and of copa MULTIPLE_CHOICE: the file is of this SuperGLUE task; gives "
+                       "templates, labels and metric")
             ->check(CLI::IsMember(superglue_names())));
   group(app.add_option("--max-length", values_.max_length, "tokens of a sequence (default: 128; QUESTION_ANS: 384)")
             ->check(CLI::PositiveNumber));
@@ -43,7 +59,8 @@ EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
   if (!task_.empty()) task.kind = head_kind_of(task_);
   set("--superglue", task.superglue, values_.superglue);
   if (app_->count("--superglue") > 0) {
-    require<ConfigError>(task.kind == HeadKind::sequence, "--superglue: a task of SEQ_CLS; {} was given", name_of(task.kind));
+    if (task_.empty() && !kept && superglue_task(task.superglue).choices) task.kind = HeadKind::choice;
+    require<ConfigError>(reads_first_row(task.kind), "--superglue: a task of SEQ_CLS or MULTIPLE_CHOICE; {} was given", name_of(task.kind));
     task.apply_superglue();
   }
   const auto text = [&](const char* name, std::string& field) {
@@ -53,6 +70,9 @@ EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
   text("--labels", task.labels);
   text("--label-column", task.label_column);
   set("--pair", task.pair, values_.pair);
+  set("--choice", task.choices, values_.choices);
+  set("--pooler", task.pooler, pooler_of(pooler_));
+  set("--verbalizer-loss", task.verbalizer_loss, values_.verbalizer_loss);
   set("--regression", task.regression, values_.regression);
   set("--max-length", task.max_length, values_.max_length);
   set("--layout", task.layout, values_.layout);

@@ -28,6 +28,7 @@ class EncoderOptions {
   CLI::App* app_ = nullptr;
   EncoderTask values_;
   std::string task_;
+  std::string pooler_ = "auto";
   std::optional<std::filesystem::path> tasks_file_;
 };
 

@@ -44,10 +44,14 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   weights.weights = args.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
   const auto tokenizer = load_tokenizer(args.model);
   const auto model = open_encoder(args.model, weights);
-  const HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)));
+  HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)), {}, task.pooler);
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
                        "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
                        task.name, task.classes());
+  require<ConfigError>(task.pooler == Pooler::automatic || encoder.heads.front().pooler() == task.pooler,
+                       "--pooler {}: the head of {} was trained with {}", name_of(task.pooler), task_folder(args).string(),
+                       name_of(encoder.heads.front().pooler()));
+  for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty())
     method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });

@@ -47,7 +47,8 @@ void add_explain(CLI::App& app) {
             ->check(CLI::Range(1, 1 << 16)));
   shown(command->add_option("--tokens", args.batch.tokens, "one stack: tokens of each sequence; 0: 128 of an encoder, 512 of a decoder")
             ->check(CLI::Range(0, 1 << 16)));
-  shown(command->add_option("--task", options->task, "encoder with a new head: SEQ_CLS, TOKEN_CLS, QUESTION_ANS, MASKED_LM"));
+  shown(command->add_option("--task", options->task,
+                            "encoder with a new head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM"));
   shown(command->add_option("--max-new-tokens", args.new_tokens, "shows the key/value cache of generating so many; 0: not")
             ->check(CLI::Range(0, 1 << 16)));
   shown(command->add_option("--num-beams", args.beams, "of that generation")->check(CLI::Range(1, 1 << 10)));

@@ -47,6 +47,7 @@ void read_labels(const Head& head, const RunInputs& inputs, EncoderBatch& batch)
     return;
   }
   if (!inputs.has("labels")) return;
+  require<UnsupportedError>(head.kind() != HeadKind::choice, "'labels': MULTIPLE_CHOICE has scores alone here; wanted no labels");
   if (head.is_regression()) {
     batch.values = inputs.reals("labels");
   } else if (head.kind() == HeadKind::sequence) {
@@ -75,8 +76,9 @@ bool has_labels(const EncoderBatch& batch) {
 std::size_t sequences_of(const EncoderBatch& batch) { return batch.sequences.size(); }
 
 EncoderBatch part_of(const EncoderBatch& batch, std::size_t begin, std::size_t end) {
-  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end), cut(batch.slots, begin, end),        cut(batch.heads, begin, end),
-          cut(batch.classes, begin, end),   cut(batch.values, begin, end),      cut(batch.token_labels, begin, end), cut(batch.spans, begin, end)};
+  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end),  cut(batch.slots, begin, end),
+          cut(batch.heads, begin, end),     cut(batch.groups, begin, end),       cut(batch.classes, begin, end),
+          cut(batch.values, begin, end),    cut(batch.token_labels, begin, end), cut(batch.spans, begin, end)};
 }
 
 EncoderCapacity larger_of(const EncoderCapacity& a, const EncoderCapacity& b) {
@@ -98,8 +100,8 @@ void write_results(const HeadedEncoder& model, const Session& session, const Enc
     return;
   }
   const HeadKind kind = model.heads.front().kind();
-  const Tensor rows = joined(model, session, batch, kind != HeadKind::sequence);
-  if (kind == HeadKind::sequence) {
+  const Tensor rows = joined(model, session, batch, !reads_first_row(kind));
+  if (reads_first_row(kind)) {
     results.emplace_back("logits", rows);
   } else if (kind == HeadKind::span) {
     const Tensor pairs = padded(rows, batch.sequences, length);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
@@ -41,7 +42,8 @@ class EncoderTrainRun final : public TrainRun {
         tasks_(tasks_of(args, files, options)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_encoder(args.model, model_options())),
-        encoder_{*model_, {}} {
+        encoder_{*model_, {}},
+        predicting_{*model_, {}} {
     require<ConfigError>(!full() || tasks_.size() == 1, "--method full: {} tasks were given; wanted one", tasks_.size());
     make_heads();
     method_ = make();
@@ -68,8 +70,9 @@ class EncoderTrainRun final : public TrainRun {
   [[nodiscard]] std::string special_fingerprint() const override {
     std::string text = args().method_options.fingerprint();
     for (const auto& [task, train_file, validation_file] : tasks_) {
-      text += fmt::format(" | {} {} {} '{}' '{}' '{}' {}", task.name, name_of(task.kind), train_file.filename().string(), task.text,
-                          task.pair, task.labels, task.length());
+      text +=
+          fmt::format(" | {} {} {} '{}' '{}' [{}] '{}' {} {} {}", task.name, name_of(task.kind), train_file.filename().string(), task.text,
+                      task.pair, fmt::join(task.choices, ","), task.labels, task.length(), name_of(task.pooler), task.verbalizer_loss);
     }
     return text;
   }
@@ -88,6 +91,10 @@ class EncoderTrainRun final : public TrainRun {
           batch["label"].push_back(example.label);
         }
         break;
+      case HeadKind::choice:
+        batch["choices"].push_back(example.choices);
+        batch["label"].push_back(example.label);
+        break;
       case HeadKind::tokens:
       case HeadKind::masked_lm: batch["labels"].push_back(example.tags); break;
       case HeadKind::span: batch["answer"].push_back({example.begin, example.end}); break;
@@ -99,9 +106,9 @@ class EncoderTrainRun final : public TrainRun {
     require<ConfigError>(!masked || tasks_.size() == 1, "MASKED_LM: {} tasks were given; wanted one", tasks_.size());
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
       const EncoderTask& task = tasks_[i].task;
-      const std::string names = slot_name(i, tasks_.size(), kHeadPrefix);
-      encoder_.heads.push_back(masked ? Head(*model_, task.kind, {}, names)
-                                      : Head::fresh(*model_, task.kind, task.classes(), args().seed + i, names));
+      const Head head = make_head(task, *model_, args().seed + i, slot_name(i, tasks_.size(), kHeadPrefix));
+      encoder_.heads.push_back(learning_head(task, head, *tokenizer_));
+      predicting_.heads.push_back(predicting_head(task, head, *tokenizer_));
     }
   }
 
@@ -143,7 +150,7 @@ class EncoderTrainRun final : public TrainRun {
     for (const auto& data : validation_) {
       for (const auto& example : data->examples()) longest = std::max(longest, example.source.size());
     }
-    if (!validation_.empty()) predictor_ = std::make_unique<Predictor>(encoder_, *method_, static_cast<std::int64_t>(longest));
+    if (!validation_.empty()) predictor_ = std::make_unique<Predictor>(predicting_, *method_, static_cast<std::int64_t>(longest));
   }
 
   /// Of several tasks each score in the task's name, and the mean of their chosen ones.
@@ -181,6 +188,7 @@ class EncoderTrainRun final : public TrainRun {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<EncoderModel> model_;
   HeadedEncoder encoder_;
+  HeadedEncoder predicting_;  ///< the same tensors, with the logits that predictions read
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
   std::vector<std::unique_ptr<LabelledData>> validation_;

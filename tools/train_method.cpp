@@ -201,7 +201,9 @@ void save_prefix(const TrainArguments& args, const std::filesystem::path& folder
   const PrefixSlot& slot = prefix.slots().front();
   if (native(args)) {
     const PrefixPositions positions = prefix.positions();
-    NativePrefix{slot, positions.shifted, head.head != nullptr ? head.head->tensors() : HeadTensors{}, positions.placement}.write(folder);
+    NativePrefix native{slot, positions.shifted, {}, positions.placement};
+    if (head.head != nullptr) native.head = head.head->tensors(), native.pooler = head.head->pooler();
+    native.write(folder);
   } else {
     const SitePrefixTable& table = slot.at(model.prefix_site());
     save_peft(args, folder, PeftType::prefix_tuning, {table.packed().rows, table.tokens()}, model, head);
@@ -291,7 +293,7 @@ void save_method(const TrainArguments& args, const std::filesystem::path& folder
     save_prompt(args, folder, PeftType::prompt_tuning, prompt->prompts().front(), model, head);
   } else {
     require<ConfigError>(head.head != nullptr, "adapter: a method without tensors and without a head; there is nothing to save");
-    NativePrefix{{}, false, head.head->tensors()}.write(folder);
+    NativePrefix{{}, false, head.head->tensors(), Placement::prefix, head.head->pooler()}.write(folder);
   }
   if (!encoded) return;
   Named tensors;

@@ -120,7 +120,7 @@ Value Bert::encode(Graph& graph, const Conditioning& conditioning, const Encoder
   return x;
 }
 
-Value Bert::mlm_head(Graph& graph, Value hidden) {
+Value Bert::mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) {
   const MlmNames& names = mlm_names(config_);
   const Value h = activation(project(graph, hidden, std::string(names.dense)), config_.activation);
   const Value x = normed(graph, h, std::string(names.norm));
@@ -128,17 +128,21 @@ Value Bert::mlm_head(Graph& graph, Value hidden) {
   // the bias is tied as well; some checkpoints have it under the decoder's name alone
   std::string bias(names.bias);
   if (!parameters_.contains(bias)) bias = fmt::format("{}.bias", names.decoder);
-  return linear(x, w, parameters_(graph, bias, {config_.vocab_size}, ParameterKind::vector));
+  return word_logits(x, w, parameters_(graph, bias, {config_.vocab_size}, ParameterKind::vector), words);
+}
+
+HeadLayer Bert::pooler() const {
+  return {.name = config_.roberta ? "roberta.pooler.dense" : "bert.pooler.dense",
+          .checkpoint = name("pooler.dense"),
+          .activation = ActivationKind::tanh,
+          .in_backbone = true,
+          .dropped = false};
 }
 
 std::vector<HeadLayer> Bert::sequence_head() const {
-  if (config_.roberta) {
-    return {{.name = "classifier.dense", .checkpoint = "classifier.dense", .activation = ActivationKind::tanh},
-            {.name = "classifier.out_proj", .checkpoint = "classifier.out_proj"}};
-  }
-  const std::string pooler = name("pooler.dense");
-  return {{.name = pooler, .checkpoint = pooler, .activation = ActivationKind::tanh, .in_backbone = true, .dropped = false},
-          {.name = "classifier", .checkpoint = "classifier"}};
+  if (!config_.roberta) return EncoderModel::sequence_head();
+  return {{.name = "classifier.dense", .checkpoint = "classifier.dense", .activation = ActivationKind::tanh},
+          {.name = "classifier.out_proj", .checkpoint = "classifier.out_proj"}};
 }
 
 }  // namespace preamble

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +40,9 @@ class Bert final : public EncoderModel {
 
   Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) override;
   /// linear, activation, norm, then the embedding (or a decoder of its own) with a bias.
-  Value mlm_head(Graph& graph, Value hidden) override;
+  Value mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) override;
   /// BERT: the pretrained pooler (linear, tanh), then a linear map. RoBERTa: linear, tanh, linear.
+  [[nodiscard]] HeadLayer pooler() const override;
   [[nodiscard]] std::vector<HeadLayer> sequence_head() const override;
 
  private:

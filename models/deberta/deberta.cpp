@@ -140,7 +140,7 @@ Value Deberta::encode(Graph& graph, const Conditioning& conditioning, const Enco
   return x;
 }
 
-Value Deberta::mlm_head(Graph& graph, Value hidden) {
+Value Deberta::mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) {
   const auto has = [&](std::string_view map) { return parameters_.contains(fmt::format("{}.weight", map)); };
   const bool pretraining = !has(kTransformersHead.dense) && has(kPretrainingHead.dense);
   const MlmNames& names = pretraining ? kPretrainingHead : kTransformersHead;
@@ -150,12 +150,11 @@ Value Deberta::mlm_head(Graph& graph, Value hidden) {
   // the bias is tied as well; some checkpoints have it under the decoder's name alone
   std::string bias(names.bias);
   if (!parameters_.contains(bias)) bias = fmt::format("{}.bias", kDecoder);
-  return linear(x, w, parameters_(graph, bias, {config_.vocab_size}, ParameterKind::vector));
+  return word_logits(x, w, parameters_(graph, bias, {config_.vocab_size}, ParameterKind::vector), words);
 }
 
-std::vector<HeadLayer> Deberta::sequence_head() const {
-  return {{.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation, .dropped = false},
-          {.name = "classifier", .checkpoint = "classifier"}};
+HeadLayer Deberta::pooler() const {
+  return {.name = "pooler.dense", .checkpoint = "pooler.dense", .activation = config_.pooler_activation, .dropped = false};
 }
 
 }  // namespace preamble

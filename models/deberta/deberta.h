@@ -3,9 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "engine/ops/attention.h"
 #include "models/deberta/config.h"
@@ -42,9 +42,9 @@ class Deberta final : public EncoderModel {
   Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) override;
   /// linear, activation, norm, then the embedding (or a decoder of its own) with a bias: the head that the checkpoint has, transformers'
   /// (`cls.`) or the one of the pretraining (`lm_predictions.`).
-  Value mlm_head(Graph& graph, Value hidden) override;
+  Value mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) override;
   /// linear, activation (the context pooler), linear.
-  [[nodiscard]] std::vector<HeadLayer> sequence_head() const override;
+  [[nodiscard]] HeadLayer pooler() const override;
 
  private:
   /// `deberta.embeddings.LayerNorm`

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "engine/core/error.h"
 #include "engine/core/random.h"
@@ -12,13 +15,17 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<std::pair<HeadKind, std::string_view>, 4> kTasks = {{{HeadKind::sequence, "SEQ_CLS"},
+constexpr std::array<std::pair<HeadKind, std::string_view>, 5> kTasks = {{{HeadKind::sequence, "SEQ_CLS"},
+                                                                          {HeadKind::choice, "MULTIPLE_CHOICE"},
                                                                           {HeadKind::tokens, "TOKEN_CLS"},
                                                                           {HeadKind::span, "QUESTION_ANS"},
                                                                           {HeadKind::masked_lm, "MASKED_LM"}}};
+constexpr std::array<std::string_view, 4> kPoolers = {"auto", "frozen", "trained", "none"};
 constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kBias = ".bias";
-constexpr std::int64_t kSpanLogits = 2;
+
+/// Width of the logits of a kind whose classes are not the task's; 0: they are.
+std::int64_t fixed_classes(HeadKind kind) noexcept { return kind == HeadKind::span ? 2 : kind == HeadKind::choice ? 1 : 0; }
 
 std::string named(std::string_view layer, std::string_view part) { return fmt::format("{}{}", layer, part); }
 
@@ -39,13 +46,33 @@ std::string_view name_of(HeadKind kind) noexcept { return kTasks[static_cast<std
 
 HeadKind head_kind_of(std::string_view task) {
   const auto found = std::ranges::find(kTasks, task, &std::pair<HeadKind, std::string_view>::second);
-  require<ConfigError>(found != kTasks.end(), "task: '{}' was given; wanted SEQ_CLS, TOKEN_CLS, QUESTION_ANS or MASKED_LM", task);
+  require<ConfigError>(found != kTasks.end(), "task: '{}' was given; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS or MASKED_LM",
+                       task);
   return found->first;
 }
 
-std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind) {
+std::string_view name_of(Pooler pooler) noexcept { return kPoolers[static_cast<std::size_t>(pooler)]; }
+
+Pooler pooler_of(std::string_view name) {
+  const auto found = std::ranges::find(kPoolers, name);
+  require<ConfigError>(found != kPoolers.end(), "pooler: '{}' was given; wanted {}", name, fmt::join(kPoolers, ", "));
+  return static_cast<Pooler>(found - kPoolers.begin());
+}
+
+std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind, Pooler pooler) {
+  require<ConfigError>(pooler == Pooler::automatic || reads_first_row(kind), "pooler: '{}' was given for {}; wanted auto: it has none",
+                       name_of(pooler), name_of(kind));
   switch (kind) {
-    case HeadKind::sequence: return model.sequence_head();
+    case HeadKind::sequence:
+      if (pooler == Pooler::automatic) return model.sequence_head();
+      [[fallthrough]];
+    case HeadKind::choice: {
+      const HeadLayer classifier{.name = "classifier", .checkpoint = "classifier"};
+      if (pooler == Pooler::none) return {classifier};
+      HeadLayer first = model.pooler();
+      if (pooler != Pooler::automatic) first.in_backbone = pooler == Pooler::frozen;
+      return {first, classifier};
+    }
     case HeadKind::tokens: return {{.name = "classifier", .checkpoint = "classifier"}};
     case HeadKind::span: return {{.name = "qa_outputs", .checkpoint = "qa_outputs", .dropped = false}};
     case HeadKind::masked_lm: return {};
@@ -53,9 +80,10 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind) {
   return {};
 }
 
-Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained)
-    : Head(kind, std::move(names), trained) {
-  layers_ = head_layers(model, kind);
+Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained, Pooler pooler)
+    : Head(kind, std::move(names), trained, pooler) {
+  layers_ = head_layers(model, kind, pooler);
+  const std::int64_t fixed = fixed_classes(kind);
   classes_ = model.vocabulary();
   const Parameters& parameters = model.parameters();
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -82,30 +110,33 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
       dims = last ? parameters.dims(checkpoint) : Dims{model.width(), model.width()};
     }
     const bool fits = dims.size() == 2 && dims[1] == model.width() && (last ? dims[0] > 0 : dims[0] == model.width());
-    require<FileError>(fits && (!last || kind != HeadKind::span || dims[0] == kSpanLogits), "head: '{}' is {}; wanted [{}, {}]", layer.name,
-                       to_string(dims),
-                       kind == HeadKind::span ? "2"
-                       : last                 ? "classes"
-                                              : std::to_string(model.width()),
+    require<FileError>(fits && (!last || fixed == 0 || dims[0] == fixed), "head: '{}' is {}; wanted [{}, {}]", layer.name, to_string(dims),
+                       !last       ? std::to_string(model.width())
+                       : fixed > 0 ? std::to_string(fixed)
+                                   : "classes",
                        model.width());
     if (last) classes_ = dims[0];
   }
 }
 
-Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::uint64_t seed, std::string names) {
+Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::uint64_t seed, std::string names, Pooler pooler) {
   constexpr std::uint64_t kStream = 0x68656164;
   constexpr float kDeviation = 0.02F;
-  require<ConfigError>(classes > 0 || kind == HeadKind::span || kind == HeadKind::masked_lm,
-                       "head: {} classes were given; wanted one at least", classes);
+  const std::int64_t fixed = fixed_classes(kind);
+  require<ConfigError>(classes > 0 || fixed > 0 || kind == HeadKind::masked_lm, "head: {} classes were given; wanted one at least",
+                       classes);
   Random random(seed, kStream);
   HeadTensors tensors;
-  const auto layers = head_layers(model, kind);
+  const auto layers = head_layers(model, kind, pooler);
   const Parameters& parameters = model.parameters();
   for (const auto& layer : layers) {
     const bool last = &layer == &layers.back();
-    const Dims dims = {last ? (kind == HeadKind::span ? kSpanLogits : classes) : model.width(), model.width()};
+    const Dims dims = {!last ? model.width() : fixed > 0 ? fixed : classes, model.width()};
     const std::string checkpoint = named(layer.checkpoint, kWeight);
     const bool stored = parameters.contains(checkpoint);
+    require<ConfigError>(stored || last || pooler != Pooler::frozen,
+                         "pooler: frozen was given, and {} has no '{}'; wanted none, trained, or a checkpoint with a pooler",
+                         parameters.where(checkpoint), checkpoint);
     if (stored && layer.in_backbone) continue;
     if (stored && parameters.dims(checkpoint) == dims) {
       tensors.emplace(named(layer.name, kWeight), model.parameters().tensor(checkpoint, dims, ParameterKind::vector).clone());
@@ -118,7 +149,19 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
     tensors.emplace(named(layer.name, kWeight), std::move(weight));
     tensors.emplace(named(layer.name, kBias), Tensor(Dtype::f32, {dims[0]}));
   }
-  return {model, kind, tensors, std::move(names)};
+  return {model, kind, tensors, std::move(names), true, pooler};
+}
+
+Head Head::restricted_to(std::vector<std::int32_t> words) const {
+  require<ConfigError>(kind_ == HeadKind::masked_lm && words_.empty(), "head: words were given for {}; wanted a whole MASKED_LM",
+                       name_of(kind_));
+  const std::set<std::int32_t> different(words.begin(), words.end());
+  require<ConfigError>(!words.empty() && different.size() == words.size() && *different.begin() >= 0 && *different.rbegin() < classes_,
+                       "head: the words [{}] were given; wanted different ones below {}", fmt::join(words, ", "), classes_);
+  Head head = *this;
+  head.classes_ = static_cast<std::int64_t>(words.size());
+  head.words_ = std::move(words);
+  return head;
 }
 
 Value Head::parameter(Graph& graph, EncoderModel& model, const HeadLayer& layer, std::string_view part, const Dims& dims) const {
@@ -133,7 +176,7 @@ Value Head::parameter(Graph& graph, EncoderModel& model, const HeadLayer& layer,
 }
 
 Value Head::logits(Graph& graph, EncoderModel& model, Value hidden, double dropout) const {
-  if (kind_ == HeadKind::masked_lm) return model.mlm_head(graph, hidden);
+  if (kind_ == HeadKind::masked_lm) return model.mlm_logits(graph, hidden, words_);
   Value x = hidden;
   for (const auto& layer : layers_) {
     const bool last = &layer == &layers_.back();
@@ -144,16 +187,6 @@ Value Head::logits(Graph& graph, EncoderModel& model, Value hidden, double dropo
     if (layer.activation) x = activation(x, *layer.activation);
   }
   return x;
-}
-
-HeadTensors Head::checkpoint_tensors() const {
-  HeadTensors tensors;
-  for (const auto& layer : layers_) {
-    for (const auto part : {kWeight, kBias}) {
-      if (const Tensor* tensor = find(own_, named(layer.name, part))) tensors.emplace(named(layer.checkpoint, part), *tensor);
-    }
-  }
-  return tensors;
 }
 
 std::vector<std::pair<std::string, Tensor>> Head::trainables() const {

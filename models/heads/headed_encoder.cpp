@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/ranges.h>
+
 #include "engine/core/error.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
+#include "engine/ops/regroup_rows.h"
 #include "engine/ops/segment_cross_entropy.h"
 #include "models/building.h"
 
@@ -15,14 +18,22 @@ namespace {
 
 constexpr std::int64_t kSpanEnds = 2;
 
-/// Logits of the rows that have a label.
+std::int64_t most_rows(const Head& head, const EncoderCapacity& capacity) {
+  return reads_first_row(head.kind()) ? capacity.sequences : capacity.tokens;
+}
+
+/// Whether the labels of such a head say which row of a segment is right.
+bool are_rows(HeadKind kind) { return kind == HeadKind::span || kind == HeadKind::choice; }
+
+/// Logits of the rows that have a label. Segments are sequences; those of a choice its examples.
 Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity,
                       double dropout = 0) {
   const Head& head = encoder.heads[i];
-  const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
-  const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), rows, capacity.sequences);
+  const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), most_rows(head, capacity), capacity.sequences);
   const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kLabelledIndex), labelled));
-  return head.logits(graph, encoder.model, read, dropout);
+  const Value logits = head.logits(graph, encoder.model, read, dropout);
+  if (head.kind() != HeadKind::choice) return logits;
+  return regroup_rows(logits, graph.rows(headed::name(i, headed::kChoices), capacity.sequences, capacity.sequences));
 }
 
 /// Sum of the losses of one head's labels, weighted.
@@ -32,9 +43,10 @@ Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value h
   const Value logits = labelled_logits(encoder, i, graph, hidden, capacity, dropout);
   const RowSpaceId labelled = logits.type().rows;
   const std::string labels = headed::name(i, headed::kLabels);
-  if (head.kind() == HeadKind::span) {
-    const Value ends = input(graph, labels, {Dtype::i32, kNoRows, {capacity.sequences, kSpanEnds}});
-    return scale(segment_cross_entropy(logits, ends, weight), 1.0 / kSpanEnds);
+  if (are_rows(head.kind())) {
+    const std::int64_t columns = head.classes();
+    const Value rows = input(graph, labels, {Dtype::i32, kNoRows, {capacity.sequences, columns}});
+    return scale(segment_cross_entropy(logits, rows, weight), 1.0 / static_cast<double>(columns));
   }
   if (head.is_regression()) {
     const Value values = input(graph, headed::name(i, headed::kValues), {graph.real(), labelled, {1}});
@@ -72,6 +84,19 @@ void require_for_all(const EncoderBatch& batch, const List& list, std::string_vi
                       list.size(), batch.sequences.size());
 }
 
+/// The choices of an example, among the sequences of a batch.
+struct Group {
+  std::size_t first, count;
+};
+
+Group group_of(const EncoderBatch& batch, std::size_t sequence) {
+  if (batch.groups.empty()) return {sequence, 1};
+  std::size_t first = sequence, end = sequence + 1;
+  while (first > 0 && batch.groups[first - 1] == batch.groups[sequence]) --first;
+  while (end < batch.groups.size() && batch.groups[end] == batch.groups[sequence]) ++end;
+  return {first, end - first};
+}
+
 /// What the head of one sequence is to predict.
 struct SequenceLabels {
   Ids places;  ///< labelled tokens, counted from the first; of a span all tokens
@@ -79,9 +104,29 @@ struct SequenceLabels {
   float value = 0;
 };
 
-std::int32_t checked(std::int32_t label, std::int64_t classes, std::size_t sequence) {
-  require<ConfigError>(label >= 0 && label < classes, "sequence {}: label {} was given; there are {} classes", sequence, label, classes);
+std::int32_t checked(std::int32_t label, std::int64_t classes, std::size_t sequence, std::string_view what = "classes") {
+  require<ConfigError>(label >= 0 && label < classes, "sequence {}: label {} was given; there are {} {}", sequence, label, classes, what);
   return label;
+}
+
+/// The class of a token's label: the label itself, or the place of the id among the words of a restricted head.
+std::int32_t class_of(std::int32_t label, const HeadedLimits::Shape& head, std::size_t sequence) {
+  if (head.words.empty()) return checked(label, head.classes, sequence);
+  const auto found = std::ranges::find(head.words, label);
+  require<ConfigError>(found != head.words.end(), "sequence {}: label {} was given; wanted one of the words [{}]", sequence, label,
+                       fmt::join(head.words, ", "));
+  return static_cast<std::int32_t>(found - head.words.begin());
+}
+
+SequenceLabels choice_labels(const EncoderBatch& batch, std::size_t i) {
+  const Group group = group_of(batch, i);
+  SequenceLabels result;
+  if (batch.classes.empty() || batch.classes[group.first] == kNoLabel) return result;
+  require<ConfigError>(group.count > 1, "sequence {}: an example of one choice was given; wanted two at least", i);
+  const std::int32_t right = checked(batch.classes[group.first], static_cast<std::int64_t>(group.count), group.first, "choices");
+  result.places = {0};
+  if (i == group.first) result.labels = {right};
+  return result;
 }
 
 SequenceLabels span_labels(const EncoderBatch& batch, std::size_t i) {
@@ -115,6 +160,7 @@ SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedL
       }
       result.places = {0};
       return result;
+    case HeadKind::choice: return choice_labels(batch, i);
     case HeadKind::tokens:
     case HeadKind::masked_lm:
       if (batch.token_labels.empty()) return result;
@@ -123,7 +169,7 @@ SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedL
       for (std::size_t t = 0; t < batch.token_labels[i].size(); ++t) {
         if (batch.token_labels[i][t] == kNoLabel) continue;
         result.places.push_back(static_cast<std::int32_t>(t));
-        result.labels.push_back(checked(batch.token_labels[i][t], head.classes, i));
+        result.labels.push_back(class_of(batch.token_labels[i][t], head, i));
       }
       return result;
     case HeadKind::span: return span_labels(batch, i);
@@ -136,6 +182,11 @@ void check_lists(const EncoderBatch& batch) {
   require_for_all(batch, batch.values, "values");
   require_for_all(batch, batch.token_labels, "token labels");
   require_for_all(batch, batch.spans, "spans");
+  require_for_all(batch, batch.groups, "groups");
+  for (std::size_t i = 1; i < batch.groups.size() && !batch.heads.empty(); ++i) {
+    require<ConfigError>(batch.groups[i] != batch.groups[i - 1] || batch.heads.at(i) == batch.heads.at(i - 1),
+                         "sequence {}: a choice of the same example has another head; wanted one", i);
+  }
 }
 
 /// Rows that one head reads, sequence by sequence.
@@ -153,6 +204,7 @@ struct HeadRows {
 /// What one head's inputs hold.
 struct HeadInputs {
   HeadRows all, labelled;
+  Segments choices;
   Ids labels;
   std::vector<float> values;
 };
@@ -160,7 +212,7 @@ struct HeadInputs {
 HeadInputs inputs_of(const EncoderBatch& batch, const HeadedLimits& limits, std::size_t head, const Segments& rows) {
   HeadInputs inputs;
   const auto& shape = limits.heads[head];
-  const bool pooled = shape.kind == HeadKind::sequence;
+  const bool pooled = reads_first_row(shape.kind);
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const auto segment = static_cast<std::int32_t>(i);
     const auto length = static_cast<std::int32_t>(batch.sequences[i].size());
@@ -173,6 +225,7 @@ HeadInputs inputs_of(const EncoderBatch& batch, const HeadedLimits& limits, std:
     SequenceLabels given = own ? labels_of(batch, i, shape) : SequenceLabels{};
     for (auto& place : given.places) place += prompt;
     inputs.labelled.append(rows.offset(segment), given.places);
+    if (shape.kind == HeadKind::choice && !given.labels.empty()) inputs.choices.append(static_cast<std::int32_t>(group_of(batch, i).count));
     if (shape.kind == HeadKind::span && given.labels.empty()) given.labels.resize(kSpanEnds, kNoLabel);
     inputs.labels.insert(inputs.labels.end(), given.labels.begin(), given.labels.end());
     if (!given.places.empty()) inputs.values.push_back(given.value);
@@ -196,7 +249,7 @@ std::string headed::name(std::size_t head, std::string_view what) { return fmt::
 HeadedLimits HeadedEncoder::limits() const {
   HeadedLimits limits{model.encoder_limits(), pooling, {}};
   limits.encoder.uses_token_types = token_types;
-  for (const auto& head : heads) limits.heads.push_back({head.kind(), head.classes()});
+  for (const auto& head : heads) limits.heads.push_back({head.kind(), head.classes(), head.words()});
   return limits;
 }
 
@@ -211,8 +264,7 @@ void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& 
   const Scope scope(graph, "head");
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Head& head = encoder.heads[i];
-    const std::int64_t rows = head.kind() == HeadKind::sequence ? capacity.sequences : capacity.tokens;
-    const RowSpaceId space = graph.rows(headed::name(i, headed::kRows), rows, capacity.sequences);
+    const RowSpaceId space = graph.rows(headed::name(i, headed::kRows), most_rows(head, capacity), capacity.sequences);
     const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kIndex), space));
     graph.output(headed::name(i, headed::kLogits), head.logits(graph, encoder.model, read));
   }
@@ -236,8 +288,11 @@ std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits) 
   std::int64_t count = 0;
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const auto& head = limits.heads.at(head_of(batch, i, limits.heads.size()));
-    const auto labelled = static_cast<std::int64_t>(labels_of(batch, i, head).places.size());
-    count += head.kind == HeadKind::span ? std::min<std::int64_t>(1, labelled) : labelled;
+    const SequenceLabels labels = labels_of(batch, i, head);
+    const auto labelled = static_cast<std::int64_t>(labels.places.size());
+    count += head.kind == HeadKind::choice ? static_cast<std::int64_t>(labels.labels.size())
+             : head.kind == HeadKind::span ? std::min<std::int64_t>(1, labelled)
+                                           : labelled;
   }
   return count;
 }
@@ -250,10 +305,11 @@ void feed(Session& session, const EncoderBatch& batch, const Conditioning& condi
     const HeadInputs inputs = inputs_of(batch, limits, i, rows);
     session.rows(headed::name(i, headed::kRows), inputs.all.segments);
     session.rows(headed::name(i, headed::kLabelled), inputs.labelled.segments);
+    session.rows(headed::name(i, headed::kChoices), inputs.choices);
     feed_input(session, headed::name(i, headed::kIndex), inputs.all.index);
     feed_input(session, headed::name(i, headed::kLabelledIndex), inputs.labelled.index);
     const std::string labels = headed::name(i, headed::kLabels);
-    if (limits.heads[i].kind == HeadKind::span) {
+    if (are_rows(limits.heads[i].kind)) {
       feed_front(session, labels, inputs.labels);
     } else {
       feed_input(session, labels, inputs.labels);

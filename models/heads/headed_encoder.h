@@ -29,7 +29,8 @@ inline constexpr std::string_view kRows = "rows";                     ///< rows:
 inline constexpr std::string_view kIndex = "index";                   ///< i32 [head's rows]: rows of the encoder
 inline constexpr std::string_view kLabelled = "labelled";             ///< rows: those of them that have a label
 inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [labelled]: rows of the encoder
-inline constexpr std::string_view kLabels = "labels";                 ///< i32 [labelled]; span: i32 [sequences, 2]
+inline constexpr std::string_view kChoices = "choices";               ///< rows: the labelled ones of a choice, an example a segment
+inline constexpr std::string_view kLabels = "labels";                 ///< i32 [labelled]; span: i32 [sequences, 2]; choice: [.., 1]
 inline constexpr std::string_view kValues = "values";                 ///< real [labelled, 1]: regression
 inline constexpr std::string_view kLogits = "logits";                 ///< result: [head's rows, classes]
 inline constexpr std::string_view kLabelLogits = "label_logits";      ///< result: [labelled, classes], of `add_label_logits`
@@ -43,6 +44,7 @@ struct HeadedLimits {
   struct Shape {
     HeadKind kind = HeadKind::sequence;
     std::int64_t classes = 0;
+    std::vector<std::int32_t> words = {};  ///< of a restricted masked-LM head: the ids that its classes stand for
   };
   EncoderLimits encoder;
   Pooling pooling = Pooling::first_token;
@@ -60,7 +62,7 @@ struct HeadedEncoder {
 
 /// Adds the losses of the labelled rows to a graph: result `loss`, the sum over all heads and labels times `loss_weight`. Classes:
 /// cross-entropy; a number: squared error; a span: mean of the cross-entropies of start and end, each among the sequence's own
-/// tokens.
+/// tokens; a choice: cross-entropy of the scores of an example's sequences (transformers' multiple choice).
 void add_loss(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity,
               double z_loss = 0);
 /// Adds the results `head.I.logits`; with `loss` that of `add_loss` too.
@@ -70,11 +72,11 @@ void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditio
 /// Adds the encoder's output at the tokens: result `hidden`.
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity);
 
-/// Labels of the batch that its heads read.
+/// Labels of the batch that its heads read; an example with choices has one.
 [[nodiscard]] std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits);
 
 /// Sets all inputs of a loss, logits or features program. `loss_weight` multiplies the sum of the labels' losses. Throws as `feed_rows`,
-/// and ConfigError for a head or class that does not exist, a span outside of its sequence.
+/// and ConfigError for a head, class or choice that does not exist, a span outside of its sequence, a labelled example of one choice.
 void feed(Session& session, const EncoderBatch& batch, const Conditioning& conditioning, const HeadedLimits& limits, double loss_weight);
 
 }  // namespace preamble

@@ -6,6 +6,7 @@
 
 #include "data/json_file.h"
 #include "data/labels.h"
+#include "data/sequence_examples.h"
 #include "data/superglue.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
@@ -27,6 +28,11 @@ EncoderTask task_of(const JsonFile& json) {
   task.labels = json.get<std::string>("labels", task.labels);
   task.label_column = json.get<std::string>("label_column", task.label_column);
   task.regression = json.get<bool>("regression", task.regression);
+  task.pooler = pooler_of(json.get<std::string>("pooler", std::string(name_of(task.pooler))));
+  task.choices = json.get<std::vector<std::string>>("choices", task.choices);
+  task.verbalizer_loss = json.get<std::string>("verbalizer_loss", task.verbalizer_loss);
+  require<FileError>(task.verbalizer_loss == "vocabulary" || task.verbalizer_loss == "labels",
+                     "{}: field 'verbalizer_loss' is \"{}\"; wanted vocabulary or labels", json.where(), task.verbalizer_loss);
   task.superglue = json.get<std::string>("superglue", task.superglue);
   task.apply_superglue();
   task.layout = json.get<std::string>("layout", task.layout);
@@ -52,6 +58,14 @@ nlohmann::ordered_json json_of(const EncoderTask& task) {
       if (task.regression) json["regression"] = true;
       if (!task.superglue.empty()) json["superglue"] = task.superglue;
       if (!task.labels.empty()) json["labels"] = task.labels;
+      if (task.pooler != Pooler::automatic) json["pooler"] = name_of(task.pooler);
+      if (task.kind == HeadKind::masked_lm) json["verbalizer_loss"] = task.verbalizer_loss;
+      break;
+    case HeadKind::choice:
+      json.update({{"text", task.text}, {"choices", task.choices}, {"label_column", task.label_column}});
+      if (!task.superglue.empty()) json["superglue"] = task.superglue;
+      if (!task.labels.empty()) json["labels"] = task.labels;
+      if (task.pooler != Pooler::automatic) json["pooler"] = name_of(task.pooler);
       break;
     case HeadKind::tokens:
       json.update({{"layout", task.layout}, {"word_column", task.word_column}, {"tag_column", task.tag_column}, {"tags", task.tags}});
@@ -85,7 +99,7 @@ std::int64_t EncoderTask::classes() const {
     require<ConfigError>(!tags.empty(), "task '{}': its tags are not known; wanted a training file or a list", name);
     return static_cast<std::int64_t>(tags.size());
   }
-  if (regression) return 1;
+  if (regression || kind == HeadKind::choice) return 1;
   require<ConfigError>(!labels.empty(), "task '{}': its labels are not known; wanted a training file or a list", name);
   return static_cast<std::int64_t>(LabelMap::parse(labels).classes());
 }
@@ -106,8 +120,13 @@ void EncoderTask::apply_superglue() {
   if (superglue.empty()) return;
   const SuperGlueTask& cast = superglue_task(superglue);
   text = "{text}";
-  pair = cast.pairs ? "{pair}" : "";
-  labels = cast.labels;
+  if (kind == HeadKind::choice) {
+    require<ConfigError>(cast.choices, "SuperGLUE task '{}': no multiple choice; wanted copa, or SEQ_CLS", superglue);
+    choices = {"{choice1}", "{choice2}"};
+  } else {
+    pair = cast.pairs ? "{pair}" : "";
+    labels = cast.labels;
+  }
   label_column = "label";
   if (metric.empty()) metric = cast.metric;
 }
@@ -126,6 +145,20 @@ void EncoderTask::write(const std::vector<EncoderTask>& tasks, const std::filesy
   nlohmann::ordered_json json;
   for (const auto& task : tasks) json["tasks"].push_back(json_of(task));
   write_atomically(folder / TextTask::kFile, json.dump(2) + "\n");
+}
+
+Head make_head(const EncoderTask& task, EncoderModel& model, std::uint64_t seed, std::string names) {
+  if (task.kind == HeadKind::masked_lm) return {model, task.kind, {}, std::move(names)};
+  return Head::fresh(model, task.kind, task.classes(), seed, std::move(names), task.pooler);
+}
+
+Head predicting_head(const EncoderTask& task, const Head& head, const Tokenizer& tokenizer) {
+  if (task.kind != HeadKind::masked_lm) return head;
+  return head.restricted_to(Verbalizer(LabelMap::parse(task.labels).words(), tokenizer).ids());
+}
+
+Head learning_head(const EncoderTask& task, const Head& head, const Tokenizer& tokenizer) {
+  return task.verbalizer_loss == "labels" ? predicting_head(task, head, tokenizer) : head;
 }
 
 std::vector<EncoderTaskFiles> read_task_files(const std::filesystem::path& path) {

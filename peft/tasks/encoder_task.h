@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tokenizers/tokenizer.h"
 #include "models/heads/head.h"
 
 namespace preamble {
@@ -33,6 +34,20 @@ struct EncoderTask {
   /// Name of the SuperGLUE task whose files these are (see superglue_table); gives text, pair, labels and metric.
   std::string superglue = {};
 
+  // sequences and choices
+
+  /// What stands in front of the classifier.
+  Pooler pooler = Pooler::automatic;
+
+  // choices: `text`, `labels` (what the label column holds instead of numbers from 0), `label_column` and `superglue` as of sequences
+
+  std::vector<std::string> choices = {};  ///< templates of what may follow the text
+
+  // masked language models
+
+  /// Over what the loss normalises: `vocabulary`, or `labels`: the label words alone, whose logits are all that is computed then.
+  std::string verbalizer_loss = "vocabulary";
+
   // tags
 
   std::string layout = "columns";  ///< `columns` of words and tags, or `roles` (CoNLL-U with PropBank columns)
@@ -49,11 +64,11 @@ struct EncoderTask {
 
   /// Width of the head's logits. Throws ConfigError while labels or tags are not known.
   [[nodiscard]] std::int64_t classes() const;
-  /// Names of the classes of sequences or tokens; empty for numbers and answers.
+  /// Names of the classes of sequences or tokens; empty for numbers, choices and answers.
   [[nodiscard]] std::vector<std::string> class_names() const;
   [[nodiscard]] std::int64_t length() const noexcept { return max_length > 0 ? max_length : kind == HeadKind::span ? 384 : 128; }
   [[nodiscard]] std::string chosen_metric() const;
-  /// Fills in what the SuperGLUE task says. Throws ConfigError for an unknown one.
+  /// Fills in what the SuperGLUE task says. Throws ConfigError for an unknown one, and for choices of one that has none.
   void apply_superglue();
 
   /// The tasks beside an adapter, in the order of their heads: FOLDER/preamble_task.json, if it is there and speaks of heads.
@@ -61,6 +76,13 @@ struct EncoderTask {
   [[nodiscard]] static std::optional<std::vector<EncoderTask>> read(const std::filesystem::path& folder);
   static void write(const std::vector<EncoderTask>& tasks, const std::filesystem::path& folder);
 };
+
+/// A new head for a task; a masked-LM head is the model's. Throws ConfigError, FileError.
+[[nodiscard]] Head make_head(const EncoderTask& task, EncoderModel& model, std::uint64_t seed, std::string names);
+/// The head with all logits that predictions of the task read, and no others: a masked-LM head's are those of the label words.
+[[nodiscard]] Head predicting_head(const EncoderTask& task, const Head& head, const Tokenizer& tokenizer);
+/// The head as its loss reads it: see `EncoderTask::verbalizer_loss`.
+[[nodiscard]] Head learning_head(const EncoderTask& task, const Head& head, const Tokenizer& tokenizer);
 
 /// A task of a multi-task file and where its data lies.
 struct EncoderTaskFiles {

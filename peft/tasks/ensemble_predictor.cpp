@@ -25,7 +25,8 @@ void add_probabilities(const HeadLogits& logits, std::size_t classes, std::vecto
 HeadLogits mean_prediction(std::span<const HeadLogits> members, const HeadedLimits::Shape& head) {
   require<ShapeError>(!members.empty(), "ensemble: no predictions were given; wanted one at least");
   const std::size_t size = members.front().size();
-  const auto classes = static_cast<std::size_t>(head.classes);
+  // choices compete like classes, as many as the example has
+  const std::size_t classes = head.kind == HeadKind::choice ? size : static_cast<std::size_t>(head.classes);
   require<ShapeError>(classes > 0 && size % classes == 0, "ensemble: {} logits were given for {} classes", size, classes);
   const bool of_classes = head.kind != HeadKind::span && classes > 1;
   std::vector<double> sum(size, 0.0);

@@ -9,9 +9,9 @@
 
 namespace preamble {
 
-/// One prediction out of those of several adapters for the same example. Classes of sequences or tokens: the logarithm of the mean of
-/// their probabilities. Numbers and the ends of answers, whose logits are compared between windows: the mean of the logits. Throws
-/// ShapeError for none, or for different numbers of logits.
+/// One prediction out of those of several adapters for the same example. Classes of sequences or tokens, and the choices of an example: the
+/// logarithm of the mean of their probabilities. Numbers and the ends of answers, whose logits are compared between windows: the mean of
+/// the logits. Throws ShapeError for none, or for different numbers of logits.
 [[nodiscard]] HeadLogits mean_prediction(std::span<const HeadLogits> members, const HeadedLimits::Shape& head);
 
 /// Logits of all examples as `members` adapters predict them together. Slot i, and head i where each brings its own, is adapter i.

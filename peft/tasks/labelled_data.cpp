@@ -1,12 +1,14 @@
 #include "peft/tasks/labelled_data.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <utility>
 
 #include "data/tagging_examples.h"
 #include "engine/core/error.h"
+#include "peft/tasks/choice_data.h"
 #include "peft/tasks/sequence_data.h"
 #include "peft/tasks/span_data.h"
 #include "peft/tasks/tagging_data.h"
@@ -17,6 +19,15 @@ std::int32_t LabelledData::best(const HeadLogits& logits, std::size_t row, std::
   require<ShapeError>((row + 1) * classes <= logits.size(), "logits: {} numbers; wanted {} classes of row {}", logits.size(), classes, row);
   const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(row * classes);
   return static_cast<std::int32_t>(std::max_element(begin, begin + static_cast<std::ptrdiff_t>(classes)) - begin);
+}
+
+std::vector<double> LabelledData::softmax(const HeadLogits& logits) {
+  const double top = static_cast<double>(*std::ranges::max_element(logits));
+  double sum = 0;
+  std::vector<double> shares;
+  for (const float logit : logits) sum += shares.emplace_back(std::exp(static_cast<double>(logit) - top));
+  for (auto& share : shares) share /= sum;
+  return shares;
 }
 
 void LabelledData::require_all(std::span<const HeadLogits> logits) const {
@@ -44,6 +55,7 @@ std::unique_ptr<LabelledData> load_labelled_data(const EncoderTask& task, const 
   switch (task.kind) {
     case HeadKind::sequence:
     case HeadKind::masked_lm: return std::make_unique<SequenceData>(task, path, tokenizer, options);
+    case HeadKind::choice: return std::make_unique<ChoiceData>(task, path, tokenizer, options);
     case HeadKind::tokens: return std::make_unique<TaggingData>(task, path, tokenizer, options);
     case HeadKind::span: return std::make_unique<SpanData>(task, path, tokenizer, options);
   }

@@ -17,7 +17,8 @@
 
 namespace preamble {
 
-/// Logits [rows, classes] of the places of one example that carry a label: its first row, its words, all tokens of a window, the mask.
+/// Logits [rows, classes] of the places of one example that carry a label: its first row, that of each choice, its words, all tokens of
+/// a window, the mask (of the label words alone).
 using HeadLogits = std::vector<float>;
 
 /// Scores by name, 0..1.
@@ -42,6 +43,8 @@ class LabelledData {
  protected:
   /// The largest of `classes` logits from `row` on.
   [[nodiscard]] static std::int32_t best(const HeadLogits& logits, std::size_t row, std::size_t classes);
+  /// exp(logits) as shares of their sum.
+  [[nodiscard]] static std::vector<double> softmax(const HeadLogits& logits);
   /// Throws ShapeError unless there are logits for each example.
   void require_all(std::span<const HeadLogits> logits) const;
 

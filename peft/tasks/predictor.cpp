@@ -27,6 +27,7 @@ std::shared_ptr<const Program> compile_logits(const HeadedEncoder& encoder, cons
 std::size_t labelled_rows(const Example& example, HeadKind kind) {
   switch (kind) {
     case HeadKind::sequence: return 1;
+    case HeadKind::choice: return example.choices.size();
     case HeadKind::span: return example.source.size();
     case HeadKind::tokens:
     case HeadKind::masked_lm:
@@ -50,19 +51,20 @@ std::vector<HeadLogits> Predictor::predict(std::span<const Example> examples) {
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return examples[i].source.size(); });
   std::vector<const Example*> batch;
   std::vector<HeadLogits*> results;
-  std::int64_t rows = 0;
+  std::int64_t rows = 0, sequences = 0;
   const auto flush = [&] {
     if (!batch.empty()) run(batch, results);
     batch.clear();
     results.clear();
-    rows = 0;
+    rows = sequences = 0;
   };
   for (const std::size_t i : order) {
     const auto length = static_cast<std::int64_t>(examples[i].source.size());
-    if (rows + length > capacity_.tokens || static_cast<std::int64_t>(batch.size()) == capacity_.sequences) flush();
+    if (rows + length > capacity_.tokens || sequences + examples[i].sequences() > capacity_.sequences) flush();
     batch.push_back(&examples[i]);
     results.push_back(&logits[i]);
     rows += length;
+    sequences += examples[i].sequences();
   }
   flush();
   return logits;

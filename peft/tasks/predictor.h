@@ -14,8 +14,8 @@ namespace preamble {
 
 class Predictor {
  public:
-  /// Compiles a program for batches of up to `batch_rows` tokens, or one example of `longest` if that is more. It sees what training
-  /// does to the method and the heads.
+  /// Compiles a program for batches of up to `batch_rows` tokens, or one example of `longest` if that is more, and of up to 128 sequences.
+  /// It sees what training does to the method and the heads.
   Predictor(HeadedEncoder encoder, const Method& method, std::int64_t longest, std::int64_t batch_rows = 2048);
 
   [[nodiscard]] const HeadedLimits& limits() const noexcept { return limits_; }

@@ -1,7 +1,6 @@
 #include "peft/tasks/sequence_data.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -49,16 +48,8 @@ SequenceData::SequenceData(const EncoderTask& task, const std::filesystem::path&
       candidates_.push_back({std::stoll(table.text(example.row, group)), table.text(example.row, text), example.label == 1});
   }
   if (task.kind == HeadKind::masked_lm) {
-    verbalizer_.emplace(words_, tokenizer);
-    verbalizer_->label(examples_, table);
+    Verbalizer(words_, tokenizer).label(examples_, table);
   }
-}
-
-HeadLogits SequenceData::of_classes(const HeadLogits& logits) const {
-  if (!verbalizer_) return logits;
-  HeadLogits chosen;
-  for (const auto id : verbalizer_->ids()) chosen.push_back(logits.at(static_cast<std::size_t>(id)));
-  return chosen;
 }
 
 Metrics SequenceData::score(std::span<const HeadLogits> logits) const {
@@ -76,7 +67,7 @@ Metrics SequenceData::score(std::span<const HeadLogits> logits) const {
   }
   std::vector<std::int32_t> predicted, gold;
   for (std::size_t i = 0; i < examples_.size(); ++i) {
-    predicted.push_back(best(of_classes(logits[i]), 0, words_.size()));
+    predicted.push_back(best(logits[i], 0, words_.size()));
     gold.push_back(examples_[i].label);
   }
   metrics["accuracy"] = metrics::accuracy(predicted, gold);
@@ -85,7 +76,7 @@ Metrics SequenceData::score(std::span<const HeadLogits> logits) const {
   if (words_.size() == kTwoClasses) metrics["f1"] = metrics::binary_f1(predicted, gold);
   if (!candidates_.empty()) {
     std::vector<float> scores;
-    for (const auto& of_example : logits) scores.push_back(of_classes(of_example).at(1));
+    for (const auto& of_example : logits) scores.push_back(of_example.at(1));
     metrics.merge(candidate_scores(candidates_, scores, predicted));
   }
   return metrics;
@@ -95,16 +86,13 @@ void SequenceData::predict(std::span<const HeadLogits> logits, const JsonSink& s
   require_all(logits);
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     nlohmann::ordered_json json = {{"row", examples_[i].row}};
-    const HeadLogits scores = of_classes(logits[i]);
+    const HeadLogits& scores = logits[i];
     if (regression_) {
       json["prediction"] = scores.at(0);
     } else {
-      const auto top = static_cast<std::size_t>(best(scores, 0, words_.size()));
-      json["prediction"] = words_[top];
-      double sum = 0;
-      for (const float score : scores) sum += std::exp(static_cast<double>(score) - static_cast<double>(scores[top]));
-      for (std::size_t c = 0; c < words_.size(); ++c)
-        json["probabilities"][words_[c]] = std::exp(static_cast<double>(scores[c]) - static_cast<double>(scores[top])) / sum;
+      json["prediction"] = words_[static_cast<std::size_t>(best(scores, 0, words_.size()))];
+      const auto probabilities = softmax(scores);
+      for (std::size_t c = 0; c < words_.size(); ++c) json["probabilities"][words_[c]] = probabilities[c];
     }
     sink(json);
   }

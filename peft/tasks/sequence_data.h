@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <vector>
 
 #include "data/sequence_examples.h"
@@ -22,12 +21,8 @@ class SequenceData final : public LabelledData {
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
-  /// Logits of the classes alone.
-  [[nodiscard]] HeadLogits of_classes(const HeadLogits& logits) const;
-
   bool regression_;
   std::vector<std::string> words_;
-  std::optional<Verbalizer> verbalizer_;
   std::vector<RivalAnswer> candidates_;  ///< one an example, if they compete
 };
 

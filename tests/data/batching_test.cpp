@@ -203,3 +203,16 @@ TEST_CASE("batching: rejects a position behind the end of its epoch") {
   CHECK(batcher.next().size() == 2);
   CHECK(batcher.position() == BatchPosition{3, 0});
 }
+
+TEST_CASE("batching: an example with choices counts once, and its prompts as often as it has sequences") {
+  // 10 rows and 3 prompts of 2 rows each
+  const std::vector<ExampleLength> lengths = {{10, 0, 0, 3}, {10, 0, 1, 3}, {10, 0, 2, 3}};
+  Batcher by_number(lengths, {.sequences = 2, .source_extra = 2, .shuffle = false});
+  CHECK(by_number.next().size() == 2);
+  Batcher by_rows(lengths, {.source_rows = 32, .source_extra = 2, .shuffle = false});
+  CHECK(by_rows.next().size() == 2);
+  Batcher fewer(lengths, {.source_rows = 31, .source_extra = 2, .shuffle = false});
+  CHECK(fewer.next().size() == 1);
+  CHECK_THROWS_WITH_AS(Batcher(lengths, {.source_rows = 15, .source_extra = 2}),
+                       "batches: the example of row 0 takes 16 source rows (6 of them prompt); wanted at most 15", ConfigError);
+}

@@ -37,6 +37,24 @@ TEST_CASE("superglue: pairs of questions, premises and nouns") {
   CHECK_FALSE(superglue_task("wic").pairs);
 }
 
+TEST_CASE("superglue: the choices of a question are columns of one row, the right one's number its label") {
+  const auto choices = [](std::string_view task, std::string_view content) {
+    return superglue_choices(superglue_task(task), TemporaryFile("x.jsonl", content).path());
+  };
+  const Table table = choices("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 1})"
+                                      "\n"
+                                      R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "effect"})");
+  REQUIRE(table.rows() == 2);
+  CHECK(table.text(0, table.column("text")) == "p. because");
+  CHECK(table.text(0, table.column("choice2")) == "b");
+  CHECK(table.text(0, table.column("label")) == "1");
+  CHECK(table.find(1, table.column("label")) == nullptr);
+  CHECK_THROWS_AS((void)choices("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 2})"),
+                  FileError);
+  CHECK_THROWS_AS((void)choices("copa", R"({"premise": "p.", "choice1": "a", "question": "cause", "label": 0})"), FileError);
+  CHECK_THROWS_AS((void)choices("rte", R"({"premise": "p", "hypothesis": "h"})"), ConfigError);
+}
+
 TEST_CASE("superglue: choices and answers are rows of one group") {
   const Table copa = read("copa", R"({"premise": "p.", "choice1": "a", "choice2": "b", "question": "cause", "label": 1})"
                                   "\n"

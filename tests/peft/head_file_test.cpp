@@ -98,6 +98,64 @@ TEST_CASE("head file: what is written is read again, with the names that PEFT wa
   }
 }
 
+TEST_CASE("head file: a head that PEFT has no task for has the task that computes the most of it, and is read again as it is") {
+  struct Case {
+    HeadKind kind;
+    Pooler pooler;
+    std::string bert, roberta;  // PEFT's tasks
+  };
+  const std::vector<Case> cases = {{HeadKind::sequence, Pooler::automatic, "SEQ_CLS", "SEQ_CLS"},
+                                   {HeadKind::sequence, Pooler::trained, "SEQ_CLS", "FEATURE_EXTRACTION"},
+                                   {HeadKind::sequence, Pooler::none, "TOKEN_CLS", "TOKEN_CLS"},
+                                   {HeadKind::choice, Pooler::automatic, "SEQ_CLS", "FEATURE_EXTRACTION"},
+                                   {HeadKind::choice, Pooler::none, "TOKEN_CLS", "TOKEN_CLS"}};
+  const auto bert = golden_bert();
+  const auto roberta = golden_roberta();
+  for (const auto& [kind, pooler, of_bert, of_roberta] : cases) {
+    for (EncoderModel* model : {static_cast<EncoderModel*>(bert.get()), static_cast<EncoderModel*>(roberta.get())}) {
+      CAPTURE(name_of(kind));
+      CAPTURE(name_of(pooler));
+      const HeadedEncoder encoder{*model, {Head::fresh(*model, kind, 3, 5, "base_model.", pooler)}};
+      PeftConfig config;
+      config.peft_type = PeftType::prompt_tuning;
+      Tensors tensors = {{"prompt_embeddings", random_floats({2, model->width()}, 1)}};
+      add_head(encoder, encoder.heads.front(), config, tensors);
+      const TemporaryFolder folder;
+      write_adapter(folder.path(), resolved(config, *model), tensors);
+      const PeftConfig read = PeftConfig::read(folder.path());
+      CHECK(read.task_type == (model == bert.get() ? of_bert : of_roberta));
+      CHECK(read.extra.contains("preamble_task") == (read.task_type != name_of(kind)));
+      CHECK(read.extra.contains("preamble_pooler") == (pooler != Pooler::automatic));
+      // of a trained pooler PEFT wants the module, not the backbone around it
+      CHECK((std::ranges::find(read.modules_to_save, "pooler") != read.modules_to_save.end()) ==
+            (read.task_type == "SEQ_CLS" && pooler == Pooler::trained));
+      CHECK(std::ranges::find(read.modules_to_save, "bert") == read.modules_to_save.end());
+      const HeadedEncoder again = open_heads(*model, {folder.path()}, "");
+      CHECK(again.pooling == Pooling::first_token);
+      const Head& head = again.heads.at(0);
+      CHECK(head.kind() == kind);
+      CHECK(head.pooler() == pooler);
+      REQUIRE(head.tensors().size() == encoder.heads[0].tensors().size());
+      for (const auto& [name, tensor] : encoder.heads[0].tensors())
+        CHECK(std::ranges::equal(head.tensors().at(name).values<float>(), tensor.values<float>()));
+      CHECK_THROWS_AS((void)open_heads(*model, {folder.path()}, "QUESTION_ANS"), ConfigError);
+    }
+  }
+}
+
+TEST_CASE("head file: a native prefix keeps its head's pooler, whatever is given for heads of checkpoints") {
+  const auto model = golden_bert();
+  const Head head = Head::fresh(*model, HeadKind::sequence, 3, 5, "base_model.", Pooler::none);
+  const TemporaryFolder folder;
+  NativePrefix{{}, false, head.tensors(), Placement::prefix, head.pooler()}.write(folder.path() / "none");
+  NativePrefix{{}, false, head.tensors()}.write(folder.path() / "auto");
+  CHECK(open_heads(*model, {folder.path() / "none"}, "SEQ_CLS").heads[0].pooler() == Pooler::none);
+  CHECK(open_heads(*model, {folder.path() / "auto"}, "SEQ_CLS").heads[0].pooler() == Pooler::automatic);
+  CHECK(open_heads(*model, {folder.path() / "auto"}, "SEQ_CLS", {}, Pooler::none).heads[0].pooler() == Pooler::automatic);
+  const auto classifier = Bert::open(golden("bert/model-seqcls"));
+  CHECK(open_heads(*classifier, {}, "SEQ_CLS", {}, Pooler::none).heads[0].pooler() == Pooler::none);
+}
+
 TEST_CASE("head file: a native prefix keeps its head") {
   const auto model = golden_bert();
   const auto shapes = [&](Site site) { return model->attention_shape(site); };
@@ -112,9 +170,11 @@ TEST_CASE("head file: a native prefix keeps its head") {
 
 TEST_CASE("head file: no task, other tasks and missing heads are named") {
   const auto model = golden_bert();
-  CHECK_THROWS_WITH_AS((void)open_heads(*model, {}, ""),
-                       "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, TOKEN_CLS, QUESTION_ANS, MASKED_LM or FEATURE_EXTRACTION",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      (void)open_heads(*model, {}, ""),
+      "encoder: no task was given, and no adapter says one; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM or "
+      "FEATURE_EXTRACTION",
+      ConfigError);
   CHECK_THROWS_AS((void)open_heads(*model, {adapter("prefix-cls-grad")}, "TOKEN_CLS"), ConfigError);
   CHECK_THROWS_AS((void)open_heads(*model, {}, "SEQ_CLS"), FileError);
   CHECK_THROWS_AS((void)open_heads(*model, {adapter("prefix-mlm-grad")}, "SEQ_CLS"), FileError);

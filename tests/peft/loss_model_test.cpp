@@ -120,3 +120,38 @@ TEST_CASE("loss model: a prompt and its head learn together what a small data se
   CHECK(result.trainable_count == 4 * 3 * 2 * 40 + 40 * 40 + 40 + 3 * 40 + 3);
   CHECK(model->parameters().frozen_hash() == hash);
 }
+
+TEST_CASE("loss model: the choices of an example are sequences of one group, and stay together") {
+  const auto model = golden_bert();
+  const HeadedEncoder encoder{*model, {Head::fresh(*model, HeadKind::choice, 1, 1, "base_model.")}};
+  const std::vector<Example> examples = {{.source = {5, 17, 33, 90, 4}, .types = {0, 0, 1, 0, 1}, .label = 1, .choices = {3, 2}},
+                                         {.source = {7, 8, 9}, .label = 2, .choices = {1, 1, 1}},
+                                         {.source = {11, 12}, .label = 0, .choices = {1, 1}}};
+  const auto loss = loss_model_for(encoder, examples, {.sequences = 2}, 1);
+  const auto batch = loss->batch_of(std::vector<const Example*>{&examples[0], &examples[1]});
+  const auto& made = std::get<EncoderBatch>(batch);
+  CHECK(made.sequences == std::vector<Ids>{{5, 17, 33}, {90, 4}, {7}, {8}, {9}});
+  CHECK(made.token_types == std::vector<Ids>{{0, 0, 1}, {0, 1}, {0}, {0}, {0}});
+  CHECK(made.groups == Ids{0, 0, 1, 1, 1});
+  CHECK(made.classes == Ids{1, kNoLabel, 2, kNoLabel, kNoLabel});
+  CHECK(loss->label_count(batch, {}) == 2);
+  Graph graph;
+  loss->build(graph, {}, 0);
+  // the two examples with the most sequences
+  CHECK(graph.rows(graph.rows(headed::name(0, headed::kChoices))).rows == 5);
+  const Example damaged{.source = {1, 2, 3}, .label = 0, .choices = {1, 1}};
+  CHECK_THROWS_WITH_AS((void)loss->batch_of(std::vector<const Example*>{&damaged}), "example 0: choices of [1, 1] tokens; the source has 3",
+                       ShapeError);
+
+  TrainerOptions options;
+  options.max_steps = 1;
+  options.batches.sequences = 3;
+  options.batches.shuffle = false;
+  options.gradient_accumulation_steps = 2;
+  const Trainer trainer(
+      encoder, NoMethod(), examples, [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
+  const auto parts = trainer.parts_of(std::vector<std::uint32_t>{0, 1, 2});
+  REQUIRE(parts.size() == 2);
+  CHECK(std::get<EncoderBatch>(parts[0]).sequences.size() == 5);
+  CHECK(std::get<EncoderBatch>(parts[1]).sequences.size() == 2);
+}

@@ -61,7 +61,7 @@ TEST_CASE("made-up training: an encoder gets a new head, and a batch of the leng
   shape.tokens = 9;
   const auto method = made_up_method({.method = "deep-prompt", .virtual_tokens = 4}, *bert, 3);
   const std::vector<std::pair<HeadKind, std::int64_t>> kinds = {
-      {HeadKind::sequence, 2}, {HeadKind::tokens, 18}, {HeadKind::span, 2}, {HeadKind::masked_lm, 2}};
+      {HeadKind::sequence, 2}, {HeadKind::choice, 2}, {HeadKind::tokens, 18}, {HeadKind::span, 2}, {HeadKind::masked_lm, 2}};
   for (const auto& [kind, labels] : kinds) {
     CAPTURE(name_of(kind));
     shape.head = kind;

@@ -79,6 +79,13 @@ struct Setting {
   [[nodiscard]] std::filesystem::path classes() const {
     return folder.write("c.tsv", "text\tlabel\ncat is good .\tyes\nmat is bad .\tno\nann is good\tyes\nrome is bad\tno\n");
   }
+  [[nodiscard]] std::filesystem::path choices() const {
+    return folder.write("m.jsonl", R"({"p": "who is good ?", "a": "ann", "b": "cat", "label": 0}
+{"p": "who is bad ?", "a": "ann", "b": "mat", "label": 1}
+{"p": "who lives ?", "a": "x", "b": "ann", "c": "z", "label": 1}
+{"p": "who sat ?", "a": "mat", "b": "y", "c": "cat", "label": 2}
+)");
+  }
   [[nodiscard]] std::filesystem::path tags() const { return folder.write("n.conll", "ann B-P\nlives O\nin O\nrome B-L\n\ncat O\nsat O\n"); }
   [[nodiscard]] std::filesystem::path answers() const {
     return folder.write("q.json",
@@ -141,6 +148,88 @@ TEST_CASE("encoder commands: adapters are PEFT's, with the head and the task") {
   const auto file = SafetensorsFile::open(s.args.output_dir / "adapter_model.safetensors");
   CHECK(file.dims("base_model.classifier.weight") == Dims{2, 16});
   CHECK(file.dims("prompt_embeddings") == Dims{3, 64});
+}
+
+TEST_CASE("encoder commands: every method learns which choice is right, with and without a pooler, in parts and by rows") {
+  const Line task = {"--task", "MULTIPLE_CHOICE", "--input", "{p}", "--choice", "{a}", "--choice", "{b}", "--choice", "{c}"};
+  for (const auto* method : {"prefix", "prompt", "full"}) {
+    for (const auto* pooler : {"auto", "none"}) {
+      CAPTURE(method);
+      CAPTURE(pooler);
+      Setting s;
+      s.args.method = method;
+      s.args.gradient_accumulation_steps = s.args.method == "prefix" ? 2 : 1;
+      if (s.args.method == "prompt") s.args.batch_tokens = 64;
+      if (s.args.method == "full") s.args.optimizer.learning_rate = 1e-3;
+      Line line = task;
+      line.insert(line.end(), {"--pooler", pooler});
+      s.train(s.choices(), line);
+      const std::string predictions = s.predict(s.choices(), s.args.output_dir);
+      CHECK(count(predictions, R"("prediction":0)") == 1);
+      CHECK(count(predictions, R"("prediction":1)") == 2);
+      CHECK(count(predictions, R"("prediction":2)") == 1);
+    }
+  }
+}
+
+TEST_CASE("encoder commands: COPA is multiple choice unless classes are asked for, and named labels are predicted by name") {
+  Setting s;
+  s.args.max_steps = 1;
+  const auto file =
+      s.folder.write("copa.jsonl", R"({"premise": "ann is good .", "choice1": "cat", "choice2": "mat", "question": "cause", "label": 1})");
+  s.train(file, {"--superglue", "copa"});
+  const auto kept = EncoderTask::read(s.args.output_dir).value();
+  CHECK(kept.front().kind == HeadKind::choice);
+  CHECK(kept.front().superglue == "copa");
+  CHECK(count(s.predict(file, s.args.output_dir), "prediction") == 1);
+  s.train(file, {"--task", "SEQ_CLS", "--superglue", "copa"});
+  CHECK(EncoderTask::read(s.args.output_dir).value().front().kind == HeadKind::sequence);
+  CHECK(count(s.predict(file, s.args.output_dir), "prediction") == 2);
+  CHECK_THROWS_AS(s.train(file, {"--task", "MULTIPLE_CHOICE", "--superglue", "rte"}), ConfigError);
+  CHECK_THROWS_AS(s.train(file, {"--task", "TOKEN_CLS", "--superglue", "copa"}), ConfigError);
+
+  const auto named = s.folder.write("n.tsv", "p\ta\tb\tlabel\nwho\tann\tcat\tB\n");
+  s.train(named, {"--task", "MULTIPLE_CHOICE", "--input", "{p}", "--choice", "{a}", "--choice", "{b}", "--labels", "A,B"});
+  const std::string prediction = s.predict(named, s.args.output_dir);
+  CHECK(count(prediction, R"("prediction":"A")") + count(prediction, R"("prediction":"B")") == 1);
+  CHECK_THROWS_AS(s.train(named, {"--task", "MULTIPLE_CHOICE", "--input", "{p}", "--choice", "{a}"}), ConfigError);
+  CHECK_THROWS_AS(s.train(named, {"--task", "MULTIPLE_CHOICE", "--choice", "{a}", "--choice", "{b}"}), ConfigError);
+}
+
+TEST_CASE("encoder commands: the pooler is the head's own, the checkpoint's or none, in every layout of an adapter") {
+  for (const auto* method : {"prefix", "prompt", "head", "full"}) {
+    for (const auto* pooler : {"frozen", "trained", "none"}) {
+      CAPTURE(method);
+      CAPTURE(pooler);
+      Setting s;
+      s.args.method = method;
+      if (s.args.method == "full") s.args.optimizer.learning_rate = 1e-3;
+      const auto file = s.classes();
+      s.train(file, {"--task", "SEQ_CLS", "--input", "{text}", "--pooler", pooler});
+      const std::string predictions = s.predict(file, s.args.output_dir);
+      CHECK(count(predictions, R"("prediction":"yes")") == 2);
+      CHECK(EncoderTask::read(s.args.output_dir).value().front().pooler == pooler_of(pooler));
+    }
+  }
+  Setting s;
+  CHECK_THROWS_AS(s.train(s.tags(), {"--task", "TOKEN_CLS", "--pooler", "none"}), ConfigError);
+  s.args.max_steps = 1;
+  s.train(s.classes(), {"--task", "SEQ_CLS", "--input", "{text}", "--pooler", "none"});
+  CHECK_THROWS_WITH_AS((void)s.predict(s.classes(), s.args.output_dir, {"--pooler", "trained"}),
+                       ("--pooler trained: the head of " + s.args.output_dir.string() + " was trained with none").c_str(), ConfigError);
+}
+
+TEST_CASE("encoder commands: a verbalizer that normalises over its words learns and predicts as one over the vocabulary") {
+  for (const auto* method : {"prefix", "full"}) {
+    Setting s;
+    s.args.method = method;
+    if (s.args.method == "full") s.args.optimizer.learning_rate = 1e-3;
+    const auto file = s.classes();
+    s.train(file, {"--task", "MASKED_LM", "--input", "{text} is [MASK]", "--labels", "no=bad,yes=good", "--verbalizer-loss", "labels"});
+    const std::string predictions = s.predict(file, s.args.output_dir);
+    CHECK(count(predictions, R"("prediction":"good")") == 2);
+    CHECK(count(predictions, R"("prediction":"bad")") == 2);
+  }
 }
 
 TEST_CASE("encoder commands: tags and answers") {

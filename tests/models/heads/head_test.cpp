@@ -30,8 +30,10 @@ std::unique_ptr<Bert> with_classifier(Parameters::Options options = {}) { return
 }  // namespace
 
 TEST_CASE("head: tasks have PEFT's names") {
-  for (const auto kind : {HeadKind::sequence, HeadKind::tokens, HeadKind::span, HeadKind::masked_lm}) CHECK(head_kind_of(name_of(kind)) == kind);
-  CHECK_THROWS_WITH_AS((void)head_kind_of("CAUSAL_LM"), "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, TOKEN_CLS, QUESTION_ANS or MASKED_LM", ConfigError);
+  for (const auto kind : {HeadKind::sequence, HeadKind::choice, HeadKind::tokens, HeadKind::span, HeadKind::masked_lm})
+    CHECK(head_kind_of(name_of(kind)) == kind);
+  CHECK_THROWS_WITH_AS((void)head_kind_of("CAUSAL_LM"),
+                       "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS or MASKED_LM", ConfigError);
 }
 
 TEST_CASE("head: an adapter's tensors are its own, the rest comes from the checkpoint") {
@@ -99,6 +101,65 @@ TEST_CASE("head: a new one starts at the checkpoint's where that has as many cla
   // a copy: training it leaves the model as it is
   CHECK(same.tensors().at("classifier.weight").data() != std::as_const(stored).data());
   CHECK(Head::fresh(*model, HeadKind::sequence, 4, 1, "").tensors().at("classifier.weight").dims() == Dims{4, 32});
+}
+
+TEST_CASE("head: multiple choice has the pooler and a score, as in transformers") {
+  const auto bert = golden_bert();
+  const Head head = Head::fresh(*bert, HeadKind::choice, 9, 1, "");
+  CHECK(head.classes() == 1);
+  CHECK_FALSE(head.is_regression());
+  CHECK(names_of(head.tensors()) == std::vector<std::string>{"classifier.bias", "classifier.weight"});
+  CHECK(head.tensors().at("classifier.weight").dims() == Dims{1, 32});
+  // no checkpoint of RoBERTa for masked LMs has a pooler: it is new
+  CHECK(names_of(Head::fresh(*golden_roberta(), HeadKind::choice, 1, 1, "").tensors()) ==
+        std::vector<std::string>{"classifier.bias", "classifier.weight", "roberta.pooler.dense.bias", "roberta.pooler.dense.weight"});
+  CHECK_THROWS_WITH_AS(Head(*bert, HeadKind::choice, classifier(2, 32), ""), "head: 'classifier' is [2, 32]; wanted [1, 32]", FileError);
+}
+
+TEST_CASE("head: the pooler can be the checkpoint's, one of its own, or none") {
+  const auto bert = golden_bert();
+  const std::vector<std::string> linear = {"classifier.bias", "classifier.weight"};
+  CHECK(names_of(Head::fresh(*bert, HeadKind::sequence, 3, 1, "", Pooler::frozen).tensors()) == linear);
+  const Head trained = Head::fresh(*bert, HeadKind::sequence, 3, 1, "", Pooler::trained);
+  REQUIRE(trained.tensors().size() == 4);
+  // it starts at the checkpoint's, as a copy
+  const Tensor stored = bert->parameters().tensor("bert.pooler.dense.weight", {32, 32}, ParameterKind::vector);
+  const Tensor& own = trained.tensors().at("bert.pooler.dense.weight");
+  CHECK(std::ranges::equal(own.values<float>(), std::as_const(stored).values<float>()));
+  CHECK(own.data() != std::as_const(stored).data());
+  CHECK(trained.pooler() == Pooler::trained);
+
+  const auto roberta = golden_roberta();
+  const Head none = Head::fresh(*roberta, HeadKind::sequence, 3, 1, "", Pooler::none);
+  CHECK(names_of(none.tensors()) == linear);
+  CHECK(none.tensors().at("classifier.weight").dims() == Dims{3, 40});
+  CHECK(names_of(Head::fresh(*roberta, HeadKind::sequence, 3, 1, "", Pooler::trained).tensors()) ==
+        std::vector<std::string>{"classifier.bias", "classifier.weight", "roberta.pooler.dense.bias", "roberta.pooler.dense.weight"});
+  const auto no_pooler = Bert::open(golden("bert/model-qa"));
+  CHECK_THROWS_WITH_AS((void)Head::fresh(*no_pooler, HeadKind::sequence, 3, 1, "", Pooler::frozen),
+                       doctest::Contains("has no 'bert.pooler.dense.weight'"), ConfigError);
+}
+
+TEST_CASE("head: poolers have names, and other heads have none") {
+  for (const auto pooler : {Pooler::automatic, Pooler::frozen, Pooler::trained, Pooler::none}) CHECK(pooler_of(name_of(pooler)) == pooler);
+  CHECK_THROWS_WITH_AS((void)pooler_of("mean"), "pooler: 'mean' was given; wanted auto, frozen, trained, none", ConfigError);
+  const auto model = golden_bert();
+  CHECK_THROWS_WITH_AS((void)Head::fresh(*model, HeadKind::tokens, 3, 1, "", Pooler::none),
+                       "pooler: 'none' was given for TOKEN_CLS; wanted auto: it has none", ConfigError);
+}
+
+TEST_CASE("head: a masked-LM head can be restricted to a few words") {
+  const auto model = golden_bert();
+  const Head whole(*model, HeadKind::masked_lm, {}, "");
+  const Head words = whole.restricted_to({7, 100, 3});
+  CHECK(words.classes() == 3);
+  CHECK(words.words() == std::vector<std::int32_t>{7, 100, 3});
+  CHECK_THROWS_WITH_AS((void)whole.restricted_to({7, 109}), "head: the words [7, 109] were given; wanted different ones below 109",
+                       ConfigError);
+  CHECK_THROWS_AS((void)whole.restricted_to({7, 7}), ConfigError);
+  CHECK_THROWS_AS((void)whole.restricted_to({}), ConfigError);
+  CHECK_THROWS_AS((void)words.restricted_to({7}), ConfigError);
+  CHECK_THROWS_AS((void)Head::fresh(*model, HeadKind::tokens, 3, 1, "").restricted_to({1}), ConfigError);
 }
 
 TEST_CASE("head: what is missing or does not fit is named") {

@@ -30,6 +30,11 @@ float loss_of(const HeadedEncoder& encoder, const EncoderBatch& batch, const Met
   return encoder_result(encoder, method, batch, headed::kLoss)[0];
 }
 
+/// Two examples with two and three choices.
+const EncoderBatch kChoices = {.sequences = {{5, 17, 33}, {90, 1}, {12}, {70, 41, 2}, {8, 9, 10}},
+                               .groups = {0, 0, 1, 1, 1},
+                               .classes = {1, kNoLabel, 0, kNoLabel, kNoLabel}};
+
 /// Steps of a program whose nodes lie in a scope.
 struct Part {
   const Program& program;
@@ -189,6 +194,158 @@ TEST_CASE("headed encoder: a head that no sequence has gets zero gradients") {
   }
 }
 
+TEST_CASE("headed encoder: the choices of an example compete in a softmax over their scores") {
+  for (const auto pooler : {Pooler::automatic, Pooler::none}) {
+    const auto model = golden_bert();
+    const PrefixTuning method = deep_prompt(*model, 3, 1);
+    const HeadedEncoder encoder{*model, {Head::fresh(*model, HeadKind::choice, 1, 1, "base_model.", pooler)}};
+    const auto scores = encoder_result(encoder, method, kChoices, headed::name(0, headed::kLogits));
+    REQUIRE(scores.size() == 5);
+    const auto nll = [&](std::size_t first, std::size_t count, std::size_t right) {
+      double sum = 0;
+      for (std::size_t c = 0; c < count; ++c) sum += std::exp(static_cast<double>(scores[first + c]));
+      return std::log(sum) - static_cast<double>(scores[first + right]);
+    };
+    CHECK(static_cast<double>(loss_of(encoder, kChoices, method)) == doctest::Approx(nll(0, 2, 1) + nll(2, 3, 0)).epsilon(1e-5));
+    EncoderBatch half = kChoices;
+    half.classes[0] = kNoLabel;
+    CHECK(static_cast<double>(loss_of(encoder, half, method)) == doctest::Approx(nll(2, 3, 0)).epsilon(1e-5));
+    CHECK(label_count(kChoices, encoder.limits()) == 2);
+    CHECK(label_count(half, encoder.limits()) == 1);
+  }
+}
+
+TEST_CASE("headed encoder: under a choice the last layer runs for one row a sequence, and keeps the sequences apart") {
+  const auto model = golden_bert();
+  const PrefixTuning method = deep_prompt(*model, 5, 1);
+  const HeadedEncoder encoder = with_head(*model, HeadKind::choice, 1);
+  const std::string one = headed::name(0, headed::kLabelled);
+  for (const bool trains : {true, false}) {
+    Graph graph;
+    const Conditioning conditioning = method.condition(graph);
+    CompileOptions options;
+    options.memory = Budget::none();
+    if (trains) {
+      add_loss(encoder, graph, conditioning, {5, 12});
+      options.loss = headed::kLoss;
+    } else {
+      add_label_logits(encoder, graph, conditioning, {5, 12});
+    }
+    const auto program = compile(std::move(graph), options);
+    CHECK(program->graph().rows(program->graph().rows(one)).rows == 5);
+    const Part attention{*program, "layer.1.attention"};
+    CHECK(attention.spaces("linear") == std::vector<std::string>{one, one, "tokens", "tokens"});
+    CHECK(attention.spaces("attention") == std::vector<std::string>{one});
+    CHECK(Part{*program, "layer.1.feed_forward"}.spaces("linear") == std::vector<std::string>{one, one});
+    CHECK(Part{*program, "head"}.spaces("linear") == std::vector<std::string>{one, one});
+    CHECK(Part{*program, "head"}.spaces("regroup_rows") == std::vector<std::string>{headed::name(0, headed::kChoices)});
+  }
+}
+
+TEST_CASE("headed encoder: gradients of a choice's and of label words' losses are central differences, in double") {
+  EncoderBatch masked = kSequences;
+  masked.token_labels = {{kNoLabel, 33, kNoLabel, kNoLabel}, {kNoLabel, 90}, {12, kNoLabel, kNoLabel}};
+  for (const bool choice : {true, false}) {
+    CAPTURE(choice);
+    const auto model = golden_bert({.weights = Dtype::f64, .frozen = freeze_none});
+    const Head head = choice ? Head::fresh(*model, HeadKind::choice, 1, 1, "base_model.")
+                             : Head(*model, HeadKind::masked_lm, {}, "").restricted_to({90, 12, 33});
+    HeadTensors exact;
+    for (const auto& [name, tensor] : head.tensors()) exact.emplace(name, tensor.to(Dtype::f64));
+    const HeadedEncoder encoder{*model, {choice ? Head(*model, HeadKind::choice, exact, "base_model.") : head}};
+    const EncoderBatch& batch = choice ? kChoices : masked;
+    Graph graph(Dtype::f64);
+    add_loss(encoder, graph, {}, batch.capacity());
+    CompileOptions options;
+    options.loss = headed::kLoss;
+    Session session(compile(std::move(graph), options));
+    const auto run = [&] {
+      feed(session, batch, {}, encoder.limits(), 0.5);
+      session.run();
+      return session.result<double>(headed::kLoss)[0];
+    };
+    for (const std::string name : {choice ? "bert.pooler.dense.weight" : "cls.predictions.bias", "bert.embeddings.LayerNorm.bias",
+                                   "bert.encoder.layer.1.attention.self.query.weight", "bert.embeddings.word_embeddings.weight"}) {
+      CAPTURE(name);
+      (void)run();
+      const Tensor gradient = session.result_tensor("grad." + name);
+      Tensor tensor = model->parameters().loaded().at(name);
+      const auto values = tensor.values<double>();
+      const auto given = std::as_const(gradient).values<double>();
+      double largest = 0;
+      // every 37th number, and all rows of the words
+      for (std::size_t i = 0; i < values.size(); i += values.size() < 200 ? 1 : 37) {
+        constexpr double kStep = 1e-5;
+        const double kept = values[i];
+        values[i] = kept + kStep;
+        const double above = run();
+        values[i] = kept - kStep;
+        const double below = run();
+        values[i] = kept;
+        CHECK(given[i] == doctest::Approx((above - below) / (2 * kStep)).epsilon(1e-5).scale(1e-3));
+        largest = std::max(largest, std::abs(given[i]));
+      }
+      CHECK(largest > 1e-4);
+    }
+  }
+}
+
+TEST_CASE("headed encoder: a head that is restricted to words makes their logits alone, and the same ones") {
+  const auto bert = golden_bert();
+  const auto roberta = golden_roberta();
+  const std::vector<std::int32_t> words = {90, 12, 33};
+  EncoderBatch batch = kSequences;
+  batch.token_labels = {{kNoLabel, 33, kNoLabel, kNoLabel}, {kNoLabel, 90}, {12, kNoLabel, kNoLabel}};
+  for (EncoderModel* model : {static_cast<EncoderModel*>(bert.get()), static_cast<EncoderModel*>(roberta.get())}) {
+    const PrefixTuning method = deep_prompt(*model, 3, 1);
+    const Head whole(*model, HeadKind::masked_lm, {}, "");
+    const auto all = encoder_result({*model, {whole}}, method, batch, headed::name(0, headed::kLogits));
+    const HeadedEncoder few{*model, {whole.restricted_to(words)}};
+    const auto logits = encoder_result(few, method, batch, headed::name(0, headed::kLogits));
+    REQUIRE(logits.size() == 9 * words.size());
+    const auto vocabulary = static_cast<std::size_t>(model->vocabulary());
+    for (std::size_t row = 0; row < 9; ++row) {
+      for (std::size_t c = 0; c < words.size(); ++c)
+        CHECK(logits[row * words.size() + c] == doctest::Approx(all[row * vocabulary + static_cast<std::size_t>(words[c])]).epsilon(1e-5));
+    }
+    double expected = 0;
+    const auto nll = [&](std::size_t row, std::size_t right) {
+      double sum = 0;
+      for (std::size_t c = 0; c < words.size(); ++c) sum += std::exp(static_cast<double>(logits[row * words.size() + c]));
+      expected += std::log(sum) - static_cast<double>(logits[row * words.size() + right]);
+    };
+    nll(1, 2);
+    nll(5, 0);
+    nll(6, 1);
+    CHECK(static_cast<double>(loss_of(few, batch, method)) == doctest::Approx(expected).epsilon(1e-4));
+    // nothing as wide as the vocabulary is computed
+    const TrainingStep step(loss_model(few, {3, 9}), method, without_recomputation());
+    for (const auto& made : step.program().steps()) {
+      for (const auto& type : step.program().graph().node(made.node).outputs) {
+        for (const auto dim : type.dims) CHECK(dim != model->vocabulary());
+      }
+    }
+    batch.token_labels[1][1] = 91;
+    CHECK_THROWS_WITH_AS((void)label_count(batch, few.limits()), "sequence 1: label 91 was given; wanted one of the words [90, 12, 33]",
+                         ConfigError);
+    batch.token_labels[1][1] = 90;
+  }
+}
+
+TEST_CASE("headed encoder: choices and classes share a batch") {
+  const auto model = golden_bert();
+  const Head classes = Head::fresh(*model, HeadKind::sequence, 3, 1, "0.base_model.");
+  const Head choices = Head::fresh(*model, HeadKind::choice, 1, 2, "1.base_model.");
+  EncoderBatch batch{
+      .sequences = {{90, 1}, {5, 17}, {33, 2}, {7}}, .heads = {0, 1, 1, 0}, .groups = {0, 1, 1, 2}, .classes = {2, 1, kNoLabel, 0}};
+  const float apart = loss_of({*model, {classes}}, {.sequences = {{90, 1}, {7}}, .classes = {2, 0}}) +
+                      loss_of({*model, {choices}}, {.sequences = {{5, 17}, {33, 2}}, .groups = {0, 0}, .classes = {1, kNoLabel}});
+  CHECK(loss_of({*model, {classes, choices}}, batch) == doctest::Approx(apart).epsilon(1e-4));
+  batch.groups = {0, 1, 1, 1};
+  CHECK_THROWS_WITH_AS((void)loss_of({*model, {classes, choices}}, batch),
+                       "sequence 3: a choice of the same example has another head; wanted one", ConfigError);
+}
+
 TEST_CASE("headed encoder: pooling decides between the first token and the first virtual one") {
   const auto model = golden_bert();
   const PromptTuning method({random_prompt(3, 32, 4)});
@@ -222,5 +379,18 @@ TEST_CASE("headed encoder: labels that do not fit are errors that name them") {
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.spans[1].end = 2; }), "sequence 1: a span from 0 to 2 was given; the sequence has 2 tokens", ConfigError);
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.spans[1].end = kNoLabel; }), "sequence 1: a span from 0 to -100 was given; wanted both ends or none",
                        ConfigError);
+  const HeadedLimits choices{{{109, {64, 0}}, 2}, Pooling::first_token, {{HeadKind::choice, 1}}};
+  const auto of_groups = [&](Ids groups, std::int32_t right) {
+    EncoderBatch batch = kSequences;
+    batch.groups = std::move(groups);
+    batch.classes = {right, kNoLabel, kNoLabel};
+    return label_count(batch, choices);
+  };
+  CHECK(of_groups({0, 0, 0}, 2) == 1);
+  CHECK_THROWS_WITH_AS(of_groups({0, 0, 1}, 2), "sequence 0: label 2 was given; there are 2 choices", ConfigError);
+  CHECK_THROWS_WITH_AS(of_groups({0, 0, 1}, -1), "sequence 0: label -1 was given; there are 2 choices", ConfigError);
+  CHECK_THROWS_WITH_AS(of_groups({0, 1, 1}, 0), "sequence 0: an example of one choice was given; wanted two at least", ConfigError);
+  CHECK_THROWS_WITH_AS(of_groups({}, 0), "sequence 0: an example of one choice was given; wanted two at least", ConfigError);
+  CHECK_THROWS_WITH_AS(of_groups({0, 0}, 0), "batch: groups of 2 sequences were given; wanted 3", ShapeError);
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.classes.pop_back(); }), "batch: classes of 2 sequences were given; wanted 3", ShapeError);
 }

@@ -41,10 +41,46 @@ TEST_CASE("encoder_task: SuperGLUE gives templates, labels and metric") {
   EncoderTask task;
   task.superglue = "record";
   task.apply_superglue();
+  CHECK(task.kind == HeadKind::sequence);
   CHECK(task.pair == "{pair}");
   CHECK(task.classes() == 2);
   CHECK(task.chosen_metric() == "answer_f1");
   CHECK_THROWS_AS((void)EncoderTask().classes(), ConfigError);
+}
+
+TEST_CASE("encoder_task: choices, pooler and the loss of a verbalizer are kept") {
+  const testing::TemporaryFolder folder;
+  EncoderTask choice;
+  choice.kind = HeadKind::choice;
+  choice.text = "{p}";
+  choice.choices = {"{a}", "{b}"};
+  choice.labels = "A,B";
+  choice.pooler = Pooler::trained;
+  EncoderTask words;
+  words.kind = HeadKind::masked_lm;
+  words.verbalizer_loss = "labels";
+  EncoderTask copa;
+  copa.kind = HeadKind::choice;
+  copa.superglue = "copa";
+  copa.apply_superglue();
+  CHECK(copa.choices == std::vector<std::string>{"{choice1}", "{choice2}"});
+  CHECK(copa.text == "{text}");
+  EncoderTask::write({choice, words, copa}, folder.path());
+  const auto tasks = EncoderTask::read(folder.path()).value();
+  CHECK(tasks[0].kind == HeadKind::choice);
+  CHECK(tasks[0].choices == choice.choices);
+  CHECK(tasks[0].labels == "A,B");
+  CHECK(tasks[0].pooler == Pooler::trained);
+  CHECK(tasks[0].class_names().empty());
+  CHECK(tasks[1].verbalizer_loss == "labels");
+  CHECK(tasks[1].pooler == Pooler::automatic);
+  CHECK(tasks[2].choices == copa.choices);
+  copa.superglue = "record";
+  CHECK_THROWS_WITH_AS(copa.apply_superglue(), "SuperGLUE task 'record': no multiple choice; wanted copa, or SEQ_CLS", ConfigError);
+  (void)folder.write("preamble_task.json", R"({"tasks": [{"task": "MASKED_LM", "verbalizer_loss": "words"}]})");
+  CHECK_THROWS_AS((void)EncoderTask::read(folder.path()), FileError);
+  (void)folder.write("preamble_task.json", R"({"tasks": [{"task": "SEQ_CLS", "pooler": "mean"}]})");
+  CHECK_THROWS_AS((void)EncoderTask::read(folder.path()), ConfigError);
 }
 
 TEST_CASE("encoder_task: paths of a multi-task file are relative to it") {

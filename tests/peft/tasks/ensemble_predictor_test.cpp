@@ -11,7 +11,7 @@ using namespace preamble;
 
 namespace {
 
-constexpr HeadedLimits::Shape kThreeClasses{HeadKind::sequence, 3};
+const HeadedLimits::Shape kThreeClasses{HeadKind::sequence, 3};
 
 std::vector<Example> sentences() {
   std::vector<Example> examples(3);
@@ -34,6 +34,13 @@ PrefixTuning two_prompts(const EncoderModel& model) {
 TEST_CASE("mean_prediction: classes have the logarithm of the mean of their probabilities") {
   const std::vector<HeadLogits> members = {{0, std::log(2.0F), 0}, {1, 1, 1}};
   const HeadLogits mean = mean_prediction(members, kThreeClasses);
+  CHECK(std::exp(mean[0]) == doctest::Approx((0.25 + 1.0 / 3) / 2));
+  CHECK(std::exp(mean[1]) == doctest::Approx((0.5 + 1.0 / 3) / 2));
+}
+
+TEST_CASE("mean_prediction: choices have the logarithm of the mean of their probabilities, however many there are") {
+  const std::vector<HeadLogits> members = {{0, std::log(2.0F), 0}, {1, 1, 1}};
+  const HeadLogits mean = mean_prediction(members, {HeadKind::choice, 1});
   CHECK(std::exp(mean[0]) == doctest::Approx((0.25 + 1.0 / 3) / 2));
   CHECK(std::exp(mean[1]) == doctest::Approx((0.5 + 1.0 / 3) / 2));
 }

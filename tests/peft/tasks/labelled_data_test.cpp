@@ -1,5 +1,6 @@
 #include "peft/tasks/labelled_data.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -70,10 +71,38 @@ TEST_CASE("labelled_data: a verbalizer reads the logits of its words at the mask
   task.labels = "0=bad,1=good";
   const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
   CHECK(data->examples()[0].tags == std::vector<std::int32_t>{kNoTag, kNoTag, kNoTag, good, kNoTag});
-  HeadLogits vocabulary(20, 9.0F);
-  vocabulary[good] = 1;
-  vocabulary[bad] = 0;
-  CHECK(data->score(std::vector<HeadLogits>{vocabulary, vocabulary}).at("accuracy") == 0.5);
+  CHECK(data->score(std::vector<HeadLogits>{{0, 1}, {0, 1}}).at("accuracy") == 0.5);
+}
+
+TEST_CASE("labelled_data: the choice with the highest score is the answer") {
+  const TemporaryFile file("t.jsonl",
+                           "{\"p\": \"who\", \"a\": \"ann\", \"b\": \"mat\", \"label\": 0}\n"
+                           "{\"p\": \"who\", \"a\": \"cat\", \"b\": \"ann\", \"c\": \"mat\", \"label\": 1}\n");
+  EncoderTask task;
+  task.kind = HeadKind::choice;
+  task.text = "{p}";
+  task.choices = {"{a}", "{b}", "{c}"};
+  CHECK(task.classes() == 1);
+  CHECK(task.chosen_metric() == "accuracy");
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.head = 3});
+  REQUIRE(data->examples().size() == 2);
+  CHECK(data->examples()[1].sequences() == 3);
+  CHECK(data->examples()[1].head == 3);
+  const std::vector<HeadLogits> logits = {{2, 1}, {0, 0, std::log(2.0F)}};
+  CHECK(data->score(logits).at("accuracy") == 0.5);
+  const auto rows = predictions(*data, logits);
+  CHECK(rows[1].at("prediction") == 2);
+  CHECK(rows[1].at("scores").size() == 3);
+  CHECK(rows[1].at("probabilities")[2].get<double>() == doctest::Approx(0.5));
+  task.labels = "A,B,C";
+  CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), FileError);
+  CHECK(predictions(*load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false}), logits)[1].at(
+            "prediction") == "C");
+  task.labels = "A,B";
+  CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), ConfigError);
+  task.choices.resize(1);
+  CHECK_THROWS_WITH_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()),
+                       "task 'task': 1 template(s) of choices; wanted two at least, such as {choice1} and {choice2}", ConfigError);
 }
 
 TEST_CASE("labelled_data: tags are scored as entities, and predictions cover every word") {
