@@ -1,7 +1,10 @@
 #include "tools/encoder_options.h"
 
+#include <fmt/format.h>
+
 #include "data/superglue.h"
 #include "engine/core/error.h"
+#include "tools/task_options.h"
 
 namespace preamble {
 
@@ -83,6 +86,11 @@ EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
   set("--max-answer-length", task.max_answer_length, values_.max_answer_length);
   set("--version-2-with-negative", task.version_2_with_negative, values_.version_2_with_negative);
   return task;
+}
+
+void report_data(const std::filesystem::path& file, const LabelledData& data) {
+  report_truncation(file, data.truncation());
+  for (const auto& remark : data.remarks()) fmt::print(stderr, "preamble: {}\n", remark);
 }
 
 }  // namespace preamble

@@ -10,6 +10,7 @@
 
 #include "data/table.h"
 #include "peft/tasks/encoder_task.h"
+#include "peft/tasks/labelled_data.h"
 
 namespace preamble {
 
@@ -31,5 +32,8 @@ class EncoderOptions {
   std::string pooler_ = "auto";
   std::optional<std::filesystem::path> tasks_file_;
 };
+
+/// Lines about what was cut and what else there is to know about a file, if anything.
+void report_data(const std::filesystem::path& file, const LabelledData& data);
 
 }  // namespace preamble

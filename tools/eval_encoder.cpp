@@ -56,7 +56,7 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   if (!args.adapters.empty())
     method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
   Predicted result{load_labelled_data(task, args.file, *tokenizer, {.table = files.table_options(), .with_labels = with_labels}), {}};
-  report_truncation(args.file, result.data->truncation());
+  report_data(args.file, *result.data);
   std::size_t longest = 1;
   for (const auto& example : result.data->examples()) longest = std::max(longest, example.source.size());
   Predictor predictor(encoder, *method, static_cast<std::int64_t>(longest));

@@ -134,14 +134,16 @@ class EncoderTrainRun final : public TrainRun {
 
   void load(std::size_t i, const TableOptions& table) {
     const EncoderTaskFiles& files = tasks_[i];
-    LoadOptions options{.table = table, .head = static_cast<std::int32_t>(i), .samples = args().train_samples, .seed = args().seed};
+    LoadOptions options{
+        .table = table, .training = true, .head = static_cast<std::int32_t>(i), .samples = args().train_samples, .seed = args().seed};
     const auto train = load_labelled_data(files.task, files.train_file, *tokenizer_, options);
-    report_truncation(files.train_file, train->truncation());
+    report_data(files.train_file, *train);
     examples_.insert(examples_.end(), train->examples().begin(), train->examples().end());
     if (!files.validation_file) return;
     options.samples = args().validation_samples;
+    options.training = false;
     validation_.push_back(load_labelled_data(files.task, *files.validation_file, *tokenizer_, options));
-    report_truncation(*files.validation_file, validation_.back()->truncation());
+    report_data(*files.validation_file, *validation_.back());
     validation_tasks_.push_back(i);
   }
 

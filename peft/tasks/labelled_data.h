@@ -34,6 +34,8 @@ class LabelledData {
   /// What the head reads. Where labels are not known, the places of labels are marked with class 0.
   [[nodiscard]] const std::vector<Example>& examples() const noexcept { return examples_; }
   [[nodiscard]] const TruncationReport& truncation() const noexcept { return truncation_; }
+  /// What the user should know about the file; usually empty.
+  [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return remarks_; }
 
   /// Scores of the logits of all examples, in their order. Throws ShapeError if they don't fit.
   [[nodiscard]] virtual Metrics score(std::span<const HeadLogits> logits) const = 0;
@@ -50,12 +52,15 @@ class LabelledData {
 
   std::vector<Example> examples_;
   TruncationReport truncation_;
+  std::vector<std::string> remarks_;
 };
 
 /// How a file of a task is read.
 struct LoadOptions {
   TableOptions table = {};
   bool with_labels = true;
+  /// Examples are trained on: a tag that the task lacks is an error. Otherwise words with it count as missed, and a remark says so.
+  bool training = false;
   std::int32_t head = 0;     ///< which head the examples are for
   std::int64_t samples = 0;  ///< draw so many rows, sentences or questions; 0: all
   std::uint64_t seed = 0;

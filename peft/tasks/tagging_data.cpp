@@ -1,7 +1,9 @@
 #include "peft/tasks/tagging_data.h"
 
+#include <set>
 #include <utility>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "data/conll.h"
@@ -18,12 +20,34 @@ std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesy
 
 TaggingData::TaggingData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options)
     : tags_(task.tags), sentences_(sampled(sentences_of(task, path, options.with_labels), options)) {
-  auto made = tagging_examples(sentences_, tags_, tokenizer, task.length(), path.string(), truncation_);
+  const auto known = options.training ? sentences_ : predictable(path);
+  auto made = tagging_examples(known, tags_, tokenizer, task.length(), path.string(), truncation_);
   for (auto& [example, words] : made) {
     example.head = options.head;
     examples_.push_back(std::move(example));
     words_.push_back(std::move(words));
   }
+}
+
+std::vector<TaggedWords> TaggingData::predictable(const std::filesystem::path& path) {
+  std::vector<TaggedWords> sentences = sentences_;
+  std::set<std::string> unknown;
+  std::int64_t missed = 0, entities = 0;
+  for (auto& sentence : sentences) {
+    for (auto& tag : sentence.tags) {
+      const std::int32_t number = tags_.find(tag);
+      entities += number > 0 ? 1 : 0;
+      if (number >= 0) continue;
+      ++missed;
+      unknown.insert(tag);
+      tag = tags_.names().front();
+    }
+  }
+  if (missed == 0) return sentences;
+  const std::string names = fmt::format("{}", fmt::join(unknown, " "));
+  require<FileError>(entities > 0, "{}: the tags are {}; wanted some of {}", path.string(), names, fmt::join(tags_.names(), " "));
+  remarks_.push_back(fmt::format("{}: {} words have tags that training lacked ({}): they count as missed", path.string(), missed, names));
+  return sentences;
 }
 
 Metrics TaggingData::score(std::span<const HeadLogits> logits) const {

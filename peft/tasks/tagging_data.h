@@ -20,6 +20,9 @@ class TaggingData final : public LabelledData {
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
+  /// The sentences with the first tag in place of those that the task lacks, which a model can only miss.
+  [[nodiscard]] std::vector<TaggedWords> predictable(const std::filesystem::path& path);
+
   TagSet tags_;
   std::vector<TaggedWords> sentences_;
   std::vector<std::vector<std::int32_t>> words_;  ///< of each example: which words carry a tag

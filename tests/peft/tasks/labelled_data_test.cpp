@@ -52,6 +52,24 @@ TEST_CASE("labelled_data: classes that were not given are the values of the trai
   CHECK_THROWS_AS((void)data->score({}), ShapeError);
 }
 
+TEST_CASE("labelled_data: words with tags that training lacked count as missed, outside of training") {
+  const TemporaryFile train("n.conll", "cat B-X\nsat O\n");
+  const TemporaryFile test("m.conll", "cat B-X\nsat B-Y\n");
+  EncoderTask task;
+  task.kind = HeadKind::tokens;
+  task = completed(task, train.path(), {});
+  const auto data = load_labelled_data(task, test.path(), *testing::word_tokenizer());
+  REQUIRE(data->remarks().size() == 1);
+  CHECK(data->remarks().front() == test.path().string() + ": 1 words have tags that training lacked (B-Y): they count as missed");
+  const Metrics metrics = data->score(std::vector<HeadLogits>{{0, 1, 1, 0}});
+  CHECK(metrics.at("precision") == 1);
+  CHECK(metrics.at("recall") == 0.5);
+  CHECK_THROWS_AS((void)load_labelled_data(task, test.path(), *testing::word_tokenizer(), {.training = true}), FileError);
+  const TemporaryFile other("o.conll", "cat NN\nsat VB\n");
+  CHECK_THROWS_WITH_AS((void)load_labelled_data(task, other.path(), *testing::word_tokenizer()),
+                       (other.path().string() + ": the tags are NN VB; wanted some of O B-X").c_str(), FileError);
+}
+
 TEST_CASE("labelled_data: numbers are scored by correlation") {
   const TemporaryFile file("t.tsv", "s\tlabel\ncat\t1.5\nmat\t-2\nsat\t0\n");
   EncoderTask task = sentiment();
