@@ -26,9 +26,9 @@ EncoderTask task_of(const EvalArguments& args, const EncoderOptions& options) {
   EncoderTask task = options.task(kept ? std::optional(kept->front()) : std::nullopt);
   for (const auto& folder : args.adapters) {
     const auto other = EncoderTask::read(folder);
-    require<ConfigError>(!other || !kept || (other->front().kind == task.kind && other->front().class_names() == task.class_names()),
-                         "{} and {}: adapters of different tasks; wanted the same labels in the same order", task_folder(args).string(),
-                         folder.string());
+    require<ConfigError>(
+        !other || !kept || (other->front().kind == kept->front().kind && other->front().class_names() == kept->front().class_names()),
+        "{} and {}: adapters of different tasks; wanted the same labels in the same order", task_folder(args).string(), folder.string());
   }
   return task;
 }
