@@ -87,6 +87,8 @@ std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sen
     EncodeOptions options;
     options.max_length = static_cast<std::size_t>(max_length);
     options.truncation = Truncation::only_first;
+    // words are pieces of a sentence: byte-level vocabularies know them with the space in front
+    options.add_prefix_space = true;
     const Encoding encoding = sentence.predicate.empty() ? tokenizer.encode(sentence.words, options)
                                                          : tokenizer.encode(sentence.words, sentence.predicate, options);
     if (encoding.overflow > 0) {

@@ -12,8 +12,8 @@
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
 #include "peft/head_file.h"
+#include "peft/tasks/ensemble_predictor.h"
 #include "peft/tasks/labelled_data.h"
-#include "peft/tasks/predictor.h"
 
 namespace preamble {
 namespace {
@@ -22,9 +22,15 @@ namespace {
 const std::filesystem::path& task_folder(const EvalArguments& args) { return args.adapters.empty() ? args.model : args.adapters.front(); }
 
 EncoderTask task_of(const EvalArguments& args, const EncoderOptions& options) {
-  require<ConfigError>(args.adapters.size() <= 1, "--adapter: {} were given; wanted one for a task with a head", args.adapters.size());
   const auto kept = EncoderTask::read(task_folder(args));
-  return options.task(kept ? std::optional(kept->front()) : std::nullopt);
+  EncoderTask task = options.task(kept ? std::optional(kept->front()) : std::nullopt);
+  for (const auto& folder : args.adapters) {
+    const auto other = EncoderTask::read(folder);
+    require<ConfigError>(!other || !kept || (other->front().kind == task.kind && other->front().class_names() == task.class_names()),
+                         "{} and {}: adapters of different tasks; wanted the same labels in the same order", task_folder(args).string(),
+                         folder.string());
+  }
+  return task;
 }
 
 /// A file with the model's logits for it.
@@ -49,7 +55,9 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   report_truncation(args.file, result.data->truncation());
   std::size_t longest = 1;
   for (const auto& example : result.data->examples()) longest = std::max(longest, example.source.size());
-  result.logits = Predictor(encoder, *method, static_cast<std::int64_t>(longest)).predict(result.data->examples());
+  Predictor predictor(encoder, *method, static_cast<std::int64_t>(longest));
+  result.logits = args.adapters.size() > 1 ? predict_together(predictor, result.data->examples(), args.adapters.size())
+                                           : predictor.predict(result.data->examples());
   return result;
 }
 

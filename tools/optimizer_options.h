@@ -23,9 +23,10 @@ struct OptimizerOptions {
   double momentum = 0;
   std::string lr_scheduler_type = "constant";
   std::int64_t warmup_steps = 0;
+  double lr_gamma = 0.95;
 
   [[nodiscard]] std::unique_ptr<Optimizer> make(std::vector<Dims> shapes) const;
-  [[nodiscard]] LearningRate schedule(std::int64_t total_steps) const;
+  [[nodiscard]] LearningRate schedule(std::int64_t total_steps, std::int64_t steps_per_epoch = 1) const;
 };
 
 /// Adds the options to a command.

@@ -54,7 +54,9 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
             ->check(CLI::PositiveNumber));
   group(command.add_option("--loss", args.loss, "mean or sum over the target tokens")->check(CLI::IsMember({"mean", "sum"})));
   group(command.add_option("--z-loss", args.z_loss, "weight of log² Z (t5x: 1e-4)")->check(CLI::NonNegativeNumber));
-  group(command.add_option("--dropout", args.dropout, "rate in the net while training: of embeddings, of what each sublayer adds, in front of heads")
+  group(command
+            .add_option("--dropout", args.dropout,
+                        "rate in the net while training: of embeddings, of what each sublayer adds, in front of heads")
             ->check(CLI::Range(0.0, 0.99)));
   group(
       command.add_option("--eval-steps", args.eval_steps, "evaluate every so many updates; 0: at the end")->check(CLI::NonNegativeNumber));
@@ -69,9 +71,10 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
   group(command.add_option("--validation-samples", args.validation_samples, "draw so many validation rows; 0: all")
             ->check(CLI::NonNegativeNumber));
   group(command.add_option("--train-samples", args.train_samples, "draw so many training rows; 0: all")->check(CLI::NonNegativeNumber));
-  group(command.add_option("--samples-seed", args.samples_seed,
-                           "of these draws (default: --seed); Li and Liang 2021: 50, 100, 200, 500 rows, 5 draws, 2 seeds, and 30 % as many "
-                           "validation rows"));
+  group(
+      command.add_option("--samples-seed", args.samples_seed,
+                         "of these draws (default: --seed); Li and Liang 2021: 50, 100, 200, 500 rows, 5 draws, 2 seeds, and 30 % as many "
+                         "validation rows"));
   group(command.add_option("--seed", args.seed, "of initialisation, shuffling and samples"));
   command.add_flag("--resume", args.resume, "go on from the training state in --output-dir")->group("Training");
 }
@@ -95,8 +98,7 @@ void add_train(CLI::App& app) {
   command->add_option("--trainable-layers", args.trainable_layers, "full: train the last so many layers alone; 0: everything")
       ->check(CLI::NonNegativeNumber);
   auto* train_file =
-      command
-          ->add_option("--train-file", args.train_file, "JSONL, JSON, TSV, CSV; a set that --format names; CoNLL columns; SQuAD's JSON")
+      command->add_option("--train-file", args.train_file, "JSONL, JSON, TSV, CSV; a set that --format names; CoNLL columns; SQuAD's JSON")
           ->check(CLI::ExistingPath);
   command->add_option("--validation-file", args.validation_file, "chooses the checkpoint")->check(CLI::ExistingPath);
   command->add_option("--output-dir", args.output_dir, "where the adapter (or the model) goes")->required();

@@ -30,8 +30,8 @@ class TextTrainRun final : public TrainRun {
         task_(task_options.task(std::nullopt)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_model(args.model, model_options())) {
-    require<ConfigError>(dynamic_cast<const EncoderModel*>(model_.get()) == nullptr, "{}: an encoder; wanted --task to say what its head does",
-                         args.model.string());
+    require<ConfigError>(dynamic_cast<const EncoderModel*>(model_.get()) == nullptr,
+                         "{}: an encoder; wanted --task to say what its head does", args.model.string());
     fit_to_model(task_, *model_, *tokenizer_);
     method_ = make_method();
     load(task_options);
@@ -39,7 +39,6 @@ class TextTrainRun final : public TrainRun {
 
  private:
   [[nodiscard]] LanguageModel& model() const override { return *model_; }
-  [[nodiscard]] std::int64_t steps() const override { return steps_; }
   [[nodiscard]] bool has_validation() const override { return evaluator_ != nullptr; }
   [[nodiscard]] Metrics evaluate() override { return evaluator_->run().metrics; }
   [[nodiscard]] std::string metric() const override {
@@ -52,8 +51,9 @@ class TextTrainRun final : public TrainRun {
         options);
   }
 
-  void begin(const Trainer& trainer) override {
-    if (args().dump_batches) dump_batches(trainer);
+  void describe(const Example& example, nlohmann::ordered_json& batch) const override {
+    batch["source"].push_back(example.source);
+    batch["target"].push_back(example.target);
   }
 
   [[nodiscard]] std::unique_ptr<Method> make_method() const {
@@ -77,7 +77,7 @@ class TextTrainRun final : public TrainRun {
     examples_ = examples_of(task_, table, *tokenizer_, true, report);
     report_truncation(args().train_file, report);
     count_ = examples_.size();
-    steps_ = steps_for(lengths_for(*model_, examples_));
+    plan_steps(lengths_for(*model_, examples_));
     if (!args().validation_file) return;
     Table validation = task_options.load(*args().validation_file);
     if (args().validation_samples > 0) validation = subsample(validation, args().validation_samples, draw);
@@ -102,22 +102,9 @@ class TextTrainRun final : public TrainRun {
   [[nodiscard]] std::string special_fingerprint() const override {
     const bool special = args().method == "prefix" || args().method == "ptuning" || args().method_options.infix();
     return fmt::format("draw {} init {} examples {} input '{}' target '{}' labels '{}'{}", args().samples_seed.value_or(args().seed),
-                       full() ? "none" : prompt_init_name(args(), task_), count_, task_.input, task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
+                       full() ? "none" : prompt_init_name(args(), task_), count_, task_.input,
+                       task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
                        special ? " " + args().method_options.fingerprint() : "");
-  }
-
-  void dump_batches(const Trainer& trainer) const {
-    Batcher batcher(lengths_for(*model_, trainer.examples()), batch_rules());
-    write_jsonl(*args().dump_batches, [&](const JsonSink& sink) {
-      for (std::int64_t step = 0; step < steps_; ++step) {
-        nlohmann::ordered_json batch = {{"source", nlohmann::ordered_json::array()}, {"target", nlohmann::ordered_json::array()}};
-        for (const auto index : batcher.next()) {
-          batch["source"].push_back(trainer.examples()[index].source);
-          batch["target"].push_back(trainer.examples()[index].target);
-        }
-        sink(batch);
-      }
-    });
   }
 
   void save() override {
@@ -135,7 +122,6 @@ class TextTrainRun final : public TrainRun {
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
   std::size_t count_ = 0;
-  std::int64_t steps_ = 0;
   std::unique_ptr<Evaluator> evaluator_;
 };
 

@@ -16,7 +16,7 @@ namespace preamble {
 
 struct TrainArguments {
   std::filesystem::path model;
-  std::string method = "prompt";  ///< prompt, ptuning, prefix, full
+  std::string method = "prompt";      ///< prompt, ptuning, prefix, full
   std::int64_t trainable_layers = 0;  ///< full: the last so many layers alone; 0: everything
   std::filesystem::path train_file;
   std::optional<std::filesystem::path> validation_file;

@@ -46,13 +46,12 @@ class EncoderTrainRun final : public TrainRun {
     make_heads();
     method_ = make();
     for (std::size_t i = 0; i < tasks_.size(); ++i) load(i, files.table_options());
-    steps_ = steps_for(lengths_of(examples_));
+    plan_steps(lengths_of(examples_));
     make_predictor();
   }
 
  private:
   [[nodiscard]] LanguageModel& model() const override { return *model_; }
-  [[nodiscard]] std::int64_t steps() const override { return steps_; }
   [[nodiscard]] bool has_validation() const override { return predictor_ != nullptr; }
 
   [[nodiscard]] std::string metric() const override {
@@ -73,6 +72,26 @@ class EncoderTrainRun final : public TrainRun {
                           task.pair, task.labels, task.length());
     }
     return text;
+  }
+
+  /// The labels that the example's head reads.
+  void describe(const Example& example, nlohmann::ordered_json& batch) const override {
+    const EncoderTask& task = tasks_[static_cast<std::size_t>(example.head)].task;
+    batch["source"].push_back(example.source);
+    if (!example.types.empty()) batch["types"].push_back(example.types);
+    if (tasks_.size() > 1) batch["task"].push_back(task.name);
+    switch (task.kind) {
+      case HeadKind::sequence:
+        if (task.regression) {
+          batch["value"].push_back(example.value);
+        } else {
+          batch["label"].push_back(example.label);
+        }
+        break;
+      case HeadKind::tokens:
+      case HeadKind::masked_lm: batch["labels"].push_back(example.tags); break;
+      case HeadKind::span: batch["answer"].push_back({example.begin, example.end}); break;
+    }
   }
 
   void make_heads() {
@@ -164,7 +183,6 @@ class EncoderTrainRun final : public TrainRun {
   HeadedEncoder encoder_;
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
-  std::int64_t steps_ = 0;
   std::vector<std::unique_ptr<LabelledData>> validation_;
   std::vector<std::size_t> validation_tasks_;
   std::unique_ptr<Predictor> predictor_;

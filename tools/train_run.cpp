@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "data/jsonl.h"
 #include "engine/core/error.h"
 #include "models/top_layers.h"
 
@@ -26,7 +27,7 @@ int TrainRun::run() {
   prepare_output();
   log_ = std::make_unique<JsonLog>(args_.json, args_.resume);
   const auto trainer = make_trainer(options());
-  begin(*trainer);
+  if (args_.dump_batches) dump_batches(*args_.dump_batches, *trainer);
   const std::uint64_t before = model().parameters().frozen_hash();
   auto line = std::make_unique<ProgressLine>();
   const TrainingResult result = trainer->fit(evaluator(), [&](const TrainingProgress& progress) { report(*line, progress); });
@@ -57,18 +58,19 @@ BatchRules TrainRun::batch_rules() const {
   return rules;
 }
 
-std::int64_t TrainRun::steps_for(std::vector<ExampleLength> lengths) const {
-  if (args_.max_steps > 0) return args_.max_steps;
-  const Batcher batcher(std::move(lengths), batch_rules());
-  return static_cast<std::int64_t>(std::ceil(static_cast<double>(batcher.steps_per_epoch()) * args_.num_train_epochs));
+void TrainRun::plan_steps(std::vector<ExampleLength> lengths) {
+  lengths_ = std::move(lengths);
+  steps_per_epoch_ = Batcher(lengths_, batch_rules()).steps_per_epoch();
+  steps_ = args_.max_steps > 0 ? args_.max_steps
+                               : static_cast<std::int64_t>(std::ceil(static_cast<double>(steps_per_epoch_) * args_.num_train_epochs));
 }
 
 TrainerOptions TrainRun::options() const {
   TrainerOptions options;
-  options.max_steps = steps();
+  options.max_steps = steps_;
   options.batches = batch_rules();
   options.gradient_accumulation_steps = args_.gradient_accumulation_steps;
-  options.learning_rate = args_.optimizer.schedule(steps());
+  options.learning_rate = args_.optimizer.schedule(steps_, steps_per_epoch_);
   options.step.memory = Budget::parse(args_.memory_budget);
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
@@ -82,12 +84,26 @@ TrainerOptions TrainRun::options() const {
   options.resume = args_.resume;
   const OptimizerOptions& o = args_.optimizer;
   options.fingerprint = fmt::format(
-      "method {}{} tokens {} optim {} lr {} {} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {} seed {} samples {} data {} "
+      "method {}{} tokens {} optim {} lr {} {}{} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {} seed {} "
+      "samples {} data {} "
       "weights {} {}",
-      args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim, o.learning_rate, o.lr_scheduler_type, o.warmup_steps, o.weight_decay, o.max_grad_norm,
-      steps(), args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss, args_.z_loss, args_.dropout, args_.seed,
-      args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
+      args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim,
+      o.learning_rate, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
+      o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss,
+      args_.z_loss, args_.dropout, args_.seed, args_.train_samples, args_.train_file.filename().string(), args_.weights,
+      special_fingerprint());
   return options;
+}
+
+void TrainRun::dump_batches(const std::filesystem::path& path, const Trainer& trainer) const {
+  Batcher batcher(lengths_, batch_rules());
+  write_jsonl(path, [&](const JsonSink& sink) {
+    for (std::int64_t step = 0; step < steps_; ++step) {
+      Json batch = Json::object();
+      for (const auto index : batcher.next()) describe(trainer.examples()[index], batch);
+      sink(batch);
+    }
+  });
 }
 
 void TrainRun::prepare_output() const {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "data/batching.h"
 #include "models/language_model.h"
@@ -33,14 +36,14 @@ class TrainRun {
   [[nodiscard]] Parameters::Options model_options() const;
   [[nodiscard]] bool full() const { return args_.method == "full"; }
   [[nodiscard]] BatchRules batch_rules() const;
-  /// Updates of the whole run, given the lengths of the examples.
-  [[nodiscard]] std::int64_t steps_for(std::vector<ExampleLength> lengths) const;
+  /// Derives the updates of an epoch and of the whole run from the lengths of the examples.
+  void plan_steps(std::vector<ExampleLength> lengths);
+  /// Updates of the whole run.
+  [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }
 
   [[nodiscard]] virtual LanguageModel& model() const = 0;
   /// The trainer of this task; `options` are complete.
   [[nodiscard]] virtual std::unique_ptr<Trainer> make_trainer(const TrainerOptions& options) = 0;
-  /// Updates of the whole run.
-  [[nodiscard]] virtual std::int64_t steps() const = 0;
   /// Name of the score that chooses the checkpoint.
   [[nodiscard]] virtual std::string metric() const = 0;
   /// Whether there is a validation file, and its scores with the trainables as they are.
@@ -49,14 +52,15 @@ class TrainRun {
   virtual void save() = 0;
   /// What a resumed run must have in common with the first one, beside the loop's options.
   [[nodiscard]] virtual std::string special_fingerprint() const = 0;
-  /// Before training.
-  virtual void begin(const Trainer&) {}
+  /// Appends what `--dump-batches` shows of an example to the lists of its batch.
+  virtual void describe(const Example& example, nlohmann::ordered_json& batch) const = 0;
 
   [[nodiscard]] const TrainArguments& args() const noexcept { return args_; }
 
  private:
   [[nodiscard]] TrainerOptions options() const;
   void prepare_output() const;
+  void dump_batches(const std::filesystem::path& path, const Trainer& trainer) const;
   [[nodiscard]] Trainer::Evaluate evaluator();
   /// The trainer takes the largest value for the best.
   [[nodiscard]] double sign() const { return metric() == "loss" || metric() == "ter" ? -1 : 1; }
@@ -64,6 +68,8 @@ class TrainRun {
   void summarise(const Trainer& trainer, const TrainingResult& result) const;
 
   const TrainArguments& args_;
+  std::vector<ExampleLength> lengths_;
+  std::int64_t steps_ = 0, steps_per_epoch_ = 0;
   Metrics last_metrics_;
   std::unique_ptr<JsonLog> log_;
 };

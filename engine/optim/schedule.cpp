@@ -22,6 +22,7 @@ double LearningRate::at(std::int64_t step) const noexcept {
       const double scale = warmup_steps > 0 ? warmup : 10'000;
       return peak * std::sqrt(scale / (k - warmup + scale));
     }
+    case ScheduleKind::exponential: return peak * std::pow(gamma, static_cast<double>(step / std::max<std::int64_t>(1, steps_per_epoch)));
   }
   return peak;
 }
@@ -31,7 +32,9 @@ ScheduleKind schedule_of(std::string_view name) {
   if (name == "linear") return ScheduleKind::linear;
   if (name == "cosine") return ScheduleKind::cosine;
   if (name == "inverse_sqrt") return ScheduleKind::inverse_sqrt;
-  raise<ConfigError>("learning rate schedule: '{}' was given; wanted constant, constant_with_warmup, linear, cosine or inverse_sqrt", name);
+  if (name == "exponential") return ScheduleKind::exponential;
+  raise<ConfigError>(
+      "learning rate schedule: '{}' was given; wanted constant, constant_with_warmup, linear, cosine, inverse_sqrt or exponential", name);
 }
 
 }  // namespace preamble

@@ -7,17 +7,21 @@
 
 namespace preamble {
 
-/// Names as transformers' `lr_scheduler_type`: constant, constant_with_warmup, linear, cosine, inverse_sqrt.
-enum class ScheduleKind : std::uint8_t { constant, linear, cosine, inverse_sqrt };
+/// Names as transformers' `lr_scheduler_type`: constant, constant_with_warmup, linear, cosine, inverse_sqrt; and exponential, torch's
+/// ExponentialLR stepped once an epoch (P-tuning v2's sequence labelling and question answering: γ = 0.95).
+enum class ScheduleKind : std::uint8_t { constant, linear, cosine, inverse_sqrt, exponential };
 
 struct LearningRate {
   double peak = 1e-3;
   ScheduleKind kind = ScheduleKind::constant;
   std::int64_t warmup_steps = 0;
   std::int64_t total_steps = 0;
+  std::int64_t steps_per_epoch = 0;  ///< exponential: 0 counts as 1
+  double gamma = 0.95;               ///< exponential: factor of an epoch
 
   /// Rate of update k = 0, 1, ...: peak·k/W for k < W; then constant: peak; linear: peak·(N-k)/(N-W); cosine:
-  /// peak·(1 + cos(π(k-W)/(N-W)))/2; inverse_sqrt: peak·√(T/(k-W+T)) with T = W, or 10,000 without warm-up.
+  /// peak·(1 + cos(π(k-W)/(N-W)))/2; inverse_sqrt: peak·√(T/(k-W+T)) with T = W, or 10,000 without warm-up; exponential: peak·γ^⌊k/E⌋
+  /// with E updates an epoch.
   [[nodiscard]] double at(std::int64_t step) const noexcept;
 };
 

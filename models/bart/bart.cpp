@@ -6,8 +6,8 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/norm.h"
 #include "models/bart/attend.h"
+#include "models/named_layers.h"
 #include "models/tied_head.h"
 
 namespace preamble {
@@ -19,8 +19,7 @@ constexpr std::string_view kLogitsBias = "final_logits_bias";
 }  // namespace
 
 Bart::Bart(const BartConfig& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  // saved from the bare model the names lack their first part
-  prefix_ = parameters_.contains("model.shared.weight") || !parameters_.contains("shared.weight") ? "model." : "";
+  prefix_ = backbone_prefix(parameters_, "model.", "shared.weight");
   embedding_name_ = prefix_ + "shared.weight";
   head_name_ = embedding_name_;
 }
@@ -33,7 +32,8 @@ std::unique_ptr<Bart> Bart::open(const std::filesystem::path& folder, Parameters
   if (has_own_head(*source, kHead, model->embedding_name_)) model->head_name_ = kHead;
   model->parameters_.tolerate(kHead);
   // transformers saves copies of the tied embedding under these names
-  for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) model->parameters_.tolerate(model->prefix_ + alias);
+  for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+    model->parameters_.tolerate(model->prefix_ + alias);
   Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
   add_logits(*model, graph, {}, {}, false);
   model->parameters_.require_all_known();
@@ -50,13 +50,11 @@ Tensor Bart::embedding() { return parameters_.tensor(embedding_name_, {config_.v
 std::string Bart::block(std::string_view stack, std::int64_t layer) const { return fmt::format("{}{}.layers.{}", prefix_, stack, layer); }
 
 Value Bart::project(Graph& graph, Value x, const std::string& name, std::int64_t to) {
-  const Value w = parameters_(graph, name + ".weight", {to, x.type().width()}, ParameterKind::matrix);
-  return linear(x, w, parameters_(graph, name + ".bias", {to}, ParameterKind::vector));
+  return biased_linear(parameters_, graph, x, name, to);
 }
 
 Value Bart::normed(Graph& graph, Value x, const std::string& name) {
-  return layer_norm(x, parameters_(graph, name + ".weight", {config_.d_model}, ParameterKind::vector),
-                    parameters_(graph, name + ".bias", {config_.d_model}, ParameterKind::vector), BartConfig::kLayerNormEpsilon);
+  return named_norm(parameters_, graph, x, name, BartConfig::kLayerNormEpsilon);
 }
 
 Value Bart::embed(Graph& graph, Value ids) {
@@ -84,7 +82,8 @@ Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2Seq
   Value x = embed(graph, row_input(graph, seq2seq::kSourceIds, source));
   x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
   x = placed(graph, x, "encoder", seq2seq::kEncoderPositions);
-  const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
+  const Value slots =
+      has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
   const AttentionOptions options = attention_options(config_, config_.encoder, false);
   for (std::int64_t layer = 0; layer < config_.encoder.layers; ++layer) {
     const Scope inner(graph, fmt::format("layers.{}", layer));
@@ -151,7 +150,8 @@ Value Bart::decode(Graph& graph, Value encoded, const Conditioning& conditioning
     add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), inputs.slots);
     return attention(operands, attention_options(config_, config_.decoder, true));
   };
-  return decoder_layers(graph, x, conditioning, attend, [&](std::int64_t layer) { return cross_rows(graph, encoded, layer); }, inputs);
+  return decoder_layers(
+      graph, x, conditioning, attend, [&](std::int64_t layer) { return cross_rows(graph, encoded, layer); }, inputs);
 }
 
 Value Bart::logits_bias(Graph& graph) {

@@ -1,6 +1,5 @@
 #include "models/bert/bert.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
 #include "models/building.h"
+#include "models/named_layers.h"
 #include "models/tied_head.h"
 
 namespace preamble {
@@ -22,25 +22,21 @@ namespace {
 struct MlmNames {
   std::string_view dense, norm, decoder, bias;
 };
-constexpr MlmNames kBertHead = {"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder", "cls.predictions.bias"};
+constexpr MlmNames kBertHead = {"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder",
+                                "cls.predictions.bias"};
 constexpr MlmNames kRobertaHead = {"lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"};
 
 const MlmNames& mlm_names(const BertConfig& config) { return config.roberta ? kRobertaHead : kBertHead; }
 
 /// Heads of any task, and the index buffers that early versions saved.
-bool is_beside_encoder(std::string_view inside) {
-  constexpr std::array<std::string_view, 6> kHeads = {"cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "embeddings.position_ids"};
-  if (inside == "embeddings.token_type_ids") return true;
-  return std::ranges::any_of(kHeads, [&](std::string_view head) { return inside.starts_with(head); });
-}
+constexpr std::array<std::string_view, 7> kBesideEncoder = {
+    "cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "embeddings.position_ids", "embeddings.token_type_ids"};
 
 }  // namespace
 
 Bert::Bert(const BertConfig& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  const std::string full = config_.roberta ? "roberta." : "bert.";
   const std::string words = "embeddings.word_embeddings.weight";
-  // saved from the bare model the names lack their first part
-  prefix_ = parameters_.contains(full + words) || !parameters_.contains(words) ? full : "";
+  prefix_ = backbone_prefix(parameters_, config_.roberta ? "roberta." : "bert.", words);
   embedding_name_ = prefix_ + words;
   decoder_name_ = embedding_name_;
 }
@@ -51,14 +47,7 @@ std::unique_ptr<Bert> Bert::open(const std::filesystem::path& folder, Parameters
   auto model = std::make_unique<Bert>(config, Parameters(source, std::move(options)));
   const std::string decoder = fmt::format("{}.weight", mlm_names(config).decoder);
   if (has_own_head(*source, decoder, model->embedding_name_)) model->decoder_name_ = decoder;
-  for (const auto& name : source->names()) {
-    const std::string_view whole = name;
-    const std::string_view inside = whole.starts_with(model->prefix_) ? whole.substr(model->prefix_.size()) : whole;
-    if (is_beside_encoder(inside)) model->parameters_.tolerate(name);
-  }
-  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
-  (void)model->encode(graph, {}, {});
-  model->parameters_.require_all_known();
+  load_encoder(*model, *source, model->prefix_, kBesideEncoder);
   return model;
 }
 
@@ -70,8 +59,7 @@ AttentionShape Bert::attention_shape(Site site) const {
 Tensor Bert::embedding() { return parameters_.tensor(embedding_name_, {config_.vocab_size, config_.hidden_size}, ParameterKind::matrix); }
 
 Value Bert::project(Graph& graph, Value x, const std::string& weights, std::int64_t to) {
-  const Value w = parameters_(graph, weights + ".weight", {to, x.type().width()}, ParameterKind::matrix);
-  return linear(x, w, parameters_(graph, weights + ".bias", {to}, ParameterKind::vector));
+  return biased_linear(parameters_, graph, x, weights, to);
 }
 
 Value Bert::normed(Graph& graph, Value x, const std::string& weights) {
@@ -87,8 +75,10 @@ Value Bert::embed(Graph& graph, const Conditioning& conditioning, const EncoderC
   const std::int64_t d = config_.hidden_size;
   const Value ids = row_input(graph, encoder::kIds, graph.rows(encoder::kTokens, capacity.tokens, capacity.sequences));
   const Value words = parameters_(graph, embedding_name_, {config_.vocab_size, d}, ParameterKind::matrix);
-  const Value positions = parameters_(graph, name("embeddings.position_embeddings.weight"), {config_.max_position_embeddings, d}, ParameterKind::matrix);
-  const Value types = parameters_(graph, name("embeddings.token_type_embeddings.weight"), {config_.type_vocab_size, d}, ParameterKind::matrix);
+  const Value positions =
+      parameters_(graph, name("embeddings.position_embeddings.weight"), {config_.max_position_embeddings, d}, ParameterKind::matrix);
+  const Value types =
+      parameters_(graph, name("embeddings.token_type_embeddings.weight"), {config_.type_vocab_size, d}, ParameterKind::matrix);
   Value x = with_prompt(graph, gather_rows(words, ids, config_.pad_token_id), conditioning, capacity.sequences, encoder::kPrompt);
   const RowSpaceId rows = x.type().rows;
   // torch's padding_idx: RoBERTa's positions have one, BERT's have none

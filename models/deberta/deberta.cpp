@@ -1,6 +1,5 @@
 #include "models/deberta/deberta.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,8 +8,8 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/norm.h"
 #include "models/building.h"
+#include "models/named_layers.h"
 #include "models/tied_head.h"
 
 namespace preamble {
@@ -26,19 +25,15 @@ constexpr MlmNames kTransformersHead = {"cls.predictions.transform.dense", "cls.
 constexpr MlmNames kPretrainingHead = {"lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias"};
 
 /// Heads of any task, and what transformers saves or ignores beside the encoder.
-bool is_beside_encoder(std::string_view inside) {
-  constexpr std::array<std::string_view, 8> kHeads = {
-      "cls.",        "lm_predictions.", "mask_predictions.",       "classifier.",
-      "qa_outputs.", "pooler.",         "embeddings.position_ids", "embeddings.position_embeddings."};
-  return std::ranges::any_of(kHeads, [&](std::string_view head) { return inside.starts_with(head); });
-}
+constexpr std::array<std::string_view, 8> kBesideEncoder = {
+    "cls.",        "lm_predictions.", "mask_predictions.",       "classifier.",
+    "qa_outputs.", "pooler.",         "embeddings.position_ids", "embeddings.position_embeddings."};
 
 }  // namespace
 
 Deberta::Deberta(const DebertaConfig& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
   const std::string words = "embeddings.word_embeddings.weight";
-  // saved from the bare model the names lack their first part
-  prefix_ = parameters_.contains("deberta." + words) || !parameters_.contains(words) ? "deberta." : "";
+  prefix_ = backbone_prefix(parameters_, "deberta.", words);
   embedding_name_ = prefix_ + words;
   decoder_name_ = embedding_name_;
 }
@@ -49,14 +44,7 @@ std::unique_ptr<Deberta> Deberta::open(const std::filesystem::path& folder, Para
   auto model = std::make_unique<Deberta>(config, Parameters(source, std::move(options)));
   const std::string decoder = fmt::format("{}.weight", kDecoder);
   if (has_own_head(*source, decoder, model->embedding_name_)) model->decoder_name_ = decoder;
-  for (const auto& name : source->names()) {
-    const std::string_view whole = name;
-    const std::string_view inside = whole.starts_with(model->prefix_) ? whole.substr(model->prefix_.size()) : whole;
-    if (is_beside_encoder(inside)) model->parameters_.tolerate(name);
-  }
-  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
-  (void)model->encode(graph, {}, {});
-  model->parameters_.require_all_known();
+  load_encoder(*model, *source, model->prefix_, kBesideEncoder);
   return model;
 }
 
@@ -70,14 +58,11 @@ Tensor Deberta::embedding() {
 }
 
 Value Deberta::project(Graph& graph, Value x, const std::string& weights, std::int64_t to) {
-  const Value w = parameters_(graph, weights + ".weight", {to, x.type().width()}, ParameterKind::matrix);
-  return linear(x, w, parameters_(graph, weights + ".bias", {to}, ParameterKind::vector));
+  return biased_linear(parameters_, graph, x, weights, to);
 }
 
 Value Deberta::normed(Graph& graph, Value x, const std::string& weights) {
-  const Dims dims = {x.type().width()};
-  return layer_norm(x, parameters_(graph, weights + ".weight", dims, ParameterKind::vector),
-                    parameters_(graph, weights + ".bias", dims, ParameterKind::vector), config_.layer_norm_eps);
+  return named_norm(parameters_, graph, x, weights, config_.layer_norm_eps);
 }
 
 Value Deberta::embed(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {

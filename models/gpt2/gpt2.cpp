@@ -11,9 +11,9 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
-#include "engine/ops/norm.h"
 #include "engine/ops/split_columns.h"
 #include "models/building.h"
+#include "models/named_layers.h"
 #include "models/tied_head.h"
 
 namespace preamble {
@@ -37,8 +37,7 @@ Value tokens_of(Graph& graph, Value hidden, const Conditioning& conditioning, Ro
 }  // namespace
 
 Gpt2::Gpt2(const Gpt2Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  // saved from the bare model the names lack their first part
-  prefix_ = parameters_.contains("transformer.wte.weight") || !parameters_.contains("wte.weight") ? "transformer." : "";
+  prefix_ = backbone_prefix(parameters_, "transformer.", "wte.weight");
   embedding_name_ = name("wte.weight");
   head_name_ = embedding_name_;
 }
@@ -71,8 +70,7 @@ Value Gpt2::conv(Graph& graph, Value x, const std::string& weights, std::int64_t
 }
 
 Value Gpt2::normed(Graph& graph, Value x, const std::string& weights) {
-  return layer_norm(x, parameters_(graph, weights + ".weight", {config_.n_embd}, ParameterKind::vector),
-                    parameters_(graph, weights + ".bias", {config_.n_embd}, ParameterKind::vector), config_.layer_norm_epsilon);
+  return named_norm(parameters_, graph, x, weights, config_.layer_norm_epsilon);
 }
 
 Value Gpt2::word_table(Graph& graph) {
@@ -169,7 +167,8 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
   return tokens_of(graph, hidden, conditioning, tokens);
 }
 
-Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) {
+Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest,
+                 std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, rows, 1);
   const Value x = embed(graph, tokens, {}, 1);
   const Value place = row_input(graph, causal::kPlace, tokens);

@@ -18,6 +18,7 @@ class Predictor {
   /// does to the method and the heads.
   Predictor(HeadedEncoder encoder, const Method& method, std::int64_t longest, std::int64_t batch_rows = 2048);
 
+  [[nodiscard]] const HeadedLimits& limits() const noexcept { return limits_; }
   /// Logits of the labelled places of each example (see HeadLogits), in their order.
   [[nodiscard]] std::vector<HeadLogits> predict(std::span<const Example> examples);
 

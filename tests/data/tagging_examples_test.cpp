@@ -1,8 +1,13 @@
 #include "data/tagging_examples.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
+#include "data/tokenizers/byte_level.h"
+#include "data/tokenizers/tokenizer.h"
+#include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/word_tokenizer.h"
 
 using namespace preamble;
@@ -28,6 +33,22 @@ TEST_CASE("tagging_examples: the first token of a word carries its tag") {
   CHECK(examples[0].example.tags == Ids{kNoTag, 1, kNoTag, 0, 2, kNoTag});
   CHECK(examples[0].words == Ids{0, 1, 2});
   CHECK(examples[1].example.row == 1);
+}
+
+TEST_CASE("tagging_examples: a byte-level vocabulary reads each word with the space in front of it") {
+  nlohmann::json vocab;
+  for (int byte = 0; byte < 256; ++byte) vocab[encode_utf8(std::u32string(1, byte_to_char(static_cast<unsigned char>(byte))))] = byte;
+  for (const char* token : {"Ġa", "<s>", "<pad>", "</s>", "<unk>", "<mask>"}) vocab[token] = vocab.size();
+  testing::TemporaryFolder folder;
+  folder.write("vocab.json", vocab.dump());
+  folder.write("merges.txt", "#version: 0.2\nĠ a\n");
+  // as most checkpoints are stored, for running text
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer", "add_prefix_space": false})");
+  const std::vector<TaggedWords> sentences = {{.words = {"a", "b", "a"}, .tags = {"O", "B-X", "O"}, .predicate = {"a"}, .line = 1}};
+  TruncationReport report;
+  const auto examples = tagging_examples(sentences, TagSet({"O", "B-X"}), *load_tokenizer(folder.path()), 128, "f", report);
+  CHECK(examples[0].example.source == Ids{257, 256, ' ', 'b', 256, 259, 259, 256, 259});
+  CHECK(examples[0].example.tags == Ids{kNoTag, 0, 1, kNoTag, 0, kNoTag, kNoTag, kNoTag, kNoTag});
 }
 
 TEST_CASE("tagging_examples: words behind the limit are cut, counted and have no tag") {

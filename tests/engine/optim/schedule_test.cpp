@@ -52,13 +52,24 @@ TEST_CASE("learning rate: inverse square root halves when the time has grown fou
   CHECK(cold.at(30000) == doctest::Approx(0.2));
 }
 
+TEST_CASE("learning rate: exponential falls once an epoch") {
+  const LearningRate rate{0.4, ScheduleKind::exponential, 2, 0, 10, 0.5};
+  CHECK(rate.at(1) == doctest::Approx(0.2));
+  CHECK(rate.at(9) == doctest::Approx(0.4));
+  CHECK(rate.at(10) == doctest::Approx(0.2));
+  CHECK(rate.at(39) == doctest::Approx(0.05));
+}
+
 TEST_CASE("schedule_of: takes the names of transformers") {
   CHECK(schedule_of("constant") == ScheduleKind::constant);
   CHECK(schedule_of("constant_with_warmup") == ScheduleKind::constant);
   CHECK(schedule_of("linear") == ScheduleKind::linear);
   CHECK(schedule_of("cosine") == ScheduleKind::cosine);
   CHECK(schedule_of("inverse_sqrt") == ScheduleKind::inverse_sqrt);
+  CHECK(schedule_of("exponential") == ScheduleKind::exponential);
   CHECK_THROWS_WITH_AS(
       (void)schedule_of("polynomial"),
-      "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine or inverse_sqrt", ConfigError);
+      "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine, inverse_sqrt or "
+      "exponential",
+      ConfigError);
 }
