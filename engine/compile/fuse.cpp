@@ -175,10 +175,10 @@ bool fuse_two_products(const Site& s) {
   // whoever reads what the gradient keeps must come later: it will be made here
   if (s.users.of(wide.node).front() < s.index) return false;
   const Node& maker = s.maker(wide);
-  std::vector<Value> operands = {s.operand(maker, Linear::kInput),   s.operand(maker, Linear::kWeight), s.operand(maker, Linear::kBias),
-                                 s.operand(s.node, Linear::kWeight), s.operand(s.node, Linear::kBias),  s.operand(s.node, Linear::kResidual)};
-  const Value fused =
-      s.rewriter.graph().add(std::make_shared<FeedForward>(*up->activation, up->layout, down->layout), std::move(operands));
+  std::vector<Value> operands = {s.operand(maker, Linear::kInput), s.operand(maker, Linear::kWeight),
+                                 s.operand(maker, Linear::kBias),  s.operand(s.node, Linear::kWeight),
+                                 s.operand(s.node, Linear::kBias), s.operand(s.node, Linear::kResidual)};
+  const Value fused = s.rewriter.graph().add(std::make_shared<FeedForward>(*up->activation, up->layout, down->layout), std::move(operands));
   s.replace(0, fused);
   if (maker.outputs.size() > 1) s.rewriter.replace({wide.graph, wide.node, 1}, {fused.graph, fused.node, 1});
   return true;
@@ -199,15 +199,17 @@ bool fuse_two_product_gradients(const Site& s) {
   const Value kept = s.maker(inner).inputs[ActivationGrad::kKept];
   const auto* source = s.producer<Linear>(kept);
   const bool recomputes = source != nullptr && s.maker(kept).phase == Phase::recompute && s.users.of(kept.node).size() == 1 &&
-                          source->layout == flipped(last->layout) && s.maker(kept).inputs[Linear::kWeight] == s.node.inputs[Linear::kWeight];
+                          source->layout == flipped(last->layout) &&
+                          s.maker(kept).inputs[Linear::kWeight] == s.node.inputs[Linear::kWeight];
   operands[FeedForwardGrad::kKept] = recomputes ? s.operand(s.maker(kept), Linear::kInput) : s.rewriter(kept);
   if (recomputes) operands[FeedForwardGrad::kFirstBias] = s.operand(s.maker(kept), Linear::kBias);
   operands[FeedForwardGrad::kGradient] = s.operand(maker, Linear::kInput);
   operands[FeedForwardGrad::kFirstWeight] = s.operand(s.node, Linear::kWeight);
   operands[FeedForwardGrad::kSecondWeight] = s.operand(maker, Linear::kWeight);
   operands[FeedForwardGrad::kResidual] = s.operand(s.node, Linear::kResidual);
-  s.replace(0, s.rewriter.graph().add(
-                   std::make_shared<FeedForwardGrad>(slope->kind, flipped(last->layout), flipped(first->layout), recomputes), std::move(operands)));
+  s.replace(
+      0, s.rewriter.graph().add(std::make_shared<FeedForwardGrad>(slope->kind, flipped(last->layout), flipped(first->layout), recomputes),
+                                std::move(operands)));
   return true;
 }
 

@@ -19,10 +19,12 @@ Shape shape_of(const Type& w1, WeightLayout first, const Type& w2, WeightLayout 
 }
 
 void require_weight(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
-  require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2, "{}: {} is {}; wanted a matrix",
-                      op.name(), operand, operands.has(index) ? operands.graph.describe(operands[index]) : "absent");
-  require<DtypeError>(operands[index].dtype == operands.graph.real() || operands[index].dtype == Dtype::bf16, "{}: {} is {}; wanted {} or BF16",
-                      op.name(), operand, operands.graph.describe(operands[index]), name_of(operands.graph.real()));
+  require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2,
+                      "{}: {} is {}; wanted a matrix", op.name(), operand,
+                      operands.has(index) ? operands.graph.describe(operands[index]) : "absent");
+  require<DtypeError>(operands[index].dtype == operands.graph.real() || operands[index].dtype == Dtype::bf16,
+                      "{}: {} is {}; wanted {} or BF16", op.name(), operand, operands.graph.describe(operands[index]),
+                      name_of(operands.graph.real()));
 }
 
 /// Checks w1, w2 and b1, which may be absent. `Fused`: either op.

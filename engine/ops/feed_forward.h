@@ -14,7 +14,7 @@ struct FeedForwardScratch {
   /// Most columns of a chunk: enough for fast products. Chunks begin at multiples of what a byte of a mask holds.
   static constexpr std::int64_t kMost = 512, kUnit = 16;
 
-  std::int64_t columns = 0;                        ///< of a chunk; the last one may have fewer
+  std::int64_t columns = 0;  ///< of a chunk; the last one may have fewer
   std::int64_t first_weight = 0, second_weight = 0;
   std::int64_t chunk = 0;
 

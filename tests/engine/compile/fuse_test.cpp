@@ -162,12 +162,12 @@ TEST_CASE("fuse_sums: a product does not add to a value that is read again, or t
 
 TEST_CASE("fuse_feed_forward: two products with a function between them become one op") {
   const auto both = [](const Graph& graph) { return fuse_feed_forward(fuse_sums(fuse_forward(graph))); };
-  const auto pair = building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
+  const auto pair =
+      building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
   CHECK(ops_after(pair, both) == Ops{"feed_forward"});
   check_fusion(pair);
-  const auto onto_sum = building([](Graph&, const auto& o) {
-    return add(scale(o[kX], 3), linear(activation(linear(o[kX], o[kW]), ActivationKind::relu), o[kU]));
-  });
+  const auto onto_sum = building(
+      [](Graph&, const auto& o) { return add(scale(o[kX], 3), linear(activation(linear(o[kX], o[kW]), ActivationKind::relu), o[kU])); });
   CHECK(ops_after(onto_sum, both) == Ops{"scale", "feed_forward"});
   check_fusion(onto_sum);
 }
@@ -186,7 +186,8 @@ TEST_CASE("fuse_feed_forward: a wide value that somebody else reads stays") {
 
 TEST_CASE("fuse_feed_forward: trained weights read the wide values, frozen ones and biases behind them do not") {
   const auto ops = [](std::string_view trained, std::string_view op) {
-    const auto test = building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
+    const auto test =
+        building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
     Graph graph(Dtype::f64);
     const RowSpaceId rows = graph.rows("rows", 5, 2);
     std::vector<Value> values;
