@@ -3,12 +3,15 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "engine/compile/rewrite.h"
 #include "engine/graph/op.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/feed_forward.h"
 #include "engine/ops/gated.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/linear_cross_entropy.h"
@@ -157,6 +160,59 @@ bool fuse_sum_of_products(const Site& s) {
   return false;
 }
 
+/// The linear map without a function that the node is, or null.
+const Linear* plain_linear(const Site& s) {
+  const auto* op = dynamic_cast<const Linear*>(s.node.op.get());
+  return op != nullptr && !op->activation ? op : nullptr;
+}
+
+bool fuse_two_products(const Site& s) {
+  const Linear* down = plain_linear(s);
+  if (down == nullptr) return false;
+  const Value wide = s.node.inputs[Linear::kInput];
+  const auto* up = s.sole<Linear>(wide);
+  if (up == nullptr || !up->activation || s.maker(wide).phase != s.node.phase) return false;
+  // whoever reads what the gradient keeps must come later: it will be made here
+  if (s.users.of(wide.node).front() < s.index) return false;
+  const Node& maker = s.maker(wide);
+  std::vector<Value> operands = {s.operand(maker, Linear::kInput), s.operand(maker, Linear::kWeight),
+                                 s.operand(maker, Linear::kBias),  s.operand(s.node, Linear::kWeight),
+                                 s.operand(s.node, Linear::kBias), s.operand(s.node, Linear::kResidual)};
+  const Value fused = s.rewriter.graph().add(std::make_shared<FeedForward>(*up->activation, up->layout, down->layout), std::move(operands));
+  s.replace(0, fused);
+  if (maker.outputs.size() > 1) s.rewriter.replace({wide.graph, wide.node, 1}, {fused.graph, fused.node, 1});
+  return true;
+}
+
+bool fuse_two_product_gradients(const Site& s) {
+  const Linear* last = plain_linear(s);
+  if (last == nullptr || s.operand(s.node, Linear::kBias)) return false;
+  const Value inner = s.node.inputs[Linear::kInput];
+  const auto* slope = s.sole<ActivationGrad>(inner);
+  if (slope == nullptr) return false;
+  const Value outer = s.maker(inner).inputs[ActivationGrad::kGradient];
+  const auto* first = s.sole<Linear>(outer);
+  if (first == nullptr || first->activation) return false;
+  const Node& maker = s.maker(outer);
+  if (s.operand(maker, Linear::kBias) || s.operand(maker, Linear::kResidual)) return false;
+  std::vector<Value> operands(FeedForwardGrad::kResidual + 1);
+  const Value kept = s.maker(inner).inputs[ActivationGrad::kKept];
+  const auto* source = s.producer<Linear>(kept);
+  const bool recomputes = source != nullptr && s.maker(kept).phase == Phase::recompute && s.users.of(kept.node).size() == 1 &&
+                          source->layout == flipped(last->layout) &&
+                          s.maker(kept).inputs[Linear::kWeight] == s.node.inputs[Linear::kWeight];
+  operands[FeedForwardGrad::kKept] = recomputes ? s.operand(s.maker(kept), Linear::kInput) : s.rewriter(kept);
+  if (recomputes) operands[FeedForwardGrad::kFirstBias] = s.operand(s.maker(kept), Linear::kBias);
+  operands[FeedForwardGrad::kGradient] = s.operand(maker, Linear::kInput);
+  operands[FeedForwardGrad::kFirstWeight] = s.operand(s.node, Linear::kWeight);
+  operands[FeedForwardGrad::kSecondWeight] = s.operand(maker, Linear::kWeight);
+  operands[FeedForwardGrad::kResidual] = s.operand(s.node, Linear::kResidual);
+  s.replace(
+      0, s.rewriter.graph().add(std::make_shared<FeedForwardGrad>(slope->kind, flipped(last->layout), flipped(first->layout), recomputes),
+                                std::move(operands)));
+  return true;
+}
+
 Graph apply_rules(const Graph& graph, std::span<const Rule> rules) {
   const Users users(graph);
   Rewriter rewriter(graph);
@@ -181,6 +237,11 @@ Graph fuse_forward(const Graph& graph) {
 
 Graph fuse_sums(const Graph& graph) {
   static constexpr std::array<Rule, 3> kRules = {fuse_residual_norm, fuse_norm_gradient, fuse_sum_of_products};
+  return apply_rules(graph, kRules);
+}
+
+Graph fuse_feed_forward(const Graph& graph) {
+  static constexpr std::array<Rule, 2> kRules = {fuse_two_products, fuse_two_product_gradients};
   return apply_rules(graph, kRules);
 }
 

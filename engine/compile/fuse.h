@@ -18,4 +18,11 @@ namespace preamble {
 ///   add(s, linear(x, w))         -> linear that adds to s in place, where s dies
 [[nodiscard]] Graph fuse_sums(const Graph& graph);
 
+/// Behind fuse_sums, in each phase:
+///   linear(linear_activation(x, w1, b1), w2, b2, r)          -> feed_forward
+///   linear(activation_grad(kept, linear(dy, w2ᵀ)), w1ᵀ, r)   -> feed_forward_grad; from x, if what it would keep is made again for it
+/// Only where nobody else reads the wide values in between, which then exist for a chunk of columns at a time. The gradient of a weight
+/// reads them: fine-tuned layers stay as they are.
+[[nodiscard]] Graph fuse_feed_forward(const Graph& graph);
+
 }  // namespace preamble

@@ -116,14 +116,17 @@ struct Candidate {
 /// `min` takes the fewest operations among candidates whose run needs at most one part in so many more than the smallest.
 constexpr std::int64_t kIndifference = 80;
 
+/// What the passes behind this one make of a graph.
+Liveness liveness_of(const Graph& graph) { return analyse_liveness(schedule(fuse_feed_forward(fuse_sums(graph)))); }
+
 std::int64_t arena_bytes(const Graph& graph) {
-  const Liveness liveness = analyse_liveness(schedule(fuse_sums(graph)));
+  const Liveness liveness = liveness_of(graph);
   return plan_memory(liveness.buffers, liveness.lower_bound).arena_bytes;
 }
 
 Candidate evaluate(const Graph& graph, Choice choice) {
   const Graph made = Recomputer(graph, choice).run();
-  return {std::move(choice), analyse_liveness(schedule(fuse_sums(made))).lower_bound, flops_of(made)};
+  return {std::move(choice), liveness_of(made).lower_bound, flops_of(made)};
 }
 
 /// All of them, in their order.

@@ -25,7 +25,7 @@ std::string_view name_of(ActivationKind kind) noexcept {
 
 std::vector<Type> kept_types(ActivationKind kind, const Type& x) {
   if (kind == ActivationKind::relu) return {mask_of(x)};
-  if (kind == ActivationKind::tanh || kind == ActivationKind::sigmoid) return {};
+  if (slope_reads_result(kind)) return {};
   return {x};
 }
 
@@ -46,6 +46,11 @@ double activation_flops(ActivationKind kind, const Graph& graph, const Type& typ
   return 0;
 }
 
+double activation_gradient_flops(ActivationKind kind, const Graph& graph, const Type& type) {
+  const double count = elements(graph, type);
+  return slope_reads_result(kind) ? 3 * count : activation_flops(kind, graph, type) + 4 * count;
+}
+
 std::vector<Type> Activation::infer(const OperandTypes& operands) const {
   require_real(*this, operands, 0, "x");
   const Type& x = operands[0];
@@ -57,7 +62,7 @@ std::vector<Value> Activation::gradients(const GradientRequest& request) const {
   const Value dy = request.output_gradients[0];
   Value kept = request.input(0);
   if (kind == ActivationKind::relu) kept = request.output(1);
-  if (kind == ActivationKind::tanh || kind == ActivationKind::sigmoid) kept = request.output(0);
+  if (slope_reads_result(kind)) kept = request.output(0);
   return {activation_grad(kind, kept, dy)};
 }
 
@@ -77,11 +82,7 @@ std::vector<Alias> ActivationGrad::aliases() const {
   return {{0, kGradient}, {0, kKept}};
 }
 
-double ActivationGrad::flops(const NodeCost& cost) const {
-  const bool from_result = kind == ActivationKind::tanh || kind == ActivationKind::sigmoid;
-  const double count = elements(cost.graph, cost.output(0));
-  return from_result ? 3 * count : activation_flops(kind, cost.graph, cost.output(0)) + 4 * count;
-}
+double ActivationGrad::flops(const NodeCost& cost) const { return activation_gradient_flops(kind, cost.graph, cost.output(0)); }
 
 Value activation(Value x, ActivationKind kind) { return x.graph->add(std::make_shared<Activation>(kind), {x}); }
 

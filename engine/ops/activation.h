@@ -22,6 +22,14 @@ enum class ActivationKind : std::uint8_t {
 /// Operations that f takes for every element of such a value, roughly: an exponential counts as 16.
 [[nodiscard]] double activation_flops(ActivationKind kind, const Graph& graph, const Type& type);
 
+/// True if f'(x) is made of f(x): tanh, sigmoid.
+[[nodiscard]] constexpr bool slope_reads_result(ActivationKind kind) noexcept {
+  return kind == ActivationKind::tanh || kind == ActivationKind::sigmoid;
+}
+
+/// Operations of f'(x) dy for every element.
+[[nodiscard]] double activation_gradient_flops(ActivationKind kind, const Graph& graph, const Type& type);
+
 /// y = f(x) for every element;  x of the graph's real type, with or without rows -> y of x's type.
 ///
 /// The gradient reads one value: relu a mask of one bit an element, tanh and sigmoid y, the others x.

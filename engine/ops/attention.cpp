@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/core/error.h"
+#include "engine/core/parallel.h"
 #include "engine/ops/attention_scratch.h"
 
 namespace preamble {
@@ -223,6 +224,9 @@ double Attention::flops(const NodeCost& cost) const {
 
 std::int64_t Attention::workspace(const NodeCost& cost) const { return AttentionScratch::forward(options, capacities(cost)).bytes(); }
 
+AttentionGrad::AttentionGrad(const AttentionOptions& given, bool joint_keys)
+    : options(given), joint(joint_keys), keys_in_place(!joint_keys && 2 * threads() <= given.kv_heads) {}
+
 std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
   require_operands(*this, operands, options);
   const Type& q = operands[Attention::kQuery];
@@ -243,6 +247,15 @@ std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
   return gradients;
 }
 
+std::vector<Alias> AttentionGrad::aliases() const {
+  const auto alias = [](std::size_t output, std::size_t input) {
+    return Alias{static_cast<std::int32_t>(output), static_cast<std::int32_t>(input)};
+  };
+  std::vector<Alias> all = {alias(Attention::kQuery, kOutputGradient)};
+  if (keys_in_place) all.insert(all.end(), {alias(Attention::kKey, Attention::kKey), alias(Attention::kValue, Attention::kValue)});
+  return all;
+}
+
 double AttentionGrad::flops(const NodeCost& cost) const {
   const Products p = products(cost, options);
   const auto used = [&](std::size_t i) { return cost.used[i] ? 1.0 : 0.0; };
@@ -256,7 +269,8 @@ double AttentionGrad::flops(const NodeCost& cost) const {
 std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
   const SharedGradients shared{.prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue],
                                .bias = cost.used[Attention::kBiasTable],
-                               .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery]};
+                               .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery],
+                               .keys_in_place = keys_in_place};
   return AttentionScratch::backward(options, capacities(cost), shared).bytes();
 }
 

@@ -76,6 +76,8 @@ class Attention final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kQuery; }
+  /// o may overwrite q.
+  [[nodiscard]] std::vector<Alias> aliases() const override { return {{kOutput, kQuery}}; }
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
   /// ones if causal. Masks are 10 a pair and head.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -90,21 +92,25 @@ class Attention final : public Op {
 
 /// Gradients of `attention`, those that are read. Operands 0-10 as there, 11 dO, 12 log_sum_exp; 13 o, where k and v are a part of the
 /// keys and values that o and log_sum_exp were made of.
-/// Outputs 0-7 as the operands of `attention` (empty for an absent operand).
+/// Outputs 0-7 as the operands of `attention` (empty for an absent operand). dQ may overwrite dO.
 class AttentionGrad final : public Op {
  public:
   static constexpr std::size_t kOutputGradient = 11, kLogSumExp = 12, kOutput = 13;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
-  AttentionGrad(const AttentionOptions& given, bool joint_keys) : options(given), joint(joint_keys) {}
+  AttentionGrad(const AttentionOptions& given, bool joint_keys);
   [[nodiscard]] std::string_view name() const noexcept override { return "attention_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
+  [[nodiscard]] std::vector<Alias> aliases() const override;
   /// 2 H d a pair of query and key for each product: scores, dP, and one for each gradient that is read.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
   [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
   const bool joint;
+  /// dK and dV may overwrite k and v: sums of a head and a segment lie in scratch memory until its keys have been read. Where threads
+  /// are many that would take more than it gives.
+  const bool keys_in_place;
 };
 
 /// Throws ConfigError in the name of `op` for options that fit no operands.

@@ -41,6 +41,8 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
   if (shared.bias) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
   s.fixed += 2 * (s.prefix + s.positions) + s.bias_gradient;
   s.lane += rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  if (shared.keys_in_place) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
+  s.lane += 2 * s.key_gradient;
   if (shared.bias) s.lane += rounded(distances(options) * kDouble);
   return s;
 }

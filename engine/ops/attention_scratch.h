@@ -19,9 +19,10 @@ struct AttentionSizes {
   std::int64_t element = 4;    ///< bytes
 };
 
-/// Which gradients that segments share are read.
+/// Which gradients that segments share are read, and what becomes of those that they do not share.
 struct SharedGradients {
   bool prefix = false, bias = false, positions = false;
+  bool keys_in_place = false;  ///< `AttentionGrad::keys_in_place`
 
   explicit operator bool() const noexcept { return prefix || bias || positions; }
 };
@@ -42,6 +43,7 @@ struct AttentionScratch {
   std::int64_t fixed = 0;          ///< all regions above
   std::int64_t lane = 0;           ///< scratch of one thread, behind the others
   std::int64_t terms = 0;          ///< part of a lane: products with a position table
+  std::int64_t key_gradient = 0;   ///< part of a lane: sums of one head's dK or dV, if these are in place; there are two such regions
   std::int64_t chunks = 0;         ///< partial sums: groups of segments
 
   /// With one lane for each thread.

@@ -4,13 +4,6 @@
 #include "engine/ops/reduce.h"
 
 namespace preamble {
-namespace {
-
-constexpr WeightLayout flipped(WeightLayout layout) noexcept {
-  return layout == WeightLayout::out_in ? WeightLayout::in_out : WeightLayout::out_in;
-}
-
-}  // namespace
 
 std::vector<Type> Linear::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, kInput, "x");

@@ -14,6 +14,11 @@ enum class WeightLayout : std::uint8_t {
   in_out,  ///< [K, N]: GPT-2's Conv1D, and every Linear in the gradient for its input
 };
 
+/// The layout that turns a map into its transpose: dx = dy W.
+[[nodiscard]] constexpr WeightLayout flipped(WeightLayout layout) noexcept {
+  return layout == WeightLayout::out_in ? WeightLayout::in_out : WeightLayout::out_in;
+}
+
 /// y[r, :] = W x[r, :] + b (+ residual[r, :])
 ///
 ///   x         [rows, K]

@@ -58,6 +58,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
     pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory); });
   }
   if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });
+  if (options.fuse) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
   pipeline.run("schedule", [](const Graph& g) { return schedule(g); });
   return std::make_shared<const Program>(pipeline.take(), backend, pipeline.reports());
 }

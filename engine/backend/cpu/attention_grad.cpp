@@ -11,14 +11,14 @@ namespace {
 template <class T>
 class Gradient {
  public:
-  Gradient(const KernelArguments& args, const AttentionOptions& options, bool joint)
-      : problem_(args, options),
+  Gradient(const KernelArguments& args, const AttentionGrad& op)
+      : problem_(args, op.options),
         output_gradient_(args.in[AttentionGrad::kOutputGradient]),
         log_sum_exp_(args.in[AttentionGrad::kLogSumExp].as<const T>()),
         output_(operand(args, AttentionGrad::kOutput)),
         dq_(args.out[Attention::kQuery]),
         dk_(args.out[Attention::kKey]),
-        dv_(args.out[joint ? Attention::kKey : Attention::kValue]),
+        dv_(args.out[op.joint ? Attention::kKey : Attention::kValue]),
         dbias_(args.out[Attention::kBiasTable]),
         dprefix_k_(args.out[Attention::kPrefixKey]),
         dprefix_v_(args.out[Attention::kPrefixValue]),
@@ -26,12 +26,15 @@ class Gradient {
         dposition_q_(args.out[Attention::kPositionQuery]),
         needs_scores_(dq_ || dk_ || dbias_ || dprefix_k_ || dposition_k_ || dposition_q_),
         sizes_(problem_.sizes()),
-        scratch_(AttentionScratch::backward(
-            options, sizes_, {.prefix = dprefix_k_ || dprefix_v_, .bias = bool(dbias_), .positions = dposition_k_ || dposition_q_})),
+        scratch_(AttentionScratch::backward(op.options, sizes_,
+                                            {.prefix = dprefix_k_ || dprefix_v_,
+                                             .bias = bool(dbias_),
+                                             .positions = dposition_k_ || dposition_q_,
+                                             .keys_in_place = op.keys_in_place})),
         workspace_(args.workspace),
         lanes_(lanes_of(scratch_, args.workspace_bytes)) {
-    problem_.relative = RelativeBias<T>::make(problem_.table, options, scratch_, workspace_);
-    problem_.disentangled.list_rows(options, workspace_);
+    problem_.relative = RelativeBias<T>::make(problem_.table, problem_.options, scratch_, workspace_);
+    problem_.disentangled.list_rows(problem_.options, workspace_);
     std::byte* next = workspace_ + scratch_.bias + scratch_.buckets;
     const auto region = [&](std::int64_t bytes) { return std::exchange(next, next + bytes); };
     prefix_k_sums_ = reinterpret_cast<T*>(region(scratch_.prefix));
@@ -77,21 +80,66 @@ class Gradient {
       }
     }
     for (std::int64_t unit = index * units_ / chunks_; unit < (index + 1) * units_ / chunks_; ++unit) {
-      if (unit < sizes_.k_segments) {
-        const RowLayout& keys = *problem_.k.layout;
-        const auto u = static_cast<std::int32_t>(unit);
-        // both before anything is added: they may be one
-        if (dk_) clear(dk_, dk_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
-        if (dv_) clear(dv_, dv_.as<T>(), keys.offsets[u], keys.length(u), kv_head);
-      }
+      const UnitGradients sums = begin_unit(unit, kv_head, s);
       for_segments(unit, [&](std::int32_t segment) {
         for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
           if (dbias_) std::fill_n(s.distances, 2 * problem_.relative.reach + 1, 0.0);
-          problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, dprefix_k, dprefix_v); });
+          problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, sums, dprefix_k, dprefix_v); });
           if (dbias_) fold_distances(head, s);
         }
       });
+      end_unit(unit, kv_head, sums);
     }
+  }
+
+  struct Scratch {
+    T* terms;           ///< products with a position table
+    T* probabilities;   ///< a block of scores
+    T* gradients;       ///< another: dP, then dS
+    T* keys;            ///< sums of dK, [keys, d]
+    T* values;          ///< sums of dV
+    double* distances;  ///< Σ dS by clamped distance
+    double* bias;       ///< [buckets, H] of the group
+    T* position_k;      ///< [2·span, H·d] of the group; null if not wanted
+    T* position_q;
+  };
+
+  /// Sums of dK and dV of one key/value head and one segment of K; null where they are not wanted.
+  struct UnitGradients {
+    T* keys = nullptr;
+    T* values = nullptr;
+    std::int64_t rows = 0, width = 0;
+  };
+
+  /// First element of one key/value head in the rows of a unit.
+  [[nodiscard]] T* rows_of(const View& gradient, std::int64_t unit, std::int64_t kv_head) const noexcept {
+    return gradient.as<T>() + problem_.k.layout->offsets[unit] * gradient.width + kv_head * problem_.dim;
+  }
+
+  /// Where keys and values may lie in the gradients' memory, sums are made in the lane.
+  [[nodiscard]] UnitGradients begin_unit(std::int64_t unit, std::int64_t kv_head, const Scratch& s) const noexcept {
+    UnitGradients sums;
+    if (unit >= sizes_.k_segments) return sums;
+    sums.rows = problem_.k.layout->length(static_cast<std::int32_t>(unit));
+    sums.width = scratch_.key_gradient > 0 ? problem_.dim : sizes_.kv_width;
+    if (dk_) sums.keys = scratch_.key_gradient > 0 ? s.keys : rows_of(dk_, unit, kv_head);
+    if (dv_) sums.values = scratch_.key_gradient > 0 ? s.values : rows_of(dv_, unit, kv_head);
+    for (T* sum : {sums.keys, sums.values}) {
+      for (std::int64_t r = 0; sum != nullptr && r < sums.rows; ++r) std::fill_n(sum + r * sums.width, problem_.dim, T(0));
+    }
+    return sums;
+  }
+
+  /// Keys and values of the unit and head have been read for the last time.
+  void end_unit(std::int64_t unit, std::int64_t kv_head, const UnitGradients& sums) const noexcept {
+    if (scratch_.key_gradient == 0) return;
+    const auto store = [&](const T* sum, const View& gradient) {
+      if (sum == nullptr) return;
+      T* rows = rows_of(gradient, unit, kv_head);
+      for (std::int64_t r = 0; r < sums.rows; ++r) std::copy_n(sum + r * sums.width, problem_.dim, rows + r * gradient.width);
+    };
+    store(sums.keys, dk_);
+    store(sums.values, dv_);
   }
 
   /// Calls body(segment) for the segments of Q that read a unit.
@@ -106,16 +154,6 @@ class Gradient {
     }
   }
 
-  struct Scratch {
-    T* terms;           ///< products with a position table
-    T* probabilities;   ///< a block of scores
-    T* gradients;       ///< another: dP, then dS
-    double* distances;  ///< Σ dS by clamped distance
-    double* bias;       ///< [buckets, H] of the group
-    T* position_k;      ///< [2·span, H·d] of the group; null if not wanted
-    T* position_q;
-  };
-
   [[nodiscard]] Scratch scratch(std::int64_t lane, std::int64_t chunk_index) const noexcept {
     std::byte* at = workspace_ + scratch_.fixed + lane * scratch_.lane;
     const std::int64_t scores = AttentionScratch::rounded(AttentionScratch::block_elements(sizes_.q_rows, sizes_.keys) * sizes_.element);
@@ -124,7 +162,9 @@ class Gradient {
     s.terms = reinterpret_cast<T*>(at);
     s.probabilities = reinterpret_cast<T*>(at + scratch_.terms);
     s.gradients = reinterpret_cast<T*>(at + scratch_.terms + scores);
-    s.distances = reinterpret_cast<double*>(at + scratch_.terms + 2 * scores);
+    s.keys = reinterpret_cast<T*>(at + scratch_.terms + 2 * scores);
+    s.values = reinterpret_cast<T*>(at + scratch_.terms + 2 * scores + scratch_.key_gradient);
+    s.distances = reinterpret_cast<double*>(at + scratch_.terms + 2 * (scores + scratch_.key_gradient));
     s.bias = bias_sums_ + chunk_index * sizes_.buckets * problem_.options.heads;
     s.position_k = dposition_k_ ? position_k_sums_ + positions : nullptr;
     s.position_q = dposition_q_ ? position_q_sums_ + positions : nullptr;
@@ -137,21 +177,25 @@ class Gradient {
     }
   }
 
-  void block(const QueryBlock& b, std::int64_t head, const Scratch& s, T* dprefix_k, T* dprefix_v) const {
+  void block(const QueryBlock& b, std::int64_t head, const Scratch& s, const UnitGradients& sums, T* dprefix_k, T* dprefix_v) const {
     scores(problem_, b, head, s.probabilities, s.terms);
     if (needs_scores_) times_keys(problem_, b, head, T(1), output_gradient_, problem_.prefix_v, problem_.v, s.gradients);
     for (std::int64_t i = 0; i < b.rows; ++i) row(b, i, head, s);
     const std::int64_t column = head / problem_.group * problem_.dim;
-    const auto add_keys = [&](T alpha, const T* w, const View& x, const View& own, const View& prefix, T* prefix_sums) {
+    const auto add_keys = [&](T alpha, const T* w, const View& x, T* own, const View& prefix, T* prefix_sums) {
       const T* rows = x.as<const T>() + b.first * x.width + head * problem_.dim;
-      if (prefix) add_outer(b, alpha, w, b.keys.prefixes, rows, x.width, prefix_sums + b.keys.prefix_first * prefix.width + column);
-      if (own) add_outer(b, alpha, w + b.keys.prefixes, b.keys.count, rows, x.width, own.as<T>() + b.keys.first * own.width + column);
+      if (prefix) {
+        const Block<T> to{prefix_sums + b.keys.prefix_first * prefix.width + column, prefix.width};
+        add_outer(b, {alpha, w, b.keys.prefixes}, rows, x.width, to);
+      }
+      if (own != nullptr) add_outer(b, {alpha, w + b.keys.prefixes, b.keys.count}, rows, x.width, {own, sums.width});
     };
-    add_keys(T(1), s.probabilities, output_gradient_, dv_, dprefix_v_, dprefix_v);
-    add_keys(problem_.scale, s.gradients, problem_.q, dk_, dprefix_k_, dprefix_k);
+    add_keys(T(1), s.probabilities, output_gradient_, sums.values, dprefix_v_, dprefix_v);
+    add_keys(problem_.scale, s.gradients, problem_.q, sums.keys, dprefix_k_, dprefix_k);
+    // dO of these rows and this head has been read for the last time: dQ may lie there
     if (dq_) times_rows(problem_, b, head, problem_.scale, s.gradients, problem_.prefix_k, problem_.k, dq_);
     if (problem_.disentangled && b.keys.count > 0) {
-      DisentangledTerms<T>(problem_, b, head, s.terms).add_gradients(s.gradients, dq_, dk_, s.position_k, s.position_q);
+      DisentangledTerms<T>(problem_, b, head, s.terms).add_gradients(s.gradients, dq_, {sums.keys, sums.width}, s.position_k, s.position_q);
     }
   }
 
@@ -199,15 +243,22 @@ class Gradient {
     });
   }
 
-  /// c [keys, dim] += alpha · wᵀ [keys, rows] · x [rows, dim], where w is a part of a block.
-  void add_outer(const QueryBlock& b, T alpha, const T* w, std::int64_t keys, const T* x, std::int64_t x_width, T* c) const {
-    if (keys == 0) return;
+  /// Some keys' columns of a block.
+  struct KeyColumns {
+    T alpha;
+    const T* w;
+    std::int64_t keys;
+  };
+
+  /// c [keys, dim] += alpha · wᵀ [keys, rows] · x [rows, dim]
+  void add_outer(const QueryBlock& b, const KeyColumns& of, const T* x, std::int64_t x_width, const Block<T>& c) const {
+    if (of.keys == 0) return;
     cpu::Gemm<T> p;
-    p.m = keys, p.n = problem_.dim, p.k = b.rows;
-    p.a = w, p.lda = b.width(), p.transpose_a = true;
+    p.m = of.keys, p.n = problem_.dim, p.k = b.rows;
+    p.a = of.w, p.lda = b.width(), p.transpose_a = true;
     p.b = x, p.ldb = x_width;
-    p.c = c, p.ldc = sizes_.kv_width;
-    p.alpha = alpha, p.beta = 1;
+    p.c = c.data, p.ldc = c.stride;
+    p.alpha = of.alpha, p.beta = 1;
     product(p);
   }
 
@@ -247,7 +298,7 @@ class Gradient {
 template <class T>
 void attention_grad(const KernelArguments& args) {
   const auto& op = static_cast<const AttentionGrad&>(args.op);
-  Gradient<T>(args, op.options, op.joint).run();
+  Gradient<T>(args, op).run();
 }
 
 template void attention_grad<float>(const KernelArguments&);

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/backend/cpu/attention_tile.h"
+#include "engine/backend/cpu/block.h"
 #include "engine/backend/cpu/small_product.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -49,9 +50,9 @@ class DisentangledTerms {
     }
   }
 
-  /// Gradients of the position terms from dS. Each is added to; null where it is not wanted. `dq` and `dk` are the gradients of the
-  /// whole operands, `dposition_k` and `dposition_q` sums [2·span, H·d].
-  void add_gradients(const T* gradients, const View& dq, const View& dk, T* dposition_k, T* dposition_q) const {
+  /// Gradients of the position terms from dS. Each is added to; null where it is not wanted. `dq` is the gradient of the whole operand,
+  /// `dk` that of one head of the block's keys, `dposition_k` and `dposition_q` sums [2·span, H·d].
+  void add_gradients(const T* gradients, const View& dq, const Block<T>& dk, T* dposition_k, T* dposition_q) const {
     if (tables_.position_k && (dq || dposition_k != nullptr)) {
       const KeyRange all{0, block_.keys.count};
       const TableBand band = band_of(all);
@@ -62,9 +63,9 @@ class DisentangledTerms {
         for (std::int64_t j = 0; j < end - begin; ++j) to[at[j * step]] += from[j];
       });
       T* to = dq ? dq.as<T>() + block_.first * dq.width + column_ : nullptr;
-      add_products(queries_, tables_.position_k, band, to, dposition_k);
+      add_products(queries_, tables_.position_k, band, {to, dq.width}, dposition_k);
     }
-    if (tables_.position_q && (dk || dposition_q != nullptr)) {
+    if (tables_.position_q && (dk.data != nullptr || dposition_q != nullptr)) {
       for_panels([&](const KeyRange& keys) {
         const TableBand band = band_of(keys);
         std::fill_n(scratch_, keys.count * band.count, T(0));
@@ -73,8 +74,8 @@ class DisentangledTerms {
           T* to = scratch_ + begin * band.count - band.first;
           for (std::int64_t j = 0; j < end - begin; ++j) to[j * band.count + at[j * step]] += from[j];
         });
-        T* to = dk ? dk.as<T>() + (block_.keys.first + keys.first) * dk.width + column_ : nullptr;
-        add_products(matrix(keys), tables_.position_q, band, to, dposition_q);
+        T* to = dk.data != nullptr ? dk.data + keys.first * dk.stride : nullptr;
+        add_products(matrix(keys), tables_.position_q, band, {to, dk.stride}, dposition_q);
       });
     }
   }
@@ -144,15 +145,15 @@ class DisentangledTerms {
   }
 
   /// dx [count, dim] += scale · scratch · table[band],  dtable[band] += scale · scratchᵀ · x
-  void add_products(const Rows& x, const View& table, const TableBand& band, T* dx, T* dtable) const {
+  void add_products(const Rows& x, const View& table, const TableBand& band, const Block<T>& dx, T* dtable) const {
     cpu::Gemm<T> p;
     p.n = problem_.dim;
     p.a = scratch_, p.lda = band.count;
     p.alpha = problem_.scale, p.beta = 1;
-    if (dx != nullptr) {
+    if (dx.data != nullptr) {
       p.m = x.count, p.k = band.count;
       p.b = rows_of(table, band.first), p.ldb = table.width;
-      p.c = dx, p.ldc = x.width;
+      p.c = dx.data, p.ldc = dx.stride;
       product(p);
     }
     if (dtable != nullptr) {

@@ -1,9 +1,9 @@
 #include "engine/ops/linear.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/backend/cpu/activate.h"
+#include "engine/backend/cpu/addends.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -15,25 +15,6 @@ struct Dims {
   std::int64_t rows, k, n;
   bool out_in;
 };
-
-/// Fills y with what the product is added to; returns whether there is anything.
-template <class T>
-bool prepare(const Dims& d, const View* bias, const View* residual, T* y, std::int64_t begin, std::int64_t end) {
-  const T* r = residual != nullptr && residual->data != y ? residual->as<T>() : nullptr;
-  if (r != nullptr) std::memcpy(y + begin * d.n, r + begin * d.n, static_cast<std::size_t>((end - begin) * d.n) * sizeof(T));
-  if (bias == nullptr) return residual != nullptr;
-  const T* b = bias->as<T>();
-  for (std::int64_t row = begin; row < end; ++row) {
-    T* out = y + row * d.n;
-    if (residual == nullptr) {
-      std::memcpy(out, b, static_cast<std::size_t>(d.n) * sizeof(T));
-    } else {
-#pragma omp simd
-      for (std::int64_t i = 0; i < d.n; ++i) out[i] += b[i];
-    }
-  }
-  return true;
-}
 
 /// y += or = x Wᵀ for columns [first, first + count) of y; w points at the first of these rows (out_in) or at row
 /// `first` of K rows (in_out, then `first` counts rows of W and the product is over them alone).
@@ -96,18 +77,16 @@ void linear(const KernelArguments& args) {
   const auto& op = static_cast<const Linear&>(args.op);
   const View& x = args.in[Linear::kInput];
   const Dims d{x.rows, x.width, args.out[0].width, op.layout == WeightLayout::out_in};
-  const View* bias = args.in.size() > Linear::kBias && args.in[Linear::kBias] ? &args.in[Linear::kBias] : nullptr;
-  const View* residual = args.in.size() > Linear::kResidual && args.in[Linear::kResidual] ? &args.in[Linear::kResidual] : nullptr;
-  const bool add = bias != nullptr || residual != nullptr;
+  const Addends<T> addends(args, Linear::kBias, Linear::kResidual);
   const View* kept = args.out.size() > 1 && args.out[1] ? &args.out[1] : nullptr;
   const bool keeps_mask = kept != nullptr && kept->dtype == Dtype::u8;
   const bool keeps_sum = kept != nullptr && !keeps_mask;
   const bool in_workspace = !keeps_sum && !args.out[0];  // only the mask is read
   T* sum = keeps_sum ? kept->as<T>() : in_workspace ? reinterpret_cast<T*>(args.workspace) : args.out[0].as<T>();
-  if (add) {
-    parallel_for(d.rows, 64, [&](std::int64_t begin, std::int64_t end) { prepare(d, bias, residual, sum, begin, end); });
+  if (addends) {
+    parallel_for(d.rows, 64, [&](std::int64_t begin, std::int64_t end) { addends.fill(sum, d.n, begin, end); });
   }
-  product<T>(args, d, sum, add, in_workspace ? d.rows * d.n * static_cast<std::int64_t>(sizeof(T)) : 0);
+  product<T>(args, d, sum, bool(addends), in_workspace ? d.rows * d.n * static_cast<std::int64_t>(sizeof(T)) : 0);
   if (op.activation) finish(*op.activation, sum, args.out[0], keeps_mask ? kept->as<std::uint8_t>() : nullptr, keeps_mask ? kept->width : 0);
 }
 

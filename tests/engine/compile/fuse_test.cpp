@@ -39,7 +39,7 @@ GradientCase building(std::function<Value(Graph&, const std::vector<Value>&)> bu
 }
 
 /// The ops that a pass leaves of what the case builds.
-Ops ops_after(const GradientCase& test, Graph (*pass)(const Graph&)) {
+Ops ops_after(const GradientCase& test, const std::function<Graph(const Graph&)>& pass) {
   Graph graph(Dtype::f64);
   const RowSpaceId rows = graph.rows("rows", 8, 2);
   std::vector<Value> values;
@@ -158,6 +158,59 @@ TEST_CASE("fuse_sums: a product does not add to a value that is read again, or t
   check_fusion(again);
   const auto leaf = building([](Graph&, const auto& o) { return add(o[kR], linear(linear(o[kX], o[kW]), o[kU])); });
   CHECK(ops_after(leaf, fuse_sums) == Ops{"linear", "linear", "add"});
+}
+
+TEST_CASE("fuse_feed_forward: two products with a function between them become one op") {
+  const auto both = [](const Graph& graph) { return fuse_feed_forward(fuse_sums(fuse_forward(graph))); };
+  const auto pair =
+      building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
+  CHECK(ops_after(pair, both) == Ops{"feed_forward"});
+  check_fusion(pair);
+  const auto onto_sum = building(
+      [](Graph&, const auto& o) { return add(scale(o[kX], 3), linear(activation(linear(o[kX], o[kW]), ActivationKind::relu), o[kU])); });
+  CHECK(ops_after(onto_sum, both) == Ops{"scale", "feed_forward"});
+  check_fusion(onto_sum);
+}
+
+TEST_CASE("fuse_feed_forward: a wide value that somebody else reads stays") {
+  const auto both = [](const Graph& graph) { return fuse_feed_forward(fuse_sums(fuse_forward(graph))); };
+  const auto shared = building([](Graph& g, const auto& o) {
+    const Value h = activation(linear(o[kX], o[kW]), ActivationKind::gelu);
+    g.output("wide", h);
+    return linear(h, o[kU]);
+  });
+  CHECK(ops_after(shared, both) == Ops{"linear", "linear"});
+  const auto without = building([](Graph&, const auto& o) { return linear(linear(o[kX], o[kW]), o[kU]); });
+  CHECK(ops_after(without, both) == Ops{"linear", "linear"});
+}
+
+TEST_CASE("fuse_feed_forward: trained weights read the wide values, frozen ones and biases behind them do not") {
+  const auto ops = [](std::string_view trained, std::string_view op) {
+    const auto test =
+        building([](Graph&, const auto& o) { return linear(activation(linear(o[kX], o[kW], o[kB]), ActivationKind::gelu), o[kU]); });
+    Graph graph(Dtype::f64);
+    const RowSpaceId rows = graph.rows("rows", 5, 2);
+    std::vector<Value> values;
+    for (const auto& operand : test.operands) {
+      if (!is_floating(operand.values.dtype())) {
+        values.emplace_back();
+      } else {
+        const RowSpaceId space = operand.space.empty() ? kNoRows : rows;
+        values.push_back(operand.name == trained ? graph.trainable(operand.name, operand.values.clone(), space)
+                                                 : graph.frozen(operand.name, operand.values, space));
+      }
+    }
+    const Value y = test.build(graph, values);
+    graph.output("loss", dot(y, y));
+    return count_ops(compile(std::move(graph), {.loss = "loss"})->graph(), op);
+  };
+  CHECK(ops("x", "feed_forward") == 1);
+  CHECK(ops("x", "feed_forward_grad") == 1);
+  CHECK(ops("u", "feed_forward") == 0);
+  CHECK(ops("b", "feed_forward") == 1);
+  CHECK(ops("b", "feed_forward_grad") == 0);
+  CHECK(ops("w", "feed_forward") == 1);
+  CHECK(ops("w", "feed_forward_grad") == 0);
 }
 
 TEST_CASE("fuse: gradients of a fused program are those of the unfused one") {

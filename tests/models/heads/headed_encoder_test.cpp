@@ -77,9 +77,9 @@ TEST_CASE("headed encoder: under a head on the first token the last layer runs f
   // keys and values see all tokens; query, output, feed-forward and norms do not
   CHECK(Part{step.program(), "layer.1.attention"}.spaces("linear") == std::vector<std::string>{one, one, "tokens", "tokens"});
   CHECK(Part{step.program(), "layer.1.attention"}.spaces("norm") == std::vector<std::string>{one});
-  CHECK(Part{step.program(), "layer.1.feed_forward"}.spaces("linear") == std::vector<std::string>{one, one});
+  CHECK(Part{step.program(), "layer.1.feed_forward"}.spaces("feed_forward") == std::vector<std::string>{one});
   CHECK(Part{step.program(), "layer.1.feed_forward"}.spaces("norm") == std::vector<std::string>{one});
-  CHECK(Part{step.program(), "layer.0.feed_forward"}.spaces("linear") == std::vector<std::string>{"tokens", "tokens"});
+  CHECK(Part{step.program(), "layer.0.feed_forward"}.spaces("feed_forward") == std::vector<std::string>{"tokens"});
 }
 
 TEST_CASE("headed encoder: the first layer's attention has gradients for the prefix alone") {

@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include "engine/backend/cpu/activate.h"
+#include "engine/backend/cpu/addends.h"
+#include "engine/backend/cpu/weight_chunk.h"
+#include "engine/ops/feed_forward.h"
+
+namespace preamble::PREAMBLE_ISA {
+namespace {
+
+using Grad = FeedForwardGrad;
+
+/// Columns [first, first + count) of the wide value.
+struct Columns {
+  std::int64_t first, count;
+};
+
+/// What f' is computed from, for a chunk of columns of some rows.
+template <class T>
+class Slopes {
+ public:
+  Slopes(const KernelArguments& args, std::int64_t width)
+      : op_(static_cast<const Grad&>(args.op)),
+        kept_(args.in[Grad::kKept]),
+        bias_(args.in[Grad::kFirstBias].as<const T>()),
+        width_(width) {}
+
+  /// t [rows, count] of rows from `begin` on becomes f'(a) ∘ t. `a`: scratch for such values where they are made again.
+  void multiply(const WeightChunk<T>& up, Columns columns, std::int64_t begin, std::int64_t rows, Block<T> t, Block<T> a) const {
+    if (op_.recomputes) recompute(up, columns, begin, rows, a);
+    const bool masked = !op_.recomputes && op_.activation == ActivationKind::relu;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      T* row = t.data + r * t.stride;
+      if (masked) {
+        select_positive(kept_.as<const std::uint8_t>() + (begin + r) * kept_.width + columns.first / 8, row, row, columns.count);
+      } else {
+        const T* from = op_.recomputes ? a.data + r * a.stride : kept_.as<const T>() + (begin + r) * width_ + columns.first;
+        activate_gradient_row(op_.activation, from, row, row, columns.count);
+      }
+    }
+  }
+
+ private:
+  void recompute(const WeightChunk<T>& up, Columns columns, std::int64_t begin, std::int64_t rows, Block<T> a) const {
+    for (std::int64_t r = 0; bias_ != nullptr && r < rows; ++r) std::copy_n(bias_ + columns.first, columns.count, a.data + r * a.stride);
+    up.widen(rows, {kept_.as<const T>() + begin * kept_.width, kept_.width}, a, bias_ != nullptr);
+    if (!slope_reads_result(op_.activation)) return;
+    for (std::int64_t r = 0; r < rows; ++r) activate_row(op_.activation, a.data + r * a.stride, a.data + r * a.stride, columns.count);
+  }
+
+  const Grad& op_;
+  const View& kept_;
+  const T* bias_;
+  std::int64_t width_;
+};
+
+}  // namespace
+
+template <class T>
+void feed_forward_grad(const KernelArguments& args) {
+  const auto& op = static_cast<const Grad&>(args.op);
+  const View& dy = args.in[Grad::kGradient];
+  const View& w1 = args.in[Grad::kFirstWeight];
+  const View& w2 = args.in[Grad::kSecondWeight];
+  const View& dx = args.out[0];
+  const bool wide_rows1 = op.first == WeightLayout::out_in;
+  const bool wide_rows2 = op.second == WeightLayout::in_out;
+  const std::int64_t width = (*w1.dims)[wide_rows1 ? 0 : 1];
+  const Slopes<T> slopes(args, width);
+  const Addends<T> addends(args, args.in.size(), Grad::kResidual);
+  const auto sizes = FeedForwardScratch::of(dy.rows, dx.width, width, dy.width, w1.dtype != dtype_v<T>, w2.dtype != dtype_v<T>);
+  T* weights = reinterpret_cast<T*>(args.workspace);
+  T* values = weights + sizes.first_weight + sizes.second_weight;
+  for (std::int64_t first = 0; first < width; first += sizes.columns) {
+    const std::int64_t count = std::min(sizes.columns, width - first);
+    const WeightChunk<T> up(w1, wide_rows1, first, count, weights);
+    const WeightChunk<T> down(w2, wide_rows2, first, count, weights + sizes.first_weight);
+    parallel_for(dy.rows, cpu::panel_rows(dy.rows), [&](std::int64_t begin, std::int64_t end) {
+      const Block<T> t{values + begin * sizes.columns, sizes.columns};
+      down.widen(end - begin, {dy.as<const T>() + begin * dy.width, dy.width}, t, false);
+      slopes.multiply(up, {first, count}, begin, end - begin, t, {t.data + sizes.chunk, sizes.columns});
+      if (first == 0 && addends) addends.fill(dx.as<T>(), dx.width, begin, end);
+      up.narrow(end - begin, {t.data, t.stride}, {dx.as<T>() + begin * dx.width, dx.width}, first > 0 || addends);
+    });
+  }
+}
+
+template void feed_forward_grad<float>(const KernelArguments&);
+template void feed_forward_grad<double>(const KernelArguments&);
+
+}  // namespace preamble::PREAMBLE_ISA

@@ -1,0 +1,111 @@
+#include "engine/ops/feed_forward.h"
+
+#include <string_view>
+#include <utility>
+
+#include "engine/core/error.h"
+
+namespace preamble {
+namespace {
+
+/// Widths: of x, of the value in the middle, of y.
+struct Shape {
+  std::int64_t in = 0, width = 0, out = 0;
+};
+
+Shape shape_of(const Type& w1, WeightLayout first, const Type& w2, WeightLayout second) {
+  const bool out_in = first == WeightLayout::out_in;
+  return {w1.dims[out_in ? 1 : 0], w1.dims[out_in ? 0 : 1], w2.dims[second == WeightLayout::out_in ? 0 : 1]};
+}
+
+void require_weight(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
+  require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2,
+                      "{}: {} is {}; wanted a matrix", op.name(), operand,
+                      operands.has(index) ? operands.graph.describe(operands[index]) : "absent");
+  require<DtypeError>(operands[index].dtype == operands.graph.real() || operands[index].dtype == Dtype::bf16,
+                      "{}: {} is {}; wanted {} or BF16", op.name(), operand, operands.graph.describe(operands[index]),
+                      name_of(operands.graph.real()));
+}
+
+/// Checks w1, w2 and b1, which may be absent. `Fused`: either op.
+template <class Fused>
+Shape require_weights(const Fused& op, const OperandTypes& operands) {
+  require_weight(op, operands, Fused::kFirstWeight, "w1");
+  require_weight(op, operands, Fused::kSecondWeight, "w2");
+  const Type& w1 = operands[Fused::kFirstWeight];
+  const Type& w2 = operands[Fused::kSecondWeight];
+  const Shape shape = shape_of(w1, op.first, w2, op.second);
+  require<ShapeError>(w2.dims[op.second == WeightLayout::out_in ? 1 : 0] == shape.width,
+                      "{}: w1 is {} and w2 is {}; wanted one width between them", op.name(), operands.graph.describe(w1),
+                      operands.graph.describe(w2));
+  if (operands.has(Fused::kFirstBias)) require_dims(op, operands, Fused::kFirstBias, "b1", {shape.width});
+  return shape;
+}
+
+/// That of a node.
+template <class Fused>
+Shape shape_of(const Fused& op, const NodeCost& cost) {
+  return shape_of(cost.input(Fused::kFirstWeight), op.first, cost.input(Fused::kSecondWeight), op.second);
+}
+
+void require_residual(const Op& op, const OperandTypes& operands, std::size_t index, const Type& result) {
+  if (!operands.has(index)) return;
+  require<ShapeError>(operands[index] == result, "{}: residual is {}; wanted {}", op.name(), operands.graph.describe(operands[index]),
+                      operands.graph.describe(result));
+}
+
+template <class Fused>
+std::int64_t scratch_bytes(const Fused& op, const NodeCost& cost, std::int64_t chunks) {
+  const Dtype real = cost.graph.real();
+  const Shape shape = shape_of(op, cost);
+  const auto s = FeedForwardScratch::of(cost.rows(cost.output(0)), shape.in, shape.width, shape.out,
+                                        cost.input(Fused::kFirstWeight).dtype != real, cost.input(Fused::kSecondWeight).dtype != real);
+  return (s.first_weight + s.second_weight + chunks * s.chunk) * static_cast<std::int64_t>(size_of(real));
+}
+
+}  // namespace
+
+std::vector<Type> FeedForward::infer(const OperandTypes& operands) const {
+  const Shape shape = require_weights(*this, operands);
+  require_rows(*this, operands, kInput, "x", shape.in);
+  if (operands.has(kSecondBias)) require_dims(*this, operands, kSecondBias, "b2", {shape.out});
+  const Type& x = operands[kInput];
+  std::vector<Type> outputs = {{x.dtype, x.rows, {shape.out}}};
+  require_residual(*this, operands, kResidual, outputs[0]);
+  for (auto& kept : kept_types(activation, {x.dtype, x.rows, {shape.width}})) outputs.push_back(std::move(kept));
+  return outputs;
+}
+
+double FeedForward::flops(const NodeCost& cost) const {
+  const Shape s = shape_of(*this, cost);
+  return 2.0 * static_cast<double>(cost.rows(cost.output(0)) * s.width * (s.in + s.out));
+}
+
+std::int64_t FeedForward::workspace(const NodeCost& cost) const { return scratch_bytes(*this, cost, 1); }
+
+std::vector<Type> FeedForwardGrad::infer(const OperandTypes& operands) const {
+  const Shape shape = require_weights(*this, operands);
+  require_rows(*this, operands, kGradient, "dy", shape.out);
+  const Type& dy = operands[kGradient];
+  const Type wide{dy.dtype, dy.rows, {shape.width}};
+  std::vector<Type> kept = kept_types(activation, wide);
+  const Type wanted = recomputes ? Type{dy.dtype, dy.rows, {shape.in}} : kept.empty() ? wide : kept[0];
+  require<ShapeError>(operands.has(kKept) && operands[kKept] == wanted, "feed_forward_grad: {} is {}; wanted {}",
+                      recomputes ? "x" : "the kept value", operands.has(kKept) ? operands.graph.describe(operands[kKept]) : "absent",
+                      operands.graph.describe(wanted));
+  const Type dx{dy.dtype, dy.rows, {shape.in}};
+  require_residual(*this, operands, kResidual, dx);
+  return {dx};
+}
+
+double FeedForwardGrad::flops(const NodeCost& cost) const {
+  const Shape s = shape_of(*this, cost);
+  const Type& dx = cost.output(0);
+  const std::int64_t products = s.width * (s.out + s.in + (recomputes ? s.in : 0));
+  return 2.0 * static_cast<double>(cost.rows(dx) * products) +
+         activation_gradient_flops(activation, cost.graph, {dx.dtype, dx.rows, {s.width}});
+}
+
+std::int64_t FeedForwardGrad::workspace(const NodeCost& cost) const { return scratch_bytes(*this, cost, recomputes ? 2 : 1); }
+
+}  // namespace preamble
