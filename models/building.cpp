@@ -17,7 +17,9 @@ Value input(Graph& graph, std::string_view name, Type type) {
 
 Value row_input(Graph& graph, std::string_view name, RowSpaceId rows) { return input(graph, name, {Dtype::i32, rows, {}}); }
 
-Value slots_input(Graph& graph, std::string_view name, std::int64_t segments) { return input(graph, name, {Dtype::i32, kNoRows, {segments}}); }
+Value slots_input(Graph& graph, std::string_view name, std::int64_t segments) {
+  return input(graph, name, {Dtype::i32, kNoRows, {segments}});
+}
 
 Value word_logits(Value x, Value w, Value bias, std::span<const std::int32_t> words) {
   if (words.empty()) return linear(x, w, bias);
@@ -34,6 +36,13 @@ Value dropped_attention(Graph& graph, AttentionOperands operands, AttentionOptio
   operands.dropout_key = graph.leaf(kDropoutKey);
   if (operands.dropout_key) options.dropout = {rate, static_cast<std::uint32_t>(graph.size())};
   return attention(operands, options);
+}
+
+void drop_prefixes(Graph& graph, Conditioning& conditioning) {
+  const double rate = conditioning.dropout.prefix;
+  for (auto& [site, prefix] : conditioning.prefixes) {
+    for (auto& [layer, rows] : prefix.layers) rows = {dropped(graph, rows.key, rate), dropped(graph, rows.value, rate)};
+  }
 }
 
 Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences, const PromptNames& names) {

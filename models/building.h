@@ -25,7 +25,8 @@ namespace preamble {
 
 /// Embedded tokens [rows, D] with the prompt's rows in front of each of up to `sequences` sequences; without a prompt the
 /// tokens themselves.
-[[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names);
+[[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences,
+                                const PromptNames& names);
 
 /// Logits x Wᵀ + bias of a vocabulary [rows, V]; with `words` [rows, words] of these alone: the others are never made.
 [[nodiscard]] Value word_logits(Value x, Value w, Value bias, std::span<const std::int32_t> words);
@@ -38,6 +39,9 @@ inline constexpr std::string_view kDropoutKey = "dropout_key";
 
 /// Attention with such masks of its probabilities.
 [[nodiscard]] Value dropped_attention(Graph& graph, AttentionOperands operands, AttentionOptions options, double rate);
+
+/// Dropout of all prefixes at their rate, as Liu et al. 2022 drop what their prefix encoder returns (past_key_values).
+void drop_prefixes(Graph& graph, Conditioning& conditioning);
 
 /// Puts a layer's prefix, if it has one, in front of the keys and values of an attention's operands.
 template <class Operands>

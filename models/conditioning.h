@@ -60,6 +60,7 @@ enum class Placement : std::uint8_t {
 struct DropoutRates {
   double hidden = 0;     ///< of embeddings, of what each sublayer adds, in front of heads (`dropped`)
   double attention = 0;  ///< of attention probabilities (`dropped_attention`)
+  double prefix = 0;     ///< of the keys and values of prefixes (`drop_prefixes`)
 };
 
 /// How a frozen model is conditioned. Everything absent: the plain model. The values belong to one graph; the slot spaces

@@ -17,6 +17,7 @@ std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method
   if (options.dropout_seed) graph.input(kDropoutKey, {Dtype::i32, kNoRows, {2}});
   conditioning = method.condition(graph);
   conditioning.dropout = options.dropout;
+  drop_prefixes(graph, conditioning);
   model.build(graph, conditioning, options.z_loss);
   CompileOptions compile_options;
   compile_options.loss = LossModel::kLoss;

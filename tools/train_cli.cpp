@@ -59,11 +59,12 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
                         "rate in the net while training, frozen or not, where transformers has it: embeddings, what each sublayer adds, in "
                         "front of heads; of T5 also inside the feed-forward")
             ->check(CLI::Range(0.0, 0.99)));
-  group(
-      command
-          .add_option("--attention-dropout", args.attention_dropout,
-                      "rate of attention probabilities (default: that of --dropout; published BERT, RoBERTa, DeBERTa, GPT-2: 0.1, BART: 0)")
-          ->check(CLI::Range(0.0, 0.99)));
+  group(command.add_option("--attention-dropout", args.attention_dropout, "rate of attention probabilities (default: that of --dropout)")
+            ->check(CLI::Range(0.0, 0.99)));
+  group(command
+            .add_option("--prefix-dropout", args.prefix_dropout,
+                        "rate of the prefix's keys and values (P-Tuning v2's code: that of --dropout; Li and Liang: 0)")
+            ->check(CLI::Range(0.0, 0.99)));
   group(
       command.add_option("--eval-steps", args.eval_steps, "evaluate every so many updates; 0: at the end")->check(CLI::NonNegativeNumber));
   group(command.add_option("--save-steps", args.save_steps, "save the training state every so many updates; 0: at evaluations")

@@ -38,6 +38,7 @@ struct TrainArguments {
   double z_loss = 0;
   double dropout = 0;
   std::optional<double> attention_dropout = {};  ///< absent: `dropout`
+  double prefix_dropout = 0;
   std::int64_t eval_steps = 0;
   std::int64_t save_steps = 0;
   std::int64_t early_stopping_patience = 0;

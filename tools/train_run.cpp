@@ -76,7 +76,7 @@ TrainerOptions TrainRun::options() const {
   options.step.z_loss = args_.z_loss;
   options.step.dropout_seed = args_.seed;
   const double attention_dropout = args_.attention_dropout.value_or(args_.dropout);
-  options.step.dropout = {args_.dropout, attention_dropout};
+  options.step.dropout = {args_.dropout, attention_dropout, args_.prefix_dropout};
   options.step.max_grad_norm = args_.optimizer.max_grad_norm;
   options.eval_steps = args_.eval_steps;
   options.save_steps = args_.save_steps;
@@ -86,13 +86,13 @@ TrainerOptions TrainRun::options() const {
   const OptimizerOptions& o = args_.optimizer;
   options.fingerprint = fmt::format(
       "method {}{} tokens {} optim {} lr {} {}{} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {}{} seed {} "
-      "samples {} data {} "
-      "weights {} {}",
+      "samples {} data {} weights {} {}",
       args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim,
       o.learning_rate, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
       o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss,
-      args_.z_loss, args_.dropout, attention_dropout > 0 ? fmt::format("/{}", attention_dropout) : "", args_.seed, args_.train_samples,
-      args_.train_file.filename().string(), args_.weights, special_fingerprint());
+      args_.z_loss, args_.dropout,
+      attention_dropout + args_.prefix_dropout > 0 ? fmt::format("/{}/{}", attention_dropout, args_.prefix_dropout) : "", args_.seed,
+      args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
   return options;
 }
 

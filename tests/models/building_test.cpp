@@ -78,6 +78,22 @@ TEST_CASE("building: encoders drop embeddings, probabilities, what sublayers add
   CHECK(dropped_in(*deberta, HeadKind::sequence) == Counts{1 + layers * 3 + 1, layers});
 }
 
+TEST_CASE("building: the keys and the values of every prefix are dropped at a rate of their own") {
+  const auto bert = golden_bert();
+  const PrefixTuning method = deep_prompt(*bert, 3, 1);
+  const auto dropped_at = [&](double rate) {
+    Graph graph;
+    graph.input(kDropoutKey, {Dtype::i32, kNoRows, {2}});
+    Conditioning conditioning = method.condition(graph);
+    conditioning.dropout.prefix = rate;
+    drop_prefixes(graph, conditioning);
+    for (const auto& [layer, rows] : conditioning.prefixes.at(Site::encoder_self).layers) CHECK(rows.key != rows.value);
+    return count_ops(graph, "dropout");
+  };
+  CHECK(dropped_at(0.1) == 2 * 2);
+  CHECK(dropped_at(0) == 0);
+}
+
 TEST_CASE("building: a graph without the key, or with rates of 0, drops nothing") {
   Graph graph;
   const Value x = graph.input("x", {Dtype::f32, graph.rows("rows", 4, 1), {3}});

@@ -137,6 +137,28 @@ TEST_CASE("training step: every family trains with dropout, whatever the threads
   }
 }
 
+TEST_CASE("training step: dropped numbers of a prefix get no gradient") {
+  const auto model = golden_bert();
+  const PrefixTuning method = deep_prompt(*model, 1, 3);
+  const auto numbers = [&](double rate) {
+    TrainingStep step(loss_model(HeadedEncoder{*model, {Head::fresh(*model, HeadKind::sequence, 3, 7, "")}}, {2, 16}), method,
+                      dropping({0, 0, rate}));
+    EncoderBatch batch;
+    batch.sequences = {{5, 17, 33, 8, 30}, {90, 44, 7}};
+    batch.classes = {2, 0};
+    const double loss = step.differentiate(std::vector<LossBatch>{batch}, 5).loss;
+    const auto gradient = step.gradient(0);
+    return std::pair(loss, std::ranges::count(gradient, 0.0F));
+  };
+  const auto [plain, none] = numbers(0);
+  const auto [loss, zeros] = numbers(0.5);
+  CHECK(loss != plain);
+  CHECK(none == 0);
+  // of 128 numbers
+  CHECK(zeros > 32);
+  CHECK(zeros < 96);
+}
+
 TEST_CASE("training step: rates of 0 compile to the program without dropout, and masks of probabilities take no memory") {
   const auto model = golden_t5();
   const PromptTuning method({random_prompt(3, model->width(), 4)});
