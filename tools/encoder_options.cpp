@@ -1,6 +1,12 @@
 #include "tools/encoder_options.h"
 
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "data/superglue.h"
 #include "engine/core/error.h"
@@ -54,6 +60,35 @@ void EncoderOptions::add_to(CLI::App& app) {
 
 bool EncoderOptions::given() const { return !task_.empty() || !values_.superglue.empty() || tasks_file_.has_value(); }
 
+void EncoderOptions::require_fit(std::optional<HeadKind> kind) const {
+  using enum HeadKind;
+  static const std::vector<std::pair<const char*, std::vector<HeadKind>>> kKinds = {
+      {"--pair", {sequence, masked_lm}},
+      {"--choice", {choice}},
+      {"--pooler", {sequence, choice}},
+      {"--verbalizer-loss", {masked_lm}},
+      {"--regression", {sequence}},
+      {"--superglue", {sequence, choice}},
+      {"--max-length", {sequence, choice, tokens, span, masked_lm}},
+      {"--layout", {tokens}},
+      {"--word-column", {tokens}},
+      {"--tag-column", {tokens}},
+      {"--doc-stride", {span}},
+      {"--n-best-size", {span}},
+      {"--max-answer-length", {span}},
+      {"--version-2-with-negative", {span}},
+  };
+  for (const auto& [name, kinds] : kKinds) {
+    if (app_->count(name) == 0 || (kind && std::ranges::find(kinds, *kind) != kinds.end())) continue;
+    std::vector<std::string_view> wanted;
+    for (const auto one : kinds) wanted.push_back(name_of(one));
+    raise<ConfigError>("{}: goes with --task {}; {}", name, fmt::join(wanted, " or "),
+                       kind          ? fmt::format("{} was given", name_of(*kind))
+                       : tasks_file_ ? "--tasks was given, whose file says it"
+                                     : "none was given");
+  }
+}
+
 EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
   EncoderTask task = kept.value_or(EncoderTask());
   const auto set = [&](const char* name, auto& field, const auto& value) {
@@ -63,9 +98,9 @@ EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
   set("--superglue", task.superglue, values_.superglue);
   if (app_->count("--superglue") > 0) {
     if (task_.empty() && !kept && superglue_task(task.superglue).choices) task.kind = HeadKind::choice;
-    require<ConfigError>(reads_first_row(task.kind), "--superglue: a task of SEQ_CLS or MULTIPLE_CHOICE; {} was given", name_of(task.kind));
-    task.apply_superglue();
   }
+  require_fit(task.kind);
+  if (app_->count("--superglue") > 0) task.apply_superglue();
   const auto text = [&](const char* name, std::string& field) {
     if (app_->count(name) > 0) field = app_->get_option(name)->as<std::string>();
   };

@@ -20,6 +20,9 @@ class EncoderOptions {
 
   /// Whether a task with a head was asked for.
   [[nodiscard]] bool given() const;
+  /// Throws ConfigError if an option was given that goes with other kinds of tasks; without a kind (no head, or several tasks in a
+  /// file), if any option of one task was.
+  void require_fit(std::optional<HeadKind> kind) const;
   /// The task of the options, over `kept` (the one beside an adapter). `text` and so on are those of the text-to-text options.
   [[nodiscard]] EncoderTask task(const std::optional<EncoderTask>& kept) const;
   /// File of a multi-task run, if that was asked for.

@@ -43,7 +43,8 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
 }  // namespace
 
 void add_eval(CLI::App& app) {
-  auto* command = app.add_subcommand("eval", "score a model with its adapter on a labelled file; several adapters vote (with heads: the mean of their probabilities)");
+  auto* command = app.add_subcommand(
+      "eval", "score a model with its adapter on a labelled file; several adapters vote (with heads: the mean of their probabilities)");
   const auto options = add_shared(*command);
   command->add_flag("--generate", options->arguments.generate, "classes: generate texts too, and count those that are the label word");
   command->add_option("--metrics", options->arguments.metrics, "of generated texts: names of `preamble score`, and loss")->delimiter(',');
@@ -52,6 +53,7 @@ void add_eval(CLI::App& app) {
     if (is_encoder_task(options->arguments, options->encoder)) {
       eval_encoder_command(options->arguments, options->task, options->encoder);
     } else {
+      options->encoder.require_fit({});
       eval_command(options->arguments, options->task, options->generation);
     }
   });
@@ -65,6 +67,7 @@ void add_predict(CLI::App& app) {
     if (is_encoder_task(options->arguments, options->encoder)) {
       predict_encoder_command(options->arguments, options->task, options->encoder);
     } else {
+      options->encoder.require_fit({});
       predict_command(options->arguments, options->task, options->generation);
     }
   });

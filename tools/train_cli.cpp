@@ -134,6 +134,7 @@ void add_train(CLI::App& app) {
     if (options->encoder.given()) {
       train_encoder_command(given, options->task, options->encoder);
     } else {
+      options->encoder.require_fit({});
       train_command(given, options->task);
     }
   });

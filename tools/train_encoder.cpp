@@ -24,6 +24,7 @@ namespace {
 std::vector<EncoderTaskFiles> tasks_of(const TrainArguments& args, const TaskOptions& files, const EncoderOptions& options) {
   std::vector<EncoderTaskFiles> tasks;
   if (options.tasks_file()) {
+    options.require_fit({});
     tasks = read_task_files(*options.tasks_file());
   } else {
     tasks.push_back({options.task(std::nullopt), args.train_file, args.validation_file});

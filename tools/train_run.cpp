@@ -75,6 +75,8 @@ TrainerOptions TrainRun::options() const {
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
   options.step.dropout_seed = args_.seed;
+  require<ConfigError>(args_.prefix_dropout == 0 || args_.method == "prefix",
+                       "--prefix-dropout {}: goes with --method prefix; {} was given", args_.prefix_dropout, args_.method);
   const double attention_dropout = args_.attention_dropout.value_or(args_.dropout);
   options.step.dropout = {args_.dropout, attention_dropout, args_.prefix_dropout};
   options.step.max_grad_norm = args_.optimizer.max_grad_norm;

@@ -125,6 +125,18 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
+TEST_CASE("encoder options: one of another kind of task is an error that names its kind") {
+  const auto task_of = [](const Line& line) { return Options(line).task.task(std::nullopt); };
+  CHECK(task_of({"--task", "QUESTION_ANS", "--doc-stride", "9"}).doc_stride == 9);
+  CHECK_THROWS_WITH_AS((void)task_of({"--task", "SEQ_CLS", "--doc-stride", "9"}),
+                       "--doc-stride: goes with --task QUESTION_ANS; SEQ_CLS was given", ConfigError);
+  CHECK_THROWS_WITH_AS((void)task_of({"--task", "TOKEN_CLS", "--pooler", "none"}),
+                       "--pooler: goes with --task SEQ_CLS or MULTIPLE_CHOICE; TOKEN_CLS was given", ConfigError);
+  CHECK_THROWS_AS((void)task_of({"--task", "TOKEN_CLS", "--superglue", "rte"}), ConfigError);
+  CHECK_THROWS_WITH_AS(Options({"--regression"}).task.require_fit({}), "--regression: goes with --task SEQ_CLS; none was given",
+                       ConfigError);
+}
+
 TEST_CASE("encoder commands: every method learns two classes, and the saved adapter predicts them") {
   for (const auto* method : {"prefix", "prompt", "ptuning", "head", "full"}) {
     CAPTURE(method);

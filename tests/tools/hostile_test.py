@@ -125,6 +125,8 @@ CASES = [
     ("labels and a target", None, ["--target", "{text}", "--labels", ""], "label"),
     ("a broken template", None, ["--input", "{text"], "{text"),
     ("an unknown option", None, ["--lerning-rate", "1"], "--lerning-rate"),
+    ("an option of encoders", None, ["--doc-stride", "64"], "--doc-stride"),
+    ("dropout of a prefix that is not there", None, ["--prefix-dropout", "0.1"], "--prefix-dropout"),
     ("a senseless number", None, ["--learning-rate", "fast"], "fast"),
     ("an impossible budget", None, ["--memory-budget", "1K"], "budget"),
     ("a senseless budget", None, ["--memory-budget", "lots"], "lots"),
