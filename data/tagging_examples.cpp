@@ -79,7 +79,8 @@ TagSet tag_set(const std::vector<TaggedWords>& sentences) {
 }
 
 std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sentences, const TagSet& tags, const Tokenizer& tokenizer,
-                                             std::int64_t max_length, const std::string& source, TruncationReport& report) {
+                                             std::int64_t max_length, const std::string& source, TruncationReport& report,
+                                             UnknownTags unknown) {
   std::vector<TaggingExample> examples;
   examples.reserve(sentences.size());
   for (std::size_t s = 0; s < sentences.size(); ++s) {
@@ -109,6 +110,7 @@ std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sen
       if (!sentence.tags.empty()) {
         const std::string& name = sentence.tags.at(static_cast<std::size_t>(word));
         tag = tags.find(name);
+        if (tag < 0 && unknown == UnknownTags::first) tag = 0;
         require<FileError>(tag >= 0, "{}: the sentence at line {} has the tag '{}'; wanted one of {}", source, sentence.line, name,
                            fmt::join(tags.names(), " "));
       }

@@ -57,12 +57,18 @@ struct TaggingExample {
   std::vector<std::int32_t> words;
 };
 
+/// What becomes of tags that a set lacks.
+enum class UnknownTags : std::uint8_t {
+  refused,  ///< an error
+  first,    ///< their words carry the first tag: the places alone matter
+};
+
 /// The first token of each word carries the word's tag, all others kNoTag (Liu et al. 2022; transformers' run_ner). Byte-level
 /// vocabularies get each word with a space in front, whatever the tokenizer's own setting. Words behind `max_length` are cut and counted
-/// in `report`. Tags that the set lacks throw FileError that names `source` and the line; where tags are not known the places still
-/// carry one (0). Throws FileError for a sentence of which no word has a token.
+/// in `report`. Tags that the set lacks, if they are refused, throw FileError that names `source` and the line; where tags are not known
+/// the places still carry one (0). Throws FileError for a sentence of which no word has a token.
 [[nodiscard]] std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sentences, const TagSet& tags,
                                                            const Tokenizer& tokenizer, std::int64_t max_length, const std::string& source,
-                                                           TruncationReport& report);
+                                                           TruncationReport& report, UnknownTags unknown = UnknownTags::refused);
 
 }  // namespace preamble

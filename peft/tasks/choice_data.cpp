@@ -7,19 +7,9 @@
 
 #include "data/choice_examples.h"
 #include "data/metrics/classification.h"
-#include "data/superglue.h"
 #include "engine/core/error.h"
 
 namespace preamble {
-namespace {
-
-Table table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options) {
-  Table table = task.superglue.empty() ? load_table(path, options.table) : superglue_choices(superglue_task(task.superglue), path);
-  return options.samples > 0 ? subsample(table, options.samples, options.seed) : table;
-}
-
-}  // namespace
-
 ChoiceData::ChoiceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options) {
   require<ConfigError>(!task.text.empty(), "task '{}': no template of the text; wanted one such as {{premise}}", task.name);
   require<ConfigError>(task.choices.size() > 1,

@@ -1,6 +1,5 @@
 #include "peft/tasks/ensemble_predictor.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -12,11 +11,8 @@ namespace {
 /// Adds the softmax of each row of `classes` logits.
 void add_probabilities(const HeadLogits& logits, std::size_t classes, std::vector<double>& sum) {
   for (std::size_t row = 0; row < logits.size(); row += classes) {
-    const auto values = std::span(logits).subspan(row, classes);
-    const double largest = std::ranges::max(values);
-    double total = 0;
-    for (const float x : values) total += std::exp(x - largest);
-    for (std::size_t c = 0; c < classes; ++c) sum[row + c] += std::exp(values[c] - largest) / total;
+    const auto probabilities = softmax(std::span(logits).subspan(row, classes));
+    for (std::size_t c = 0; c < classes; ++c) sum[row + c] += probabilities[c];
   }
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "data/superglue.h"
 #include "data/tagging_examples.h"
 #include "engine/core/error.h"
 #include "peft/tasks/choice_data.h"
@@ -21,13 +22,19 @@ std::int32_t LabelledData::best(const HeadLogits& logits, std::size_t row, std::
   return static_cast<std::int32_t>(std::max_element(begin, begin + static_cast<std::ptrdiff_t>(classes)) - begin);
 }
 
-std::vector<double> LabelledData::softmax(const HeadLogits& logits) {
+std::vector<double> softmax(std::span<const float> logits) {
   const double top = static_cast<double>(*std::ranges::max_element(logits));
   double sum = 0;
   std::vector<double> shares;
   for (const float logit : logits) sum += shares.emplace_back(std::exp(static_cast<double>(logit) - top));
   for (auto& share : shares) share /= sum;
   return shares;
+}
+
+Table LabelledData::table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options) {
+  const auto superglue = task.kind == HeadKind::choice ? superglue_choices : superglue_table;
+  Table table = task.superglue.empty() ? load_table(path, options.table) : superglue(superglue_task(task.superglue), path);
+  return options.samples > 0 ? subsample(table, options.samples, options.seed) : table;
 }
 
 void LabelledData::require_all(std::span<const HeadLogits> logits) const {

@@ -24,6 +24,20 @@ using HeadLogits = std::vector<float>;
 /// Scores by name, 0..1.
 using Metrics = std::map<std::string, double>;
 
+/// Probabilities out of logits, of which there is one at least.
+[[nodiscard]] std::vector<double> softmax(std::span<const float> logits);
+
+/// How a file of a task is read.
+struct LoadOptions {
+  TableOptions table = {};
+  bool with_labels = true;
+  /// Examples are trained on: a tag that the task lacks is an error. Otherwise words with it count as missed, and a remark says so.
+  bool training = false;
+  std::int32_t head = 0;     ///< which head the examples are for
+  std::int64_t samples = 0;  ///< draw so many rows, sentences or questions; 0: all
+  std::uint64_t seed = 0;
+};
+
 class LabelledData {
  public:
   LabelledData() = default;
@@ -46,24 +60,14 @@ class LabelledData {
   /// The largest of `classes` logits from `row` on.
   [[nodiscard]] static std::int32_t best(const HeadLogits& logits, std::size_t row, std::size_t classes);
   /// exp(logits) as shares of their sum.
-  [[nodiscard]] static std::vector<double> softmax(const HeadLogits& logits);
+  /// The table that the options ask for: of a SuperGLUE task as the task's kind reads it.
+  [[nodiscard]] static Table table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options);
   /// Throws ShapeError unless there are logits for each example.
   void require_all(std::span<const HeadLogits> logits) const;
 
   std::vector<Example> examples_;
   TruncationReport truncation_;
   std::vector<std::string> remarks_;
-};
-
-/// How a file of a task is read.
-struct LoadOptions {
-  TableOptions table = {};
-  bool with_labels = true;
-  /// Examples are trained on: a tag that the task lacks is an error. Otherwise words with it count as missed, and a remark says so.
-  bool training = false;
-  std::int32_t head = 0;     ///< which head the examples are for
-  std::int64_t samples = 0;  ///< draw so many rows, sentences or questions; 0: all
-  std::uint64_t seed = 0;
 };
 
 /// Completes a task by what its training file knows: the labels or tags that were not given. Throws as `load_labelled_data`.

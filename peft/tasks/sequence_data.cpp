@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t kTwoClasses = 2;
 
-Table table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options) {
-  Table table = task.superglue.empty() ? load_table(path, options.table) : superglue_table(superglue_task(task.superglue), path);
-  return options.samples > 0 ? subsample(table, options.samples, options.seed) : table;
-}
-
 }  // namespace
 
 SequenceData::SequenceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer,

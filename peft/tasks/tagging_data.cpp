@@ -20,8 +20,9 @@ std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesy
 
 TaggingData::TaggingData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options)
     : tags_(task.tags), sentences_(sampled(sentences_of(task, path, options.with_labels), options)) {
-  const auto known = options.training ? sentences_ : predictable(path);
-  auto made = tagging_examples(known, tags_, tokenizer, task.length(), path.string(), truncation_);
+  if (!options.training) check_tags(path);
+  auto made = tagging_examples(sentences_, tags_, tokenizer, task.length(), path.string(), truncation_,
+                               options.training ? UnknownTags::refused : UnknownTags::first);
   for (auto& [example, words] : made) {
     example.head = options.head;
     examples_.push_back(std::move(example));
@@ -29,25 +30,22 @@ TaggingData::TaggingData(const EncoderTask& task, const std::filesystem::path& p
   }
 }
 
-std::vector<TaggedWords> TaggingData::predictable(const std::filesystem::path& path) {
-  std::vector<TaggedWords> sentences = sentences_;
+void TaggingData::check_tags(const std::filesystem::path& path) {
   std::set<std::string> unknown;
   std::int64_t missed = 0, entities = 0;
-  for (auto& sentence : sentences) {
-    for (auto& tag : sentence.tags) {
+  for (const auto& sentence : sentences_) {
+    for (const auto& tag : sentence.tags) {
       const std::int32_t number = tags_.find(tag);
       entities += number > 0 ? 1 : 0;
       if (number >= 0) continue;
       ++missed;
       unknown.insert(tag);
-      tag = tags_.names().front();
     }
   }
-  if (missed == 0) return sentences;
+  if (missed == 0) return;
   const std::string names = fmt::format("{}", fmt::join(unknown, " "));
   require<FileError>(entities > 0, "{}: the tags are {}; wanted some of {}", path.string(), names, fmt::join(tags_.names(), " "));
   remarks_.push_back(fmt::format("{}: {} words have tags that training lacked ({}): they count as missed", path.string(), missed, names));
-  return sentences;
 }
 
 Metrics TaggingData::score(std::span<const HeadLogits> logits) const {

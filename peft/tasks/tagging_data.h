@@ -20,8 +20,8 @@ class TaggingData final : public LabelledData {
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
-  /// The sentences with the first tag in place of those that the task lacks, which a model can only miss.
-  [[nodiscard]] std::vector<TaggedWords> predictable(const std::filesystem::path& path);
+  /// Remarks on tags that the task lacks, which a model can only miss. Throws FileError if it lacks all but the first of the file.
+  void check_tags(const std::filesystem::path& path);
 
   TagSet tags_;
   std::vector<TaggedWords> sentences_;
