@@ -2,18 +2,13 @@
 
 #include "engine/backend/cpu/activate.h"
 #include "engine/backend/cpu/addends.h"
-#include "engine/backend/cpu/weight_chunk.h"
+#include "engine/backend/cpu/feed_forward_chunks.h"
 #include "engine/ops/feed_forward.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
 
 using Grad = FeedForwardGrad;
-
-/// Columns [first, first + count) of the wide value.
-struct Columns {
-  std::int64_t first, count;
-};
 
 /// What f' is computed from, for a chunk of columns of some rows.
 template <class T>
@@ -60,29 +55,19 @@ template <class T>
 void feed_forward_grad(const KernelArguments& args) {
   const auto& op = static_cast<const Grad&>(args.op);
   const View& dy = args.in[Grad::kGradient];
-  const View& w1 = args.in[Grad::kFirstWeight];
-  const View& w2 = args.in[Grad::kSecondWeight];
   const View& dx = args.out[0];
-  const bool wide_rows1 = op.first == WeightLayout::out_in;
-  const bool wide_rows2 = op.second == WeightLayout::in_out;
-  const std::int64_t width = (*w1.dims)[wide_rows1 ? 0 : 1];
-  const Slopes<T> slopes(args, width);
+  const FeedForwardChunks<T> chunks(args, op, dy.rows, dx.width, dy.width);
+  const Slopes<T> slopes(args, chunks.width());
   const Addends<T> addends(args, args.in.size(), Grad::kResidual);
-  const auto sizes = FeedForwardScratch::of(dy.rows, dx.width, width, dy.width, w1.dtype != dtype_v<T>, w2.dtype != dtype_v<T>);
-  T* weights = reinterpret_cast<T*>(args.workspace);
-  T* values = weights + sizes.first_weight + sizes.second_weight;
-  for (std::int64_t first = 0; first < width; first += sizes.columns) {
-    const std::int64_t count = std::min(sizes.columns, width - first);
-    const WeightChunk<T> up(w1, wide_rows1, first, count, weights);
-    const WeightChunk<T> down(w2, wide_rows2, first, count, weights + sizes.first_weight);
+  chunks.for_each([&](const Columns& columns, const WeightChunk<T>& up, const WeightChunk<T>& down) {
     parallel_for(dy.rows, cpu::panel_rows(dy.rows), [&](std::int64_t begin, std::int64_t end) {
-      const Block<T> t{values + begin * sizes.columns, sizes.columns};
+      const Block<T> t = chunks.values(begin);
       down.widen(end - begin, {dy.as<const T>() + begin * dy.width, dy.width}, t, false);
-      slopes.multiply(up, {first, count}, begin, end - begin, t, {t.data + sizes.chunk, sizes.columns});
-      if (first == 0 && addends) addends.fill(dx.as<T>(), dx.width, begin, end);
-      up.narrow(end - begin, {t.data, t.stride}, {dx.as<T>() + begin * dx.width, dx.width}, first > 0 || addends);
+      slopes.multiply(up, columns, begin, end - begin, t, chunks.more_values(begin));
+      if (columns.first == 0 && addends) addends.fill(dx.as<T>(), dx.width, begin, end);
+      up.narrow(end - begin, {t.data, t.stride}, {dx.as<T>() + begin * dx.width, dx.width}, columns.first > 0 || addends);
     });
-  }
+  });
 }
 
 template void feed_forward_grad<float>(const KernelArguments&);
