@@ -1,4 +1,5 @@
 #include "engine/core/parallel.h"
+#include "engine/core/warnings.h"
 #include "tools/commands.h"
 
 namespace preamble {
@@ -7,6 +8,7 @@ void add_common(CLI::App& app, CommonOptions& options) {
   app.add_option_function<int>("--threads", [](const int& threads) { set_threads(threads); }, "worker threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber)
       ->default_val(options.threads);
+  app.add_flag_callback("--strict", [] { set_strict_warnings(true); }, "every warning is an error");
 }
 
 }  // namespace preamble

@@ -13,6 +13,7 @@ void add_score(CLI::App& app) {
     ScoreArguments arguments;
     std::string layout = "auto";
     std::string scheme = "lenient";
+    CommonOptions common;
     bool e2e = false;
     bool list = false;
   };
@@ -38,6 +39,7 @@ void add_score(CLI::App& app) {
   command->add_option("--meteor-jar", files.meteor_jar, "meteor-1.5.jar (default: the environment variable PREAMBLE_METEOR_JAR)");
   command->add_flag("--json", args.json, "one JSON object on standard output");
   command->add_flag("--list", options->list, "list the metrics");
+  add_common(*command, options->common);
   command->callback([options] {
     ScoreArguments& given = options->arguments;
     if (options->list) {
