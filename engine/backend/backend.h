@@ -1,13 +1,27 @@
-// Where kernels come from.
+// A device: which kernels it has, what they need, how programs run on it.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 
-#include "engine/graph/kernel.h"
+#include "engine/backend/executor.h"
+#include "engine/backend/residence.h"
+#include "engine/graph/op.h"
 
 namespace preamble {
 
-/// Kernels of one device for the ops that have them.
+class Program;
+
+/// Which optional rewrites of a graph pay on a device.
+struct CompilePolicy {
+  /// `absorb_projections`: needs attention over heads as wide as the encoder.
+  bool absorb_projections = true;
+  /// `fuse_feed_forward`: needs kernels that make the wide value in chunks.
+  bool fuse_feed_forward = true;
+};
+
 class Backend {
  public:
   Backend() = default;
@@ -15,18 +29,38 @@ class Backend {
   Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
 
-  /// `cpu`
+  /// `cpu`, `cuda:0`
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  /// Kernel of an op for activations of type `real`, or null.
-  [[nodiscard]] virtual Kernel find(std::string_view op, Dtype real) const noexcept = 0;
-  /// What the kernels were built for, as `x86-64-v4`.
+  /// What the kernels were built for, as `x86_64_v4`.
   [[nodiscard]] virtual std::string_view instruction_set() const noexcept = 0;
+  /// Is there a kernel of an op for activations of this type?
+  [[nodiscard]] virtual bool has_kernel(std::string_view op, Dtype activation) const noexcept = 0;
+
+  /// Bytes of scratch memory that the node's kernel needs while it runs: a function of the node's capacities alone, so that a plan does not
+  /// depend on the machine.
+  [[nodiscard]] virtual std::int64_t scratch(const NodeCost& cost) const = 0;
+  [[nodiscard]] virtual CompilePolicy policy() const noexcept { return {}; }
+  /// May the op's kernel write an output over an operand, where the op itself allows it?
+  [[nodiscard]] virtual bool runs_in_place(const Op& /*op*/, const Alias& /*alias*/) const noexcept { return true; }
+
+  [[nodiscard]] virtual Residence& residence() const = 0;
+  /// The program must outlive the executor. Throws DeviceError if its memory cannot be had.
+  [[nodiscard]] virtual std::unique_ptr<Executor> executor(const Program& program) const = 0;
 };
 
 /// The main processor: kernels for the best instruction set that it has.
 [[nodiscard]] const Backend& cpu_backend();
 
-/// As `find`, but a missing kernel throws UnsupportedError with op, backend and type.
-[[nodiscard]] Kernel require_kernel(const Backend& backend, std::string_view op, Dtype real);
+/// The backend of programs that are compiled without naming one: `cpu_backend()` until it is set. Set it before any program is compiled;
+/// it must outlive them all.
+[[nodiscard]] const Backend& default_backend() noexcept;
+void set_default_backend(const Backend& backend) noexcept;
+
+/// Type of the activations that a node computes with: the narrowest floating type among operands and outputs that have rows, the type of
+/// its first floating value where none has. Throws nothing; f32 for a node without floating values.
+[[nodiscard]] Dtype activation_type(const Node& node) noexcept;
+
+/// Throws UnsupportedError, with op, backend and type, if the backend has no kernel for the node.
+void require_kernel(const Backend& backend, const Node& node);
 
 }  // namespace preamble

@@ -15,7 +15,7 @@ constexpr std::int64_t rounded(std::int64_t bytes) noexcept {
 
 class Analysis {
  public:
-  explicit Analysis(const Graph& graph) : graph_(graph), used_(used_outputs(graph)) {
+  Analysis(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend), used_(used_outputs(graph)) {
     result_.buffer_of.resize(graph.nodes().size());
     result_.workspace_of.assign(graph.nodes().size(), -1);
     last_use_.resize(graph.nodes().size());
@@ -62,7 +62,7 @@ class Analysis {
     }
     const auto flags = std::make_unique<bool[]>(used_[at(n)].size());
     std::ranges::copy(used_[at(n)], flags.get());
-    const std::int64_t scratch = node.op->workspace({graph_, node, {flags.get(), used_[at(n)].size()}});
+    const std::int64_t scratch = backend_.scratch({graph_, node, {flags.get(), used_[at(n)].size()}});
     if (scratch > 0) result_.workspace_of[at(n)] = open(scratch, n, n);
   }
 
@@ -79,6 +79,7 @@ class Analysis {
       const Value operand = node.inputs[at(alias.input)];
       const std::int32_t buffer = result_.buffer_of[at(operand.node)][at(operand.output)];
       if (alias.must) return buffer < 0 ? kLeafMemory : buffer;
+      if (!backend_.runs_in_place(*node.op, alias)) continue;
       if (buffer < 0 || result_.buffers[at(buffer)].bytes != bytes || result_.buffers[at(buffer)].last != n) continue;
       if (std::ranges::count(node.inputs, operand) > 1 || taken(n, i, buffer)) continue;
       return buffer;
@@ -111,6 +112,7 @@ class Analysis {
   static constexpr std::int32_t kLeafMemory = -2;
 
   const Graph& graph_;
+  const Backend& backend_;
   std::vector<std::vector<bool>> used_;
   std::vector<std::vector<std::int32_t>> last_use_;
   Liveness result_;
@@ -118,6 +120,6 @@ class Analysis {
 
 }  // namespace
 
-Liveness analyse_liveness(const Graph& graph) { return Analysis(graph).run(); }
+Liveness analyse_liveness(const Graph& graph, const Backend& backend) { return Analysis(graph, backend).run(); }
 
 }  // namespace preamble

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
 
 namespace preamble {
@@ -28,9 +29,9 @@ struct Liveness {
   std::int32_t peak_step = 0;
 };
 
-/// Input leaves are filled before the first step and results are read after the last one. Where an op allows it, its
-/// output takes over the buffer of an operand that dies at it.
-[[nodiscard]] Liveness analyse_liveness(const Graph& graph);
+/// Input leaves are filled before the first step and results are read after the last one. Where an op and the backend allow it, its
+/// output takes over the buffer of an operand that dies at it. The backend says how much scratch memory a node needs.
+[[nodiscard]] Liveness analyse_liveness(const Graph& graph, const Backend& backend);
 
 /// Sizes are rounded up to this, so that every buffer begins at a cache line.
 inline constexpr std::int64_t kBufferAlignment = 64;

@@ -117,23 +117,27 @@ struct Candidate {
 constexpr std::int64_t kIndifference = 80;
 
 /// What the passes behind this one make of a graph.
-Liveness liveness_of(const Graph& graph) { return analyse_liveness(schedule(fuse_feed_forward(fuse_sums(graph)))); }
+Liveness liveness_of(const Graph& graph, const Backend& backend) {
+  Graph fused = fuse_sums(graph);
+  if (backend.policy().fuse_feed_forward) fused = fuse_feed_forward(fused);
+  return analyse_liveness(schedule(fused), backend);
+}
 
-std::int64_t arena_bytes(const Graph& graph) {
-  const Liveness liveness = liveness_of(graph);
+std::int64_t arena_bytes(const Graph& graph, const Backend& backend) {
+  const Liveness liveness = liveness_of(graph, backend);
   return plan_memory(liveness.buffers, liveness.lower_bound).arena_bytes;
 }
 
-Candidate evaluate(const Graph& graph, Choice choice) {
+Candidate evaluate(const Graph& graph, const Backend& backend, Choice choice) {
   const Graph made = Recomputer(graph, choice).run();
-  return {std::move(choice), liveness_of(made).lower_bound, flops_of(made)};
+  return {std::move(choice), liveness_of(made, backend).lower_bound, flops_of(made)};
 }
 
 /// All of them, in their order.
-std::vector<Candidate> evaluate_all(const Graph& graph, std::vector<Choice> choices) {
+std::vector<Candidate> evaluate_all(const Graph& graph, const Backend& backend, std::vector<Choice> choices) {
   std::vector<Candidate> candidates(choices.size());
   parallel_for(static_cast<std::int64_t>(choices.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) candidates[i] = evaluate(graph, std::move(choices[i]));
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) candidates[i] = evaluate(graph, backend, std::move(choices[i]));
   });
   return candidates;
 }
@@ -188,18 +192,18 @@ std::int64_t leaf_bytes(const Graph& graph) {
 
 /// Drops the cheapest values while all of it costs at most a few percent more operations, and saves at least as many
 /// percent of the run's memory as it costs of its operations. The smallest peak among a few such choices.
-Graph nearly_free(const Graph& graph, const Keys& base) {
+Graph nearly_free(const Graph& graph, const Backend& backend, const Keys& base) {
   constexpr double kShare = 0.05;
   constexpr std::size_t kChoices = 16;
   const auto prices = by_price(graph, base);
-  Candidate best = evaluate(graph, {base, {}});
+  Candidate best = evaluate(graph, backend, {base, {}});
   const double operations = best.flops;
   const auto first_peak = static_cast<double>(best.peak);
   const double memory = first_peak + static_cast<double>(leaf_bytes(graph));
   const auto without = [&](std::size_t count) {
     Keys kept = base;
     for (std::size_t i = 0; i < count; ++i) kept.erase(prices[i].second);
-    return evaluate(graph, {kept, {}});
+    return evaluate(graph, backend, {kept, {}});
   };
   std::size_t fits = 0;
   std::size_t beyond = prices.size() + 1;
@@ -347,15 +351,15 @@ Budget Budget::parse(const std::string& text) {
   return bytes(number << shift->second);
 }
 
-Graph rematerialise(const Graph& graph, Budget budget) {
+Graph rematerialise(const Graph& graph, Budget budget, const Backend& backend) {
   const Keys saved = saved_values(graph);
   const Keys base = without_cheap(graph, saved);
   if (budget.kind == Budget::Kind::none) return Recomputer(graph, {saved, {}}).run();
-  if (budget.kind == Budget::Kind::automatic) return nearly_free(graph, base);
+  if (budget.kind == Budget::Kind::automatic) return nearly_free(graph, backend, base);
   std::vector<Choice> choices = {{base, {}}};
   add_partial(graph, base, choices);
   add_segmented(graph, saved, choices);
-  std::vector<Candidate> candidates = evaluate_all(graph, std::move(choices));
+  std::vector<Candidate> candidates = evaluate_all(graph, backend, std::move(choices));
   std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.flops); });
   const std::int64_t smallest = candidates.front().peak;
   const Choice smallest_choice = candidates.front().choice;
@@ -365,10 +369,10 @@ Graph rematerialise(const Graph& graph, Budget budget) {
   for (const auto& candidate : candidates) {
     if (candidate.peak > limit) continue;
     Graph made = Recomputer(graph, candidate.choice).run();
-    if (budget.kind != Budget::Kind::bytes || arena_bytes(made) <= limit) return made;
+    if (budget.kind != Budget::Kind::bytes || arena_bytes(made, backend) <= limit) return made;
   }
   raise<ConfigError>("memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes", budget.limit,
-                     arena_bytes(Recomputer(graph, smallest_choice).run()));
+                     arena_bytes(Recomputer(graph, smallest_choice).run(), backend));
 }
 
 }  // namespace preamble

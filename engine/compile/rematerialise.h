@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
 
 namespace preamble {
@@ -38,6 +39,6 @@ struct Budget {
 /// reader or made anew for each. Each candidate's peak is the one of the schedule that it gives. `automatic` takes (a), and of
 /// (b) what is nearly free; a limit takes the candidate with the fewest operations that fits.
 /// Throws ConfigError, with the smallest possible peak, if the limit cannot be met.
-[[nodiscard]] Graph rematerialise(const Graph& graph, Budget budget);
+[[nodiscard]] Graph rematerialise(const Graph& graph, Budget budget, const Backend& backend);
 
 }  // namespace preamble

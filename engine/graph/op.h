@@ -83,9 +83,6 @@ class Op {
 
   /// Floating-point operations at capacity.
   [[nodiscard]] virtual double flops(const NodeCost&) const { return 0; }
-
-  /// Bytes of scratch memory the CPU kernels need.
-  [[nodiscard]] virtual std::int64_t workspace(const NodeCost&) const { return 0; }
 };
 
 /// Fails in the name of `op` unless the operand has a row space, is of the graph's real type and is `width` wide

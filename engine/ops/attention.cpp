@@ -6,7 +6,6 @@
 
 #include "engine/core/error.h"
 #include "engine/core/parallel.h"
-#include "engine/ops/attention_scratch.h"
 
 namespace preamble {
 namespace {
@@ -75,24 +74,6 @@ void require_operands(const Op& op, const OperandTypes& operands, const Attentio
 }
 
 bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
-
-AttentionSizes capacities(const NodeCost& cost) {
-  AttentionSizes sizes;
-  const Type& q = cost.input(Attention::kQuery);
-  const Type& k = cost.input(Attention::kKey);
-  sizes.q_rows = cost.rows(q);
-  sizes.q_segments = cost.graph.rows(q.rows).segments;
-  sizes.k_segments = cost.graph.rows(k.rows).segments;
-  if (has(cost, Attention::kPrefixKey)) sizes.prefix_rows = cost.rows(cost.input(Attention::kPrefixKey));
-  sizes.keys = cost.rows(k) + sizes.prefix_rows;
-  sizes.kv_width = k.width();
-  if (has(cost, Attention::kBiasTable)) sizes.buckets = cost.input(Attention::kBiasTable).dims[0];
-  for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
-    if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
-  }
-  sizes.element = static_cast<std::int64_t>(size_of(q.dtype));
-  return sizes;
-}
 
 /// Rows of an average segment at capacity.
 double average_length(const NodeCost& cost, std::size_t operand) {
@@ -222,8 +203,6 @@ double Attention::flops(const NodeCost& cost) const {
   return 2.0 * (p.own + p.prefix) + p.position_key + p.position_query + p.masks;
 }
 
-std::int64_t Attention::workspace(const NodeCost& cost) const { return AttentionScratch::forward(options, capacities(cost)).bytes(); }
-
 AttentionGrad::AttentionGrad(const AttentionOptions& given, bool joint_keys)
     : options(given), joint(joint_keys), keys_in_place(!joint_keys && 2 * threads() <= given.kv_heads) {}
 
@@ -264,14 +243,6 @@ double AttentionGrad::flops(const NodeCost& cost) const {
   const double position_key = 1.0 + used(Attention::kQuery) + used(Attention::kPositionKey);
   const double position_query = 1.0 + used(Attention::kKey) + used(Attention::kPositionQuery);
   return own * p.own + prefix * p.prefix + position_key * p.position_key + position_query * p.position_query + p.masks;
-}
-
-std::int64_t AttentionGrad::workspace(const NodeCost& cost) const {
-  const SharedGradients shared{.prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue],
-                               .bias = cost.used[Attention::kBiasTable],
-                               .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery],
-                               .keys_in_place = keys_in_place};
-  return AttentionScratch::backward(options, capacities(cost), shared).bytes();
 }
 
 Value attention(const AttentionOperands& operands, const AttentionOptions& options) {

@@ -81,7 +81,6 @@ class Attention final : public Op {
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
   /// ones if causal. Masks are 10 a pair and head.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
 
@@ -104,7 +103,6 @@ class AttentionGrad final : public Op {
   [[nodiscard]] std::vector<Alias> aliases() const override;
   /// 2 H d a pair of query and key for each product: scores, dP, and one for each gradient that is read.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
   const bool joint;

@@ -1,7 +1,6 @@
 #include "engine/ops/cached_attention.h"
 
 #include "engine/core/error.h"
-#include "engine/ops/attention_scratch.h"
 
 namespace preamble {
 namespace {
@@ -54,14 +53,6 @@ double CachedAttention::flops(const NodeCost& cost) const {
     keys += static_cast<double>(prefix.rows) / static_cast<double>(prefix.segments);
   }
   return 4.0 * static_cast<double>(cost.rows(q) * q.width()) * keys;
-}
-
-std::int64_t CachedAttention::workspace(const NodeCost& cost) const {
-  AttentionSizes sizes;
-  sizes.keys = cost.input(kTable).dims[0] + (has_prefix(cost) ? cost.rows(cost.input(kPrefixKey)) : 0);
-  if (kBiasTable < cost.node.inputs.size() && cost.node.inputs[kBiasTable]) sizes.buckets = cost.input(kBiasTable).dims[0];
-  sizes.element = static_cast<std::int64_t>(size_of(cost.graph.real()));
-  return AttentionScratch::cached(options, sizes).bytes();
 }
 
 Value cached_attention(const CachedAttentionOperands& operands, const AttentionOptions& options) {

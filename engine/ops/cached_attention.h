@@ -40,7 +40,6 @@ class CachedAttention final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   /// With L keys a row and as many prefix keys as a slot has on average.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const AttentionOptions options;
 };

@@ -37,10 +37,6 @@ std::vector<Value> CrossEntropy::gradients(const GradientRequest& request) const
 
 double CrossEntropy::flops(const NodeCost& cost) const { return kSoftmaxFlops * elements(cost.graph, cost.input(kLogits)); }
 
-std::int64_t CrossEntropy::workspace(const NodeCost& cost) const {
-  return cost.rows(cost.input(kLogits)) * static_cast<std::int64_t>(sizeof(double));
-}
-
 std::vector<Type> CrossEntropyGrad::infer(const OperandTypes& operands) const {
   require_logits(*this, operands, z_loss);
   require_scalar(*this, operands, kGradient, "dloss");

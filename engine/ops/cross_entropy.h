@@ -30,7 +30,6 @@ class CrossEntropy final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const double z_loss;
 };

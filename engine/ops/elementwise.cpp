@@ -71,11 +71,6 @@ std::vector<Value> Dot::gradients(const GradientRequest& request) const {
 
 double Dot::flops(const NodeCost& cost) const { return 2 * elements(cost.graph, cost.input(0)); }
 
-std::int64_t Dot::workspace(const NodeCost& cost) const {
-  const std::int64_t count = cost.rows(cost.input(0)) * cost.input(0).width();
-  return (count + kBlock - 1) / kBlock * static_cast<std::int64_t>(sizeof(double));
-}
-
 Value add(Value a, Value b) { return a.graph->add(std::make_shared<Add>(), {a, b}); }
 
 Value multiply(Value a, Value b) { return a.graph->add(std::make_shared<Multiply>(), {a, b}); }

@@ -85,14 +85,10 @@ class Constant final : public Op {
 
 class Dot final : public Op {
  public:
-  /// Elements whose products are summed first; the sums of these blocks are then added in order.
-  static constexpr std::int64_t kBlock = 1 << 14;
-
   [[nodiscard]] std::string_view name() const noexcept override { return "dot"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 };
 
 }  // namespace preamble

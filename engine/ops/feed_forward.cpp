@@ -8,16 +8,6 @@
 namespace preamble {
 namespace {
 
-/// Widths: of x, of the value in the middle, of y.
-struct Shape {
-  std::int64_t in = 0, width = 0, out = 0;
-};
-
-Shape shape_of(const Type& w1, WeightLayout first, const Type& w2, WeightLayout second) {
-  const bool out_in = first == WeightLayout::out_in;
-  return {w1.dims[out_in ? 1 : 0], w1.dims[out_in ? 0 : 1], w2.dims[second == WeightLayout::out_in ? 0 : 1]};
-}
-
 void require_weight(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
   require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2,
                       "{}: {} is {}; wanted a matrix", op.name(), operand,
@@ -29,23 +19,17 @@ void require_weight(const Op& op, const OperandTypes& operands, std::size_t inde
 
 /// Checks w1, w2 and b1, which may be absent. `Fused`: either op.
 template <class Fused>
-Shape require_weights(const Fused& op, const OperandTypes& operands) {
+FeedForwardShape require_weights(const Fused& op, const OperandTypes& operands) {
   require_weight(op, operands, Fused::kFirstWeight, "w1");
   require_weight(op, operands, Fused::kSecondWeight, "w2");
   const Type& w1 = operands[Fused::kFirstWeight];
   const Type& w2 = operands[Fused::kSecondWeight];
-  const Shape shape = shape_of(w1, op.first, w2, op.second);
+  const FeedForwardShape shape = feed_forward_shape(w1, op.first, w2, op.second);
   require<ShapeError>(w2.dims[op.second == WeightLayout::out_in ? 1 : 0] == shape.width,
                       "{}: w1 is {} and w2 is {}; wanted one width between them", op.name(), operands.graph.describe(w1),
                       operands.graph.describe(w2));
   if (operands.has(Fused::kFirstBias)) require_dims(op, operands, Fused::kFirstBias, "b1", {shape.width});
   return shape;
-}
-
-/// That of a node.
-template <class Fused>
-Shape shape_of(const Fused& op, const NodeCost& cost) {
-  return shape_of(cost.input(Fused::kFirstWeight), op.first, cost.input(Fused::kSecondWeight), op.second);
 }
 
 void require_residual(const Op& op, const OperandTypes& operands, std::size_t index, const Type& result) {
@@ -54,19 +38,10 @@ void require_residual(const Op& op, const OperandTypes& operands, std::size_t in
                       operands.graph.describe(result));
 }
 
-template <class Fused>
-std::int64_t scratch_bytes(const Fused& op, const NodeCost& cost, std::int64_t chunks) {
-  const Dtype real = cost.graph.real();
-  const Shape shape = shape_of(op, cost);
-  const auto s = FeedForwardScratch::of(cost.rows(cost.output(0)), shape.in, shape.width, shape.out,
-                                        cost.input(Fused::kFirstWeight).dtype != real, cost.input(Fused::kSecondWeight).dtype != real);
-  return (s.first_weight + s.second_weight + chunks * s.chunk) * static_cast<std::int64_t>(size_of(real));
-}
-
 }  // namespace
 
 std::vector<Type> FeedForward::infer(const OperandTypes& operands) const {
-  const Shape shape = require_weights(*this, operands);
+  const FeedForwardShape shape = require_weights(*this, operands);
   require_rows(*this, operands, kInput, "x", shape.in);
   if (operands.has(kSecondBias)) require_dims(*this, operands, kSecondBias, "b2", {shape.out});
   const Type& x = operands[kInput];
@@ -77,14 +52,12 @@ std::vector<Type> FeedForward::infer(const OperandTypes& operands) const {
 }
 
 double FeedForward::flops(const NodeCost& cost) const {
-  const Shape s = shape_of(*this, cost);
+  const FeedForwardShape s = feed_forward_shape(*this, cost);
   return 2.0 * static_cast<double>(cost.rows(cost.output(0)) * s.width * (s.in + s.out));
 }
 
-std::int64_t FeedForward::workspace(const NodeCost& cost) const { return scratch_bytes(*this, cost, 1); }
-
 std::vector<Type> FeedForwardGrad::infer(const OperandTypes& operands) const {
-  const Shape shape = require_weights(*this, operands);
+  const FeedForwardShape shape = require_weights(*this, operands);
   require_rows(*this, operands, kGradient, "dy", shape.out);
   const Type& dy = operands[kGradient];
   const Type wide{dy.dtype, dy.rows, {shape.width}};
@@ -99,13 +72,11 @@ std::vector<Type> FeedForwardGrad::infer(const OperandTypes& operands) const {
 }
 
 double FeedForwardGrad::flops(const NodeCost& cost) const {
-  const Shape s = shape_of(*this, cost);
+  const FeedForwardShape s = feed_forward_shape(*this, cost);
   const Type& dx = cost.output(0);
   const std::int64_t products = s.width * (s.out + s.in + (recomputes ? s.in : 0));
   return 2.0 * static_cast<double>(cost.rows(dx) * products) +
          activation_gradient_flops(activation, cost.graph, {dx.dtype, dx.rows, {s.width}});
 }
-
-std::int64_t FeedForwardGrad::workspace(const NodeCost& cost) const { return scratch_bytes(*this, cost, recomputes ? 2 : 1); }
 
 }  // namespace preamble

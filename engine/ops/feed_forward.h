@@ -1,35 +1,28 @@
 // Two affine maps with a function between them, without the wide value between them.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "engine/ops/linear.h"
 
 namespace preamble {
 
-/// The scratch memory of both kernels: weights of a chunk of columns of the wide value, where they are stored in another type, then the
-/// chunk itself, [rows, columns], once or twice. Sizes in elements.
-struct FeedForwardScratch {
-  /// Most columns of a chunk: enough for fast products. Chunks begin at multiples of what a byte of a mask holds.
-  static constexpr std::int64_t kMost = 512, kUnit = 16;
-
-  std::int64_t columns = 0;  ///< of a chunk; the last one may have fewer
-  std::int64_t first_weight = 0, second_weight = 0;
-  std::int64_t chunk = 0;
-
-  /// For a wide value [rows, width] between `in` and `out` columns.
-  [[nodiscard]] static constexpr FeedForwardScratch of(std::int64_t rows, std::int64_t in, std::int64_t width, std::int64_t out,
-                                                       bool converts_first, bool converts_second) noexcept {
-    const std::int64_t chunks = std::max<std::int64_t>(1, (width + kMost - 1) / kMost);
-    FeedForwardScratch s;
-    s.columns = ((width + chunks - 1) / chunks + kUnit - 1) / kUnit * kUnit;
-    s.first_weight = converts_first ? s.columns * in : 0;
-    s.second_weight = converts_second ? s.columns * out : 0;
-    s.chunk = rows * s.columns;
-    return s;
-  }
+/// Widths: of x, of the value in the middle, of y.
+struct FeedForwardShape {
+  std::int64_t in = 0, width = 0, out = 0;
 };
+
+/// Of weights w1, w2 in these layouts.
+[[nodiscard]] inline FeedForwardShape feed_forward_shape(const Type& w1, WeightLayout first, const Type& w2, WeightLayout second) {
+  const bool out_in = first == WeightLayout::out_in;
+  return {w1.dims[out_in ? 1 : 0], w1.dims[out_in ? 0 : 1], w2.dims[second == WeightLayout::out_in ? 0 : 1]};
+}
+
+/// Of a node. `Fused`: FeedForward or FeedForwardGrad.
+template <class Fused>
+[[nodiscard]] FeedForwardShape feed_forward_shape(const Fused& op, const NodeCost& cost) {
+  return feed_forward_shape(cost.input(Fused::kFirstWeight), op.first, cost.input(Fused::kSecondWeight), op.second);
+}
 
 /// y[r] = W2 f(a[r]) + b2 (+ residual[r]),  a[r] = W1 x[r] + b1:  linear(linear_activation(x, w1, b1), w2, b2) as one node, in which
 /// f(a) exists for a chunk of columns at a time. `fuse_feed_forward` makes it, after differentiation: it has no gradient rule.
@@ -53,7 +46,6 @@ class FeedForward final : public Op {
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kResidual; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, static_cast<std::int32_t>(kResidual)}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const ActivationKind activation;
   const WeightLayout first, second;
@@ -74,7 +66,6 @@ class FeedForwardGrad final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, static_cast<std::int32_t>(kResidual)}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const ActivationKind activation;
   const WeightLayout first, second;

@@ -30,11 +30,6 @@ std::vector<Value> HeadLinear::gradients(const GradientRequest& request) const {
 
 double HeadLinear::flops(const NodeCost& cost) const { return 2.0 * static_cast<double>(cost.rows(cost.output(0)) * cost.input(kWeight).width()); }
 
-std::int64_t HeadLinear::workspace(const NodeCost& cost) const {
-  const Type& w = cost.input(kWeight);
-  return w.dtype == cost.graph.real() ? 0 : w.width() * static_cast<std::int64_t>(size_of(cost.graph.real()));
-}
-
 Value head_expand(Value x, Value w, std::int64_t heads) {
   return x.graph->add(std::make_shared<HeadLinear>(heads, HeadLinear::Direction::expand), {x, w});
 }

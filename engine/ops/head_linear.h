@@ -28,7 +28,6 @@ class HeadLinear final : public Op {
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const std::int64_t heads;
   const Direction direction;

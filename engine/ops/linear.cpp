@@ -49,19 +49,6 @@ double Linear::flops(const NodeCost& cost) const {
   return 2.0 * static_cast<double>(cost.rows(cost.output(0)) * cost.output(0).width() * cost.input(kInput).width());
 }
 
-std::int64_t Linear::sum_bytes(const NodeCost& cost) const {
-  const bool mask_alone = activation == ActivationKind::relu && !cost.used[0];
-  return mask_alone ? cost.graph.bytes(cost.output(0)) : 0;
-}
-
-std::int64_t Linear::workspace(const NodeCost& cost) const {
-  // a weight in another type is converted block by block
-  const Type& w = cost.input(kWeight);
-  if (w.dtype == cost.graph.real()) return sum_bytes(cost);
-  constexpr std::int64_t kBlockElements = 1 << 20;
-  return sum_bytes(cost) + std::min(w.width(), std::max(kBlockElements, w.dims[1])) * static_cast<std::int64_t>(size_of(cost.graph.real()));
-}
-
 Value linear(Value x, Value w, Value b, WeightLayout layout) {
   return x.graph->add(std::make_shared<Linear>(layout), b ? std::vector{x, w, b} : std::vector{x, w});
 }

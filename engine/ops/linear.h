@@ -49,10 +49,6 @@ class Linear final : public Op {
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kResidual; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, static_cast<std::int32_t>(kResidual)}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
-
-  /// Workspace for W x + b where only the mask of relu is read (a recomputation). It lies in front of the converted weight.
-  [[nodiscard]] std::int64_t sum_bytes(const NodeCost& cost) const;
 
   const WeightLayout layout;
   /// Applied to the sum; excludes a residual.

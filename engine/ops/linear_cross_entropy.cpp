@@ -1,6 +1,5 @@
 #include "engine/ops/linear_cross_entropy.h"
 
-#include <algorithm>
 #include <array>
 
 #include "engine/core/error.h"
@@ -49,23 +48,6 @@ double LinearCrossEntropy::flops(const NodeCost& cost) const {
   const double logits = static_cast<double>(cost.rows(cost.input(kInput)) * cost.input(kWeights).dims[0]);
   const int products = 1 + (cost.used[kInputGradient] ? 1 : 0) + (cost.used[kWeightsGradient] ? 1 : 0);
   return logits * (2.0 * products * static_cast<double>(cost.input(kInput).width()) + kSoftmaxFlops);
-}
-
-std::int64_t LinearCrossEntropy::workspace(const NodeCost& cost) const {
-  const Type& x = cost.input(kInput);
-  const Type& w = cost.input(kWeights);
-  const bool converted = w.dtype != cost.graph.real();
-  const Chunks c = chunks(cost.rows(x), x.width(), w.dims[0], converted);
-  const std::int64_t numbers = c.rows * w.dims[0] + (converted ? c.vocabulary * x.width() : 0);
-  return c.rows * static_cast<std::int64_t>(sizeof(double)) + numbers * static_cast<std::int64_t>(size_of(cost.graph.real()));
-}
-
-LinearCrossEntropy::Chunks LinearCrossEntropy::chunks(std::int64_t rows, std::int64_t width, std::int64_t vocabulary,
-                                                      bool converted) noexcept {
-  constexpr std::int64_t kMostLogits = 1 << 22, kFewestRows = 16, kMostConverted = 1 << 20;
-  const std::int64_t chunk = std::min(rows, std::max(kFewestRows, kMostLogits / vocabulary));
-  const std::int64_t block = std::max<std::int64_t>(1, kMostConverted / std::max<std::int64_t>(1, width));
-  return {chunk, converted ? std::min(block, vocabulary) : vocabulary};
 }
 
 Value linear_cross_entropy(Value x, Value w, Value bias, Value labels, Value weight, double z_loss) {

@@ -24,20 +24,11 @@ class LinearCrossEntropy final : public Op {
   static constexpr std::size_t kInput = 0, kWeights = 1, kBias = 2, kLabels = 3, kWeight = 4;
   static constexpr std::size_t kLoss = 0, kNll = 1, kInputGradient = 2, kWeightsGradient = 3, kBiasGradient = 4;
 
-  /// How the workspace is divided; a function of the sizes alone, so that results do not depend on threads.
-  struct Chunks {
-    std::int64_t rows;        ///< of logits that exist at a time
-    std::int64_t vocabulary;  ///< rows of w that are multiplied at a time: all of them unless they must be converted
-  };
-
   explicit LinearCrossEntropy(double z) : z_loss(z) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "linear_cross_entropy"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
-
-  [[nodiscard]] static Chunks chunks(std::int64_t rows, std::int64_t width, std::int64_t vocabulary, bool converted) noexcept;
 
   const double z_loss;
 };

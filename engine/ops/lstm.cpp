@@ -18,11 +18,6 @@ std::int64_t hidden_of(const Op& op, const OperandTypes& operands, std::size_t w
   return w.dims[1];
 }
 
-/// Row-sized pieces of scratch memory.
-std::int64_t scratch(const NodeCost& cost, std::int64_t elements) {
-  return elements * static_cast<std::int64_t>(size_of(cost.graph.real()));
-}
-
 }  // namespace
 
 std::vector<Type> Lstm::infer(const OperandTypes& operands) const {
@@ -52,8 +47,6 @@ double Lstm::flops(const NodeCost& cost) const {
   return static_cast<double>(cost.rows(cost.output(0))) * (8 * hidden * hidden + 100 * hidden);
 }
 
-std::int64_t Lstm::workspace(const NodeCost& cost) const { return scratch(cost, 6 * cost.output(0).width()); }
-
 std::vector<Type> LstmGrad::infer(const OperandTypes& operands) const {
   const std::int64_t hidden = hidden_of(*this, operands, kWeight);
   require_rows(*this, operands, kHidden, "h", hidden);
@@ -67,8 +60,6 @@ double LstmGrad::flops(const NodeCost& cost) const {
   const double hidden = static_cast<double>(cost.input(kHidden).width());
   return static_cast<double>(cost.rows(cost.input(kHidden))) * (16 * hidden * hidden + 30 * hidden);
 }
-
-std::int64_t LstmGrad::workspace(const NodeCost& cost) const { return scratch(cost, 6 * cost.input(kHidden).width()); }
 
 Value lstm(Value x, Value w, Value b, bool reversed) { return x.graph->add(std::make_shared<Lstm>(reversed), {x, w, b}); }
 

@@ -32,7 +32,6 @@ class Lstm final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const bool reversed;
 };
@@ -46,7 +45,6 @@ class LstmGrad final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "lstm_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 
   const bool reversed;
 };

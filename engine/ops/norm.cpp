@@ -8,8 +8,6 @@
 namespace preamble {
 namespace {
 
-constexpr std::int64_t kMostBlocks = 64;
-
 NormAndSum norm(NormKind kind, double epsilon, Value x, Value scale, Value bias, Value residual) {
   const Value y = x.graph->add(std::make_shared<Norm>(kind, epsilon, residual.defined()), {x, scale, bias, residual});
   return {y, residual ? Value{y.graph, y.node, 1} : Value{}};
@@ -72,15 +70,6 @@ double NormGrad::flops(const NodeCost& cost) const {
   const double each = (kind == NormKind::layer ? 14 : 10) + (cost.used[1] ? 2 : 0) + (cost.used[2] ? 1 : 0);
   return each * elements(cost.graph, cost.output(0));
 }
-
-std::int64_t NormGrad::workspace(const NodeCost& cost) const {
-  const int sums = (cost.used[1] ? 1 : 0) + (cost.used[2] ? 1 : 0);
-  const std::int64_t rows = cost.rows(cost.output(0));
-  const std::int64_t blocks = std::min(rows, kMostBlocks);
-  return sums * blocks * cost.output(0).width() * static_cast<std::int64_t>(size_of(cost.graph.real()));
-}
-
-std::int64_t NormGrad::block_rows(std::int64_t rows) noexcept { return std::max<std::int64_t>(16, (rows + kMostBlocks - 1) / kMostBlocks); }
 
 Value rms_norm(Value x, Value scale, double epsilon) { return norm(NormKind::rms, epsilon, x, scale, {}, {}).y; }
 

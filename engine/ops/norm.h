@@ -66,10 +66,6 @@ class NormGrad final : public Op {
   [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kGradient | 1U << kSumGradient; }
   [[nodiscard]] std::vector<Alias> aliases() const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
-
-  /// Rows whose parts of dscale and dbias are summed first; the sums of at most 64 such blocks are then added.
-  [[nodiscard]] static std::int64_t block_rows(std::int64_t rows) noexcept;
 
   const NormKind kind;
   const double epsilon;

@@ -36,10 +36,6 @@ std::vector<Value> SegmentCrossEntropy::gradients(const GradientRequest& request
 
 double SegmentCrossEntropy::flops(const NodeCost& cost) const { return kSoftmaxFlops * elements(cost.graph, cost.input(kLogits)); }
 
-std::int64_t SegmentCrossEntropy::workspace(const NodeCost& cost) const {
-  return cost.graph.rows(cost.input(kLogits).rows).segments * static_cast<std::int64_t>(sizeof(double));
-}
-
 std::vector<Type> SegmentCrossEntropyGrad::infer(const OperandTypes& operands) const {
   require_operands(*this, operands);
   require_scalar(*this, operands, kGradient, "dloss");

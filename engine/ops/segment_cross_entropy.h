@@ -27,7 +27,6 @@ class SegmentCrossEntropy final : public Op {
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
-  [[nodiscard]] std::int64_t workspace(const NodeCost& cost) const override;
 };
 
 /// Operands 0 logits, 1 labels, 2 weight, 3 dloss; output dlogits, which may overwrite logits.

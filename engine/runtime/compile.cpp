@@ -18,7 +18,7 @@ namespace {
 /// Runs passes and notes what each did.
 class Pipeline {
  public:
-  explicit Pipeline(Graph graph) : graph_(std::move(graph)) { note("model"); }
+  Pipeline(Graph graph, const Backend& backend) : backend_(backend), graph_(std::move(graph)) { note("model"); }
 
   template <class Pass>
   void run(std::string_view name, const Pass& pass) {
@@ -33,9 +33,10 @@ class Pipeline {
   void note(std::string_view name) {
     std::int64_t nodes = 0;
     for (const auto& node : graph_.nodes()) nodes += node.op != nullptr ? 1 : 0;
-    reports_.push_back({std::string(name), nodes, flops_of(graph_), analyse_liveness(graph_).lower_bound});
+    reports_.push_back({std::string(name), nodes, flops_of(graph_), analyse_liveness(graph_, backend_).lower_bound});
   }
 
+  const Backend& backend_;
   Graph graph_;
   std::vector<PassReport> reports_;
 };
@@ -43,10 +44,11 @@ class Pipeline {
 }  // namespace
 
 std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& options) {
-  const Backend& backend = options.backend != nullptr ? *options.backend : cpu_backend();
-  Pipeline pipeline(std::move(graph));
+  const Backend& backend = options.backend != nullptr ? *options.backend : default_backend();
+  const CompilePolicy policy = backend.policy();
+  Pipeline pipeline(std::move(graph), backend);
   pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
-  if (options.fuse) pipeline.run("absorb_projections", [](const Graph& g) { return absorb_projections(g); });
+  if (options.fuse && policy.absorb_projections) pipeline.run("absorb_projections", [](const Graph& g) { return absorb_projections(g); });
   if (options.fuse) pipeline.run("fuse_forward", [](const Graph& g) { return fuse_forward(g); });
   if (!options.loss.empty()) {
     pipeline.run("differentiate", [&](const Graph& g) {
@@ -55,10 +57,10 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
       return eliminate_dead(differentiated);
     });
     pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
-    pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory); });
+    pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory, backend); });
   }
   if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });
-  if (options.fuse) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
+  if (options.fuse && policy.fuse_feed_forward) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
   pipeline.run("schedule", [](const Graph& g) { return schedule(g); });
   return std::make_shared<const Program>(pipeline.take(), backend, pipeline.reports());
 }

@@ -18,11 +18,11 @@ struct CompileOptions {
   Budget memory = Budget::automatic();
   /// Merge neighbouring ops. Off for comparing with unfused results.
   bool fuse = true;
-  const Backend* backend = nullptr;  ///< null: cpu_backend()
+  const Backend* backend = nullptr;  ///< null: default_backend()
 };
 
 /// Runs the passes prune_rows, absorb_projections, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums,
-/// fuse_feed_forward, schedule, plan_memory, in this order, and resolves the kernels. The results of the program are those of the graph
+/// fuse_feed_forward, schedule, plan_memory, in this order, as the backend's policy has them. The results of the program are those of the graph
 /// and, with a loss, the gradient `grad.<leaf>` of every trainable leaf that the loss depends on.
 /// Throws what the passes throw, and UnsupportedError for an op without a kernel.
 [[nodiscard]] std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& options = {});

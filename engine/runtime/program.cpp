@@ -30,18 +30,18 @@ std::int32_t leaf_behind(const Graph& graph, Value value) {
 }  // namespace
 
 Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> passes)
-    : graph_(std::move(graph)),
-      liveness_(analyse_liveness(graph_)),
+    : backend_(backend),
+      graph_(std::move(graph)),
+      liveness_(analyse_liveness(graph_, backend)),
       plan_(plan_memory(liveness_.buffers, liveness_.lower_bound)),
-      passes_(std::move(passes)),
-      backend_(backend.name()) {
+      passes_(std::move(passes)) {
   const auto used = used_outputs(graph_);
   for (std::int32_t n = 0; n < graph_.size(); ++n) {
     const Node& node = graph_.node(n);
     if (!node.op) continue;
     Step step;
     step.node = n;
-    step.kernel = require_kernel(backend, node.op->name(), graph_.real());
+    require_kernel(backend, node);
     for (const auto& input : node.inputs) step.in.push_back(input ? slot(input) : Slot{});
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) step.out.push_back(slot({&graph_, n, i}));
     if (const auto scratch = liveness_.workspace_of[at(n)]; scratch >= 0) {
@@ -53,15 +53,15 @@ Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> pa
   }
 }
 
-Program::Slot Program::slot(Value value) const {
+Slot Program::slot(Value value) const {
   const std::int32_t buffer = liveness_.buffer_of[at(value.node)][at(value.output)];
   if (buffer >= 0) return {value.node, value.output, plan_.offsets[at(buffer)], -1};
   return {value.node, value.output, -1, leaf_behind(graph_, value)};
 }
 
-Program::Slot Program::result(std::string_view name) const { return slot(graph_.output(name)); }
+Slot Program::result(std::string_view name) const { return slot(graph_.output(name)); }
 
-Program::Slot Program::input(std::string_view name) const {
+Slot Program::input(std::string_view name) const {
   for (std::int32_t n = 0; n < graph_.size(); ++n) {
     if (graph_.node(n).role == Role::input && graph_.node(n).name == name) return slot({const_cast<Graph*>(&graph_), n, 0});
   }

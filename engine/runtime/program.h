@@ -1,4 +1,4 @@
-// A compiled program: nodes in running order, kernels, and a place in the arena for every value.
+// A compiled program: nodes in running order and a place in the arena for every value.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "engine/backend/backend.h"
 #include "engine/compile/plan_memory.h"
 #include "engine/graph/graph.h"
+#include "engine/runtime/slot.h"
 
 namespace preamble {
 
@@ -24,29 +25,21 @@ struct PassReport {
 /// Immutable; may be shared by sessions and threads.
 class Program {
  public:
-  /// Where a value lies: in the arena, or in the memory of a leaf.
-  struct Slot {
-    std::int32_t node = -1;    ///< -1: an absent operand
-    std::int32_t output = 0;
-    std::int64_t offset = -1;  ///< in the arena; -1: leaf memory, or nowhere if nobody reads it
-    std::int32_t leaf = -1;    ///< node of the leaf whose memory it is
-  };
   struct Step {
     std::int32_t node = -1;
-    Kernel kernel = nullptr;
     std::vector<Slot> in;
     std::vector<Slot> out;
     std::int64_t workspace = -1;
     std::int64_t workspace_bytes = 0;
   };
 
-  /// Plans memory for a scheduled graph and resolves its kernels.
+  /// Plans memory for a scheduled graph. Throws UnsupportedError for an op without a kernel. The backend must outlive the program.
   Program(Graph graph, const Backend& backend, std::vector<PassReport> passes);
 
   [[nodiscard]] const Graph& graph() const noexcept { return graph_; }
   [[nodiscard]] const std::vector<Step>& steps() const noexcept { return steps_; }
   [[nodiscard]] const std::vector<PassReport>& passes() const noexcept { return passes_; }
-  [[nodiscard]] std::string_view backend() const noexcept { return backend_; }
+  [[nodiscard]] const Backend& backend() const noexcept { return backend_; }
 
   /// Slot of a named result or input. Throws ConfigError if there is none.
   [[nodiscard]] Slot result(std::string_view name) const;
@@ -67,12 +60,12 @@ class Program {
  private:
   [[nodiscard]] Slot slot(Value value) const;
 
+  const Backend& backend_;
   Graph graph_;
   Liveness liveness_;
   MemoryPlan plan_;
   std::vector<Step> steps_;
   std::vector<PassReport> passes_;
-  std::string backend_;
   double flops_ = 0;
 };
 

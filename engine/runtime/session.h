@@ -1,6 +1,7 @@
-// Running a program: an arena, the layout of the current batch, the step loop.
+// Running a program: inputs and the layout of the current batch in, results out.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,13 +15,13 @@
 
 namespace preamble {
 
-/// One thread at a time. `run` allocates nothing.
+/// The host's side of a program that its backend's executor runs. One thread at a time. `run` allocates nothing.
 class Session {
  public:
   explicit Session(std::shared_ptr<const Program> program);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session();
+  ~Session() = default;
 
   [[nodiscard]] const Program& program() const noexcept { return *program_; }
 
@@ -32,8 +33,8 @@ class Session {
   /// and DtypeError for another type. An input that passes found useless may be written all the same.
   template <class T>
   [[nodiscard]] std::span<T> input(std::string_view name) {
-    const View view = input_view(name, dtype_v<T>);
-    return {view.as<T>(), static_cast<std::size_t>(view.count())};
+    const auto memory = input_memory(name, dtype_v<T>);
+    return {reinterpret_cast<T*>(memory.data()), memory.size() / sizeof(T)};
   }
   /// Fills an input. Throws ShapeError if the number of values differs.
   template <class T>
@@ -43,37 +44,41 @@ class Session {
     std::copy(values.begin(), values.end(), memory.begin());
   }
 
-  /// Runs all steps. Every input must be fed anew before every run: inputs lie in the arena like any other value, and a run may have
-  /// overwritten them.
+  /// Runs all steps. Every input must be fed anew before every run: on the CPU they lie in the arena like any other value, and a run
+  /// may have overwritten them.
   void run();
 
   /// A result of the last run: valid until the next one.
   template <class T>
   [[nodiscard]] std::span<const T> result(std::string_view name) const {
-    const View view = result_view(name, dtype_v<T>);
-    return {view.as<const T>(), static_cast<std::size_t>(view.count())};
+    const HostView view = result_memory(name, dtype_v<T>);
+    return {static_cast<const T*>(view.data), static_cast<std::size_t>(view.count)};
   }
   /// Copy of a floating result as F32 or F64 (the program's real type) with its row axis.
   [[nodiscard]] Tensor result_tensor(std::string_view name) const;
 
  private:
-  [[nodiscard]] View input_view(std::string_view name, Dtype dtype);
-  [[nodiscard]] View result_view(std::string_view name, Dtype dtype) const;
-  [[nodiscard]] View view(const Program::Slot& slot) const;
-  void refresh();
+  /// A block of host memory that holds a value for as many rows as its row space has now.
+  struct HostView {
+    const void* data;
+    std::int64_t rows;  ///< 1 without a row space
+    std::int64_t count;
+  };
+  [[nodiscard]] const Type& type_of(const Slot& slot) const;
+  [[nodiscard]] std::int64_t rows_of(const Type& type) const;
+  [[nodiscard]] std::span<std::byte> input_memory(std::string_view name, Dtype dtype);
+  [[nodiscard]] HostView result_memory(std::string_view name, Dtype dtype) const;
 
-  struct Layout {
-    RowLayout layout;
+  /// What the layouts point at.
+  struct LayoutArrays {
     std::vector<std::int32_t> offsets;
     std::vector<std::int32_t> positions;
   };
 
   std::shared_ptr<const Program> program_;
-  std::byte* arena_ = nullptr;
-  std::size_t arena_bytes_ = 0;
-  std::vector<Layout> layouts_;
-  std::vector<std::vector<View>> in_;
-  std::vector<std::vector<View>> out_;
+  std::unique_ptr<Executor> executor_;
+  std::vector<LayoutArrays> arrays_;
+  std::vector<RowLayout> layouts_;
   bool stale_ = true;
 };
 

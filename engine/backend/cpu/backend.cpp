@@ -1,26 +1,34 @@
-#include <algorithm>
-
 #include "engine/backend/backend.h"
-#include "engine/backend/cpu/table.h"
+
+#include "engine/backend/cpu/executor.h"
+#include "engine/backend/cpu/scratch.h"
 
 namespace preamble {
 namespace {
 
+/// A tensor is its own copy.
+class HostResidence final : public Residence {
+ public:
+  [[nodiscard]] void* hold(const Tensor& tensor) override { return const_cast<void*>(tensor.data()); }
+  void upload(const Tensor& /*tensor*/) override {}
+  void download(Tensor& /*tensor*/) override {}
+};
+
 class Cpu final : public Backend {
  public:
-  Cpu() : table_(*std::ranges::find_if(kernel_tables(), [](const KernelTable& table) { return table.runs_here(); })) {}
-
   [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
-  [[nodiscard]] std::string_view instruction_set() const noexcept override { return table_.instruction_set; }
-
-  [[nodiscard]] Kernel find(std::string_view op, Dtype real) const noexcept override {
-    const auto found = std::ranges::lower_bound(table_.kernels, op, {}, &KernelEntry::op);
-    if (found == table_.kernels.end() || found->op != op) return nullptr;
-    return real == Dtype::f64 ? found->f64 : found->f32;
+  [[nodiscard]] std::string_view instruction_set() const noexcept override { return best_kernel_table().instruction_set; }
+  [[nodiscard]] bool has_kernel(std::string_view op, Dtype activation) const noexcept override {
+    return find_kernel(best_kernel_table(), op, activation) != nullptr;
+  }
+  [[nodiscard]] std::int64_t scratch(const NodeCost& cost) const override { return cpu::scratch(cost); }
+  [[nodiscard]] Residence& residence() const override { return residence_; }
+  [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {
+    return std::make_unique<CpuExecutor>(program, best_kernel_table());
   }
 
  private:
-  const KernelTable& table_;
+  mutable HostResidence residence_;
 };
 
 }  // namespace

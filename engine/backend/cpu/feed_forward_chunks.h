@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/backend/cpu/feed_forward_scratch.h"
 #include "engine/backend/cpu/weight_chunk.h"
 #include "engine/ops/feed_forward.h"
 

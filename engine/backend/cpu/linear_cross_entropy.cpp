@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/backend/cpu/gemm.h"
+#include "engine/backend/cpu/loss_chunks.h"
 #include "engine/backend/cpu/softmax_loss.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -17,7 +18,7 @@ using Head = LinearCrossEntropy;
 template <class T>
 struct Call {
   std::int64_t d, v;
-  LinearCrossEntropy::Chunks chunks;
+  LossChunks chunks;
   View w;
   double* terms;  ///< [chunk] parts of the loss
   T* logits;      ///< [chunk, V], later their gradient
@@ -117,7 +118,7 @@ void linear_cross_entropy(const KernelArguments& args) {
   T* dbias = args.out[Head::kBiasGradient].as<T>();
   const bool differentiates = dx != nullptr || dw != nullptr || dbias != nullptr;
   Call<T> call{x.width, (*w.dims)[0], {}, w, reinterpret_cast<double*>(args.workspace), nullptr, nullptr};
-  call.chunks = Head::chunks(x.rows, call.d, call.v, w.dtype != dtype_v<T>);
+  call.chunks = LossChunks::of(x.rows, call.d, call.v, w.dtype != dtype_v<T>);
   call.logits = reinterpret_cast<T*>(call.terms + call.chunks.rows);
   call.converted = call.logits + call.chunks.rows * call.v;
   clear(dw, call.v * call.d);

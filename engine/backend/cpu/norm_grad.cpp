@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/backend/cpu/norm_statistics.h"
+#include "engine/backend/cpu/partial_sums.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
 
@@ -81,7 +82,7 @@ void norm_grad(const KernelArguments& args) {
   T* dscale = args.out[1].as<T>();
   T* dbias = args.out[2].as<T>();
   const std::int64_t n = x.width;
-  const std::int64_t block = NormGrad::block_rows(x.rows);
+  const std::int64_t block = norm_grad_block_rows(x.rows);
   const std::int64_t blocks = (x.rows + block - 1) / block;
   T* scale_parts = reinterpret_cast<T*>(args.workspace);
   T* bias_parts = scale_parts + (dscale != nullptr ? blocks * n : 0);

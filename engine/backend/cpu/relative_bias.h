@@ -7,7 +7,7 @@
 
 #include "engine/backend/cpu/math.h"
 #include "engine/graph/kernel.h"
-#include "engine/ops/attention_scratch.h"
+#include "engine/backend/cpu/attention_scratch.h"
 
 namespace preamble::PREAMBLE_ISA {
 

@@ -18,7 +18,7 @@ namespace {
 struct Small {
   Small() : rows(graph.rows("r", 4, 1)), x(graph.input("x", {Dtype::f32, rows, {16}})) {}
 
-  [[nodiscard]] Liveness analyse() const { return analyse_liveness(graph); }
+  [[nodiscard]] Liveness analyse() const { return analyse_liveness(graph, cpu_backend()); }
   [[nodiscard]] static std::int32_t buffer(const Liveness& live, Value value) {
     return live.buffer_of[static_cast<std::size_t>(value.node)][static_cast<std::size_t>(value.output)];
   }

@@ -126,7 +126,7 @@ TEST_CASE("rematerialise: an impossible budget is answered with the smallest pos
 TEST_CASE("rematerialise: recomputed nodes keep their scope and read kept values, leaves or each other") {
   Graph graph = stack_loss(3);
   differentiate(graph, "loss");
-  const Graph changed = rematerialise(eliminate_dead(graph), Budget::smallest());
+  const Graph changed = rematerialise(eliminate_dead(graph), Budget::smallest(), cpu_backend());
   for (const auto& node : changed.nodes()) {
     if (!node.op || node.phase == Phase::forward) continue;
     if (node.phase == Phase::recompute && node.op->name() != "dot") CHECK(node.scope.starts_with("block."));
@@ -143,5 +143,5 @@ TEST_CASE("rematerialise: a program without anything to keep is left alone") {
   graph.output("loss", dot(p, p));
   differentiate(graph, "loss");
   const auto before = ops_of(eliminate_dead(graph));
-  CHECK(ops_of(rematerialise(eliminate_dead(graph), Budget::smallest())) == before);
+  CHECK(ops_of(rematerialise(eliminate_dead(graph), Budget::smallest(), cpu_backend())) == before);
 }

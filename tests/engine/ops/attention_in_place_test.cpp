@@ -10,7 +10,7 @@
 
 #include "engine/core/parallel.h"
 #include "engine/ops/attention.h"
-#include "engine/ops/attention_scratch.h"
+#include "engine/backend/cpu/attention_scratch.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
 #include "engine/runtime/session.h"

@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/backend/cpu/feed_forward_scratch.h"
 #include "engine/core/error.h"
 #include "engine/core/parallel.h"
 #include "engine/ops/elementwise.h"

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/backend/cpu/loss_chunks.h"
 #include "engine/core/error.h"
 #include "engine/core/parallel.h"
 #include "engine/ops/linear.h"
@@ -97,13 +98,13 @@ TEST_CASE("linear_cross_entropy: the backward pass reads the gradients made in t
 
 TEST_CASE("linear_cross_entropy: chunks of rows add up to the whole") {
   const Sizes sizes{40, 2, 1 << 18};  // 16 rows of logits at a time: 16 + 16 + 8
-  CHECK(LinearCrossEntropy::chunks(sizes.rows, sizes.width, sizes.vocabulary, false).rows == 16);
+  CHECK(LossChunks::of(sizes.rows, sizes.width, sizes.vocabulary, false).rows == 16);
   check_equal(losses_and_gradients(sizes, true), losses_and_gradients(sizes, false));
 }
 
 TEST_CASE("linear_cross_entropy: bf16 weights are converted block by block") {
   const Sizes sizes{5, 512, 5000};
-  CHECK(LinearCrossEntropy::chunks(sizes.rows, sizes.width, sizes.vocabulary, true).vocabulary == 2048);
+  CHECK(LossChunks::of(sizes.rows, sizes.width, sizes.vocabulary, true).vocabulary == 2048);
   check_equal(losses_and_gradients(sizes, true, Dtype::bf16, false), losses_and_gradients(sizes, false, Dtype::f64, false));
 }
 
@@ -120,7 +121,7 @@ TEST_CASE("linear_cross_entropy: results do not depend on the number of threads"
 
 TEST_CASE("linear_cross_entropy: chunks hold about 4 million logits, 16 rows at least, all rows at most") {
   const auto rows = [](std::int64_t count, std::int64_t vocabulary) {
-    return LinearCrossEntropy::chunks(count, 768, vocabulary, false).rows;
+    return LossChunks::of(count, 768, vocabulary, false).rows;
   };
   CHECK(rows(2000, 32128) == 130);
   CHECK(rows(2000, 1 << 20) == 16);

@@ -1,4 +1,4 @@
-#include "engine/ops/attention_scratch.h"
+#include "engine/backend/cpu/attention_scratch.h"
 
 #include "engine/core/parallel.h"
 

@@ -1,0 +1,25 @@
+// Programs on the main processor: inputs, results and leaves are where the host has them.
+#pragma once
+
+#include "engine/backend/cpu/step_loop.h"
+#include "engine/backend/executor.h"
+#include "engine/core/anonymous_memory.h"
+
+namespace preamble {
+
+class CpuExecutor final : public Executor {
+ public:
+  CpuExecutor(const Program& program, const KernelTable& kernels);
+
+  [[nodiscard]] void* staging(const Slot& input) override { return arena_.data() + input.offset; }
+  void set_layouts(std::span<const RowLayout> layouts) override { loop_.set_layouts(layouts); }
+  void run() override { loop_.run(); }
+  [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override;
+
+ private:
+  const Program& program_;
+  AnonymousMemory arena_;
+  StepLoop loop_;
+};
+
+}  // namespace preamble

@@ -1,0 +1,168 @@
+#include "engine/backend/cpu/scratch.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "engine/backend/cpu/attention_scratch.h"
+#include "engine/backend/cpu/feed_forward_scratch.h"
+#include "engine/backend/cpu/loss_chunks.h"
+#include "engine/backend/cpu/partial_sums.h"
+#include "engine/ops/cached_attention.h"
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/feed_forward.h"
+#include "engine/ops/head_linear.h"
+#include "engine/ops/linear.h"
+#include "engine/ops/linear_cross_entropy.h"
+#include "engine/ops/lstm.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/segment_cross_entropy.h"
+
+namespace preamble::cpu {
+namespace {
+
+constexpr std::int64_t kDouble = sizeof(double);
+
+std::int64_t element(const NodeCost& cost) { return static_cast<std::int64_t>(size_of(cost.graph.real())); }
+
+bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
+
+template <class Node>
+const Node& op_of(const NodeCost& cost) {
+  return static_cast<const Node&>(*cost.node.op);
+}
+
+/// What both attention ops are given.
+AttentionSizes attention_sizes(const NodeCost& cost) {
+  AttentionSizes sizes;
+  const Type& q = cost.input(Attention::kQuery);
+  const Type& k = cost.input(Attention::kKey);
+  sizes.q_rows = cost.rows(q);
+  sizes.q_segments = cost.graph.rows(q.rows).segments;
+  sizes.k_segments = cost.graph.rows(k.rows).segments;
+  if (has(cost, Attention::kPrefixKey)) sizes.prefix_rows = cost.rows(cost.input(Attention::kPrefixKey));
+  sizes.keys = cost.rows(k) + sizes.prefix_rows;
+  sizes.kv_width = k.width();
+  if (has(cost, Attention::kBiasTable)) sizes.buckets = cost.input(Attention::kBiasTable).dims[0];
+  for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
+    if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
+  }
+  sizes.element = static_cast<std::int64_t>(size_of(q.dtype));
+  return sizes;
+}
+
+std::int64_t attention(const NodeCost& cost) {
+  return AttentionScratch::forward(op_of<Attention>(cost).options, attention_sizes(cost)).bytes();
+}
+
+std::int64_t attention_grad(const NodeCost& cost) {
+  const auto& op = op_of<AttentionGrad>(cost);
+  const SharedGradients shared{.prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue],
+                               .bias = cost.used[Attention::kBiasTable],
+                               .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery],
+                               .keys_in_place = op.keys_in_place};
+  return AttentionScratch::backward(op.options, attention_sizes(cost), shared).bytes();
+}
+
+std::int64_t cached_attention(const NodeCost& cost) {
+  using Cached = CachedAttention;
+  AttentionSizes sizes;
+  sizes.keys = cost.input(Cached::kTable).dims[0] + (has(cost, Cached::kPrefixKey) ? cost.rows(cost.input(Cached::kPrefixKey)) : 0);
+  if (has(cost, Cached::kBiasTable)) sizes.buckets = cost.input(Cached::kBiasTable).dims[0];
+  sizes.element = element(cost);
+  return AttentionScratch::cached(op_of<Cached>(cost).options, sizes).bytes();
+}
+
+std::int64_t cross_entropy(const NodeCost& cost) { return cost.rows(cost.input(CrossEntropy::kLogits)) * kDouble; }
+
+std::int64_t dot(const NodeCost& cost) {
+  const std::int64_t count = cost.rows(cost.input(0)) * cost.input(0).width();
+  return (count + kDotBlock - 1) / kDotBlock * kDouble;
+}
+
+template <class Fused>
+std::int64_t feed_forward_chunks(const NodeCost& cost, std::int64_t chunks) {
+  const FeedForwardShape shape = feed_forward_shape(op_of<Fused>(cost), cost);
+  const auto s = FeedForwardScratch::of(cost.rows(cost.output(0)), shape.in, shape.width, shape.out,
+                                        cost.input(Fused::kFirstWeight).dtype != cost.graph.real(),
+                                        cost.input(Fused::kSecondWeight).dtype != cost.graph.real());
+  return (s.first_weight + s.second_weight + chunks * s.chunk) * element(cost);
+}
+
+std::int64_t feed_forward(const NodeCost& cost) { return feed_forward_chunks<FeedForward>(cost, 1); }
+
+std::int64_t feed_forward_grad(const NodeCost& cost) {
+  return feed_forward_chunks<FeedForwardGrad>(cost, op_of<FeedForwardGrad>(cost).recomputes ? 2 : 1);
+}
+
+/// The whole weight, if it is stored in another type.
+std::int64_t head_linear(const NodeCost& cost) {
+  const Type& w = cost.input(HeadLinear::kWeight);
+  return w.dtype == cost.graph.real() ? 0 : w.width() * element(cost);
+}
+
+/// W x + b where only the mask of relu is read (a recomputation), then a block of the weight, if it is stored in another type.
+std::int64_t linear(const NodeCost& cost) {
+  const bool mask_alone = op_of<Linear>(cost).activation == ActivationKind::relu && !cost.used[0];
+  const std::int64_t sum = mask_alone ? cost.graph.bytes(cost.output(0)) : 0;
+  const Type& w = cost.input(Linear::kWeight);
+  if (w.dtype == cost.graph.real()) return sum;
+  constexpr std::int64_t kBlockElements = 1 << 20;
+  return sum + std::min(w.width(), std::max(kBlockElements, w.dims[1])) * element(cost);
+}
+
+std::int64_t linear_cross_entropy(const NodeCost& cost) {
+  const Type& x = cost.input(LinearCrossEntropy::kInput);
+  const Type& w = cost.input(LinearCrossEntropy::kWeights);
+  const bool converted = w.dtype != cost.graph.real();
+  const auto chunks = LossChunks::of(cost.rows(x), x.width(), w.dims[0], converted);
+  const std::int64_t numbers = chunks.rows * w.dims[0] + (converted ? chunks.vocabulary * x.width() : 0);
+  return chunks.rows * kDouble + numbers * element(cost);
+}
+
+std::int64_t lstm(const NodeCost& cost) { return 6 * cost.output(0).width() * element(cost); }
+
+std::int64_t lstm_grad(const NodeCost& cost) { return 6 * cost.input(LstmGrad::kHidden).width() * element(cost); }
+
+std::int64_t norm_grad(const NodeCost& cost) {
+  const int sums = (cost.used[1] ? 1 : 0) + (cost.used[2] ? 1 : 0);
+  return sums * std::min(cost.rows(cost.output(0)), kNormGradBlocks) * cost.output(0).width() * element(cost);
+}
+
+std::int64_t segment_cross_entropy(const NodeCost& cost) {
+  return cost.graph.rows(cost.input(SegmentCrossEntropy::kLogits).rows).segments * kDouble;
+}
+
+struct Entry {
+  std::string_view op;
+  std::int64_t (*bytes)(const NodeCost&);
+};
+
+/// Sorted by name.
+constexpr std::array kEntries = {
+    Entry{"attention", attention},
+    Entry{"attention_grad", attention_grad},
+    Entry{"cached_attention", cached_attention},
+    Entry{"cross_entropy", cross_entropy},
+    Entry{"dot", dot},
+    Entry{"feed_forward", feed_forward},
+    Entry{"feed_forward_grad", feed_forward_grad},
+    Entry{"head_linear", head_linear},
+    Entry{"linear", linear},
+    Entry{"linear_cross_entropy", linear_cross_entropy},
+    Entry{"lstm", lstm},
+    Entry{"lstm_grad", lstm_grad},
+    Entry{"norm_grad", norm_grad},
+    Entry{"segment_cross_entropy", segment_cross_entropy},
+};
+
+}  // namespace
+
+std::int64_t scratch(const NodeCost& cost) {
+  const std::string_view name = cost.node.op->name();
+  const auto found = std::ranges::lower_bound(kEntries, name, {}, &Entry::op);
+  return found != kEntries.end() && found->op == name ? found->bytes(cost) : 0;
+}
+
+}  // namespace preamble::cpu

@@ -1,0 +1,36 @@
+// Running a program on one device.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "engine/core/rows.h"
+#include "engine/runtime/slot.h"
+
+namespace preamble {
+
+/// Owns what a program needs on its device: the arena, copies of the row layouts, the queue of work. One thread at a time. The program and
+/// its backend outlive it.
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor() = default;
+
+  /// Memory that the host fills for an input leaf before each run, for as many rows as the input can have. On the CPU it is the
+  /// input's place in the arena; elsewhere it is staging memory, which `run` uploads.
+  [[nodiscard]] virtual void* staging(const Slot& input) = 0;
+
+  /// The layout of every row space, in their order, for the next runs. The arrays that they point at must live as long.
+  virtual void set_layouts(std::span<const RowLayout> layouts) = 0;
+
+  /// Runs all steps. A device may still be at work when the call returns. Allocates nothing.
+  virtual void run() = 0;
+
+  /// The first `bytes` of a value as host memory, after everything that was asked for has run; valid until the next run. On the CPU it is
+  /// the value itself; elsewhere a copy.
+  [[nodiscard]] virtual const void* fetch(const Slot& value, std::size_t bytes) = 0;
+};
+
+}  // namespace preamble
