@@ -36,6 +36,8 @@ class Tensor {
   [[nodiscard]] std::int64_t count() const noexcept { return count_of(dims_); }
   [[nodiscard]] std::size_t bytes() const noexcept { return static_cast<std::size_t>(count()) * size_of(dtype_); }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
+  /// What keeps the memory: expires when the last handle is gone. Who knows the memory by its address checks it first.
+  [[nodiscard]] std::weak_ptr<const void> owner() const noexcept { return keeper_; }
 
   [[nodiscard]] const void* data() const noexcept { return data_; }
   [[nodiscard]] void* data() noexcept { return const_cast<void*>(data_); }

@@ -55,7 +55,7 @@ struct Node {
 /// Nodes stand in topological order: inputs before users.
 class Graph {
  public:
-  /// `real` is the type that activations are computed in: f32, or f64 for gradient checks.
+  /// `real` is the type that activations are computed in: f32, bf16, or f64 for gradient checks.
   explicit Graph(Dtype real = Dtype::f32);
   Graph(Graph&&) noexcept;
   Graph& operator=(Graph&&) noexcept;
@@ -64,6 +64,8 @@ class Graph {
   ~Graph() = default;
 
   [[nodiscard]] Dtype real() const noexcept { return real_; }
+  /// Type of statistics, losses and gradients of parameters: that of activations, but f32 for bf16.
+  [[nodiscard]] Dtype statistic() const noexcept { return real_ == Dtype::bf16 ? Dtype::f32 : real_; }
 
   /// Declares a row space. Names are unique; declaring the same again returns the first. Throws ShapeError if the
   /// capacities differ from the first declaration's or are not positive.

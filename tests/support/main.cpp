@@ -1,9 +1,15 @@
-// The main function of every test executable: doctest's, but a run in which no test case ran is a failure.
+// The main function of every test executable: doctest's, but a run in which no test case ran is a failure. With PREAMBLE_BACKEND=guarded
+// in the environment, programs that name no backend run on `guarded_backend()`.
 #define DOCTEST_CONFIG_IMPLEMENT
 
+#include <cstdlib>
 #include <iostream>
+#include <string_view>
 
 #include <doctest/doctest.h>
+
+#include "engine/backend/backend.h"
+#include "tests/support/guarded_backend.h"
 
 namespace {
 
@@ -32,6 +38,13 @@ REGISTER_LISTENER("count", 1, CountingReporter);
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const char* backend = std::getenv("PREAMBLE_BACKEND")) {
+    if (std::string_view(backend) != "guarded") {
+      std::cerr << "PREAMBLE_BACKEND: '" << backend << "' was given; wanted guarded\n";
+      return 2;
+    }
+    preamble::set_default_backend(preamble::guarded_backend());
+  }
   doctest::Context context(argc, argv);
   const int status = context.run();
   if (context.shouldExit()) return status;  // --help, --count, --list-test-cases and the like run nothing

@@ -52,7 +52,6 @@ TEST_CASE("op: by default it has no gradient, no alias, no cost and no aligned o
   CHECK(op.aliases().empty());
   CHECK(!op.cheap());
   CHECK(op.flops({graph, graph.node(y), wanted}) == 0);
-  CHECK(op.workspace({graph, graph.node(y), wanted}) == 0);
 }
 
 TEST_CASE("require_rows: takes rows of the graph's type and of the wanted width") {

@@ -58,7 +58,7 @@ TEST_CASE("program: operations are the sum over the phases") {
   CHECK(program->flops() ==
         doctest::Approx(program->flops(Phase::forward) + program->flops(Phase::backward) + program->flops(Phase::recompute)));
   CHECK(program->flops(Phase::recompute) > 0);
-  CHECK(program->backend() == "cpu");
+  CHECK(program->backend().name() == "cpu");
 }
 
 TEST_CASE("program: leaf memory is counted by role, and tied leaves once") {

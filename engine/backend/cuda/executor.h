@@ -1,0 +1,92 @@
+// Programs on a GPU. Included by .cu files alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <cuda_runtime_api.h>
+
+#include "engine/backend/cuda/kernel.h"
+#include "engine/backend/cuda/layout_block.h"
+#include "engine/backend/cuda/memory.h"
+#include "engine/backend/cuda/residence.h"
+#include "engine/backend/executor.h"
+#include "engine/runtime/program.h"
+
+namespace preamble::cuda {
+
+/// What the steps of a run are captured in: launched as one, for all batches whose row counts have the same bounds.
+class CapturedSteps {
+ public:
+  CapturedSteps() = default;
+  /// Takes over what was captured. Throws DeviceError.
+  explicit CapturedSteps(cudaGraph_t graph);
+  CapturedSteps(CapturedSteps&& other) noexcept;
+  CapturedSteps& operator=(CapturedSteps&& other) noexcept;
+  CapturedSteps(const CapturedSteps&) = delete;
+  CapturedSteps& operator=(const CapturedSteps&) = delete;
+  ~CapturedSteps();
+
+  [[nodiscard]] bool empty() const noexcept { return executable_ == nullptr; }
+  void launch(cudaStream_t stream) const;
+
+ private:
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+/// Inputs and layouts travel in one copy from page-locked memory, of which there are two blocks: the host fills one while the device reads
+/// the other. Launch sizes are bounds of the row counts; the first run for some bounds launches kernel by kernel (products choose their
+/// algorithms then), the second one is captured, and later ones are launched as a graph.
+class CudaExecutor final : public Executor {
+ public:
+  CudaExecutor(const Program& program, int device, const Queue& queue, CudaResidence& residence);
+  ~CudaExecutor() override;
+
+  [[nodiscard]] void* staging(const Slot& input) override;
+  void set_layouts(std::span<const RowLayout> layouts) override;
+  void run() override;
+  [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override;
+
+ private:
+  static constexpr std::size_t kBlocks = 2;
+  /// Most graphs that are kept; the one that was used longest ago goes first.
+  static constexpr std::size_t kMostGraphs = 64;
+
+  struct Captured {
+    CapturedSteps steps;
+    bool seen = false;
+    std::uint64_t used = 0;
+  };
+
+  [[nodiscard]] std::byte* memory_of(const Slot& slot) const;
+  [[nodiscard]] View view(const Slot& slot) const;
+  void refresh();
+  void launch_steps();
+  void wait_for(std::size_t block);
+  Captured& captured();
+
+  const Program& program_;
+  int device_;
+  const Queue& queue_;
+  CudaResidence& residence_;
+  std::vector<std::byte*> leaves_;        ///< by node
+  std::vector<std::size_t> input_at_;     ///< by node: place in the block of inputs
+  LayoutBlock layout_block_;
+  std::size_t block_bytes_ = 0;           ///< layouts, then inputs
+  DeviceMemory arena_, block_;
+  std::array<PinnedMemory, kBlocks> host_blocks_;
+  std::array<cudaEvent_t, kBlocks> copied_{};
+  std::size_t current_ = 0;
+  std::map<std::pair<std::int32_t, std::int32_t>, PinnedMemory> fetched_;  ///< by value: copies last until the next run
+  std::vector<Launch> kernels_;
+  std::vector<RowLayout> layouts_;
+  std::vector<std::int64_t> bounds_;  ///< of rows, by row space
+  std::map<std::vector<std::int64_t>, Captured> graphs_;
+  std::uint64_t runs_ = 0;
+  std::vector<std::vector<View>> in_, out_;
+};
+
+}  // namespace preamble::cuda

@@ -1,0 +1,43 @@
+// Host tensors on a GPU. Included by .cu files alone.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include <cuda_runtime_api.h>
+
+#include "engine/backend/cuda/memory.h"
+#include "engine/backend/residence.h"
+
+namespace preamble::cuda {
+
+class CudaResidence final : public Residence {
+ public:
+  CudaResidence(int device, cudaStream_t stream) : device_(device), stream_(stream) {}
+
+  [[nodiscard]] void* hold(const Tensor& tensor) override;
+  void upload(const Tensor& tensor) override;
+  void download(Tensor& tensor) override;
+
+  /// True if the tensor is on the device already.
+  [[nodiscard]] bool holds(const Tensor& tensor);
+
+ private:
+  struct Copy {
+    std::weak_ptr<const void> owner;
+    DeviceMemory memory;
+  };
+
+  /// The copy of the tensor, or null; with `mutex_` held.
+  Copy* find(const Tensor& tensor);
+  void copy_in(const Copy& copy, const Tensor& tensor) const;
+
+  int device_;
+  cudaStream_t stream_;
+  std::map<const void*, Copy> copies_;
+  std::mutex mutex_;
+};
+
+}  // namespace preamble::cuda

@@ -1,0 +1,13 @@
+// A CPU backend whose memory the host cannot touch: it stands for a device in tests.
+#pragma once
+
+#include "engine/backend/backend.h"
+
+namespace preamble {
+
+/// As `cpu_backend()`, but arena, leaves and row layouts are copies that are inaccessible except while a program runs or something is
+/// copied. Whoever reads a value that was not fetched, or writes an input past its staging memory, dies of SIGSEGV; whoever reads a leaf
+/// without `download` sees old values. Arenas begin as NaN.
+[[nodiscard]] const Backend& guarded_backend();
+
+}  // namespace preamble
