@@ -48,7 +48,7 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Executor> executor(const Program& program) const = 0;
 };
 
-/// The main processor: kernels for the best instruction set that it has.
+/// The main processor: kernels for the best instruction set that it has. Throws UnsupportedError if the build covers none of its sets.
 [[nodiscard]] const Backend& cpu_backend();
 
 /// The backend of programs that are compiled without naming one: `cpu_backend()` until it is set. Set it before any program is compiled;

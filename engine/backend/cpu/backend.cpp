@@ -2,6 +2,7 @@
 
 #include "engine/backend/cpu/executor.h"
 #include "engine/backend/cpu/scratch.h"
+#include "engine/backend/cpu/table.h"
 
 namespace preamble {
 namespace {
@@ -16,18 +17,21 @@ class HostResidence final : public Residence {
 
 class Cpu final : public Backend {
  public:
+  Cpu() : table_(best_kernel_table()) {}
+
   [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
-  [[nodiscard]] std::string_view instruction_set() const noexcept override { return best_kernel_table().instruction_set; }
+  [[nodiscard]] std::string_view instruction_set() const noexcept override { return table_.instruction_set; }
   [[nodiscard]] bool has_kernel(std::string_view op, Dtype activation) const noexcept override {
-    return find_kernel(best_kernel_table(), op, activation) != nullptr;
+    return find_kernel(table_, op, activation) != nullptr;
   }
   [[nodiscard]] std::int64_t scratch(const NodeCost& cost) const override { return cpu::scratch(cost); }
   [[nodiscard]] Residence& residence() const override { return residence_; }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {
-    return std::make_unique<CpuExecutor>(program, best_kernel_table());
+    return std::make_unique<CpuExecutor>(program, table_);
   }
 
  private:
+  const KernelTable& table_;
   mutable HostResidence residence_;
 };
 

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "engine/core/error.h"
+
 namespace preamble {
 
-const KernelTable& best_kernel_table() noexcept {
-  static const KernelTable& best = *std::ranges::find_if(kernel_tables(), [](const KernelTable& table) { return table.runs_here(); });
+const KernelTable& best_of(std::span<const KernelTable> tables) {
+  const auto found = std::ranges::find_if(tables, [](const KernelTable& table) { return table.runs_here(); });
+  if (found != tables.end()) return *found;
+  raise<UnsupportedError>("cpu: this machine lacks {}, the least that this build has kernels for; wanted a build with -Dinstruction_sets=all",
+                          tables.back().instruction_set);
+}
+
+const KernelTable& best_kernel_table() {
+  static const KernelTable& best = best_of(kernel_tables());
   return best;
 }
 

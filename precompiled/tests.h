@@ -1,0 +1,4 @@
+// Precompiled for the tests.
+#include "precompiled/standard.h"
+
+#include <doctest/doctest.h>
