@@ -12,12 +12,12 @@
 namespace preamble {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxElementDepth = 64;
 constexpr std::string_view kSpace = " \t\r\n";
 
-class Reader {
+class XmlReader {
  public:
-  Reader(std::string_view text, const std::string& source) : text_(without_byte_order_mark(text)), source_(source) {
+  XmlReader(std::string_view text, const std::string& source) : text_(without_byte_order_mark(text)), source_(source) {
     require_text(text_, source_, 1);
   }
 
@@ -31,7 +31,7 @@ class Reader {
 
  private:
   XmlElement element(int depth) {
-    if (depth > kMaxDepth) fail("elements nested too deeply; wanted at most 64 levels");
+    if (depth > kMaxElementDepth) fail("elements nested too deeply; wanted at most 64 levels");
     XmlElement result;
     result.line = line();
     if (!accept("<")) fail("no element; wanted '<'");
@@ -172,6 +172,6 @@ void XmlElement::each(std::string_view child_name, const std::function<void(cons
   }
 }
 
-XmlElement read_xml(std::string_view text, const std::string& source) { return Reader(text, source).document(); }
+XmlElement read_xml(std::string_view text, const std::string& source) { return XmlReader(text, source).document(); }
 
 }  // namespace preamble

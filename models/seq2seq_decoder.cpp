@@ -9,7 +9,7 @@
 namespace preamble {
 namespace {
 
-const std::vector<Site> kSites = {Site::decoder_self, Site::cross};
+const std::vector<Site> kDecoderSites = {Site::decoder_self, Site::cross};
 
 /// Encoder rows of all sources, prompts included.
 std::int64_t encoder_rows(const Conditioning& conditioning, const DecoderCapacity& capacity) {
@@ -24,7 +24,7 @@ Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditi
     Graph graph;
     conditioning_ = conditioner(graph);
   }
-  prefixes_ = PrefixCache(model, conditioning_, kSites);
+  prefixes_ = PrefixCache(model, conditioning_, kDecoderSites);
   const std::int64_t encoded = encoder_rows(conditioning_, capacity);
   const std::int64_t places = capacity.generated_tokens();
   const AttentionShape self = model.attention_shape(Site::decoder_self);
@@ -168,7 +168,7 @@ CacheNeed cache_need(const EncoderDecoder& model, const Conditioning& conditioni
     const AttentionShape shape = model.attention_shape(site);
     return shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
   };
-  return {PrefixCache::bytes_for(model, conditioning, kSites), encoder_rows(conditioning, capacity) * row(Site::cross),
+  return {PrefixCache::bytes_for(model, conditioning, kDecoderSites), encoder_rows(conditioning, capacity) * row(Site::cross),
           capacity.generated_tokens() * row(Site::decoder_self)};
 }
 

@@ -16,7 +16,7 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, PrefixInitKind>, 4> kNames = {{{"random", PrefixInitKind::random},
+constexpr std::array<std::pair<std::string_view, PrefixInitKind>, 4> kPrefixNames = {{{"random", PrefixInitKind::random},
                                                                                 {"zero", PrefixInitKind::zero},
                                                                                 {"text", PrefixInitKind::text},
                                                                                 {"adapter", PrefixInitKind::adapter}}};
@@ -105,8 +105,8 @@ void put(Tensor& table, std::int64_t column, const float* rows, std::int64_t str
 }  // namespace
 
 PrefixInitKind prefix_init_of(std::string_view name) {
-  const auto found = std::ranges::find(kNames, name, &std::pair<std::string_view, PrefixInitKind>::first);
-  require<ConfigError>(found != kNames.end(), "prefix initialiser: '{}' was given; wanted random, zero, text or adapter", name);
+  const auto found = std::ranges::find(kPrefixNames, name, &std::pair<std::string_view, PrefixInitKind>::first);
+  require<ConfigError>(found != kPrefixNames.end(), "prefix initialiser: '{}' was given; wanted random, zero, text or adapter", name);
   return found->second;
 }
 

@@ -29,7 +29,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 template <class T>
-Json or_null(const std::optional<T>& value) {
+Json json_or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
@@ -177,12 +177,12 @@ class Inspection {
   void add_config() {
     json_ = {{"adapter", adapter_.string()},
              {"peft_type", name_of(config_.peft_type)},
-             {"task_type", or_null(config_.task_type)},
+             {"task_type", json_or_null(config_.task_type)},
              {"placement", name_of(infix_ ? Placement::infix : Placement::prefix)},
-             {"base_model_name_or_path", or_null(config_.base_model_name_or_path)},
+             {"base_model_name_or_path", json_or_null(config_.base_model_name_or_path)},
              {"num_virtual_tokens", prompt_.tokens},
              {"num_transformer_submodules", prompt_.embeddings.dim(0) / prompt_.tokens},
-             {"num_layers", or_null(config_.num_layers)},
+             {"num_layers", json_or_null(config_.num_layers)},
              {"rows", prompt_.embeddings.dim(0)},
              {"width", prompt_.embeddings.dim(1)},
              {"trainable", prompt_.embeddings.count()},

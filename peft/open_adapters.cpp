@@ -17,16 +17,16 @@ namespace {
 enum class Kind : std::uint8_t { prompt, encoded_prompt, infix, prefix, native_prefix };
 
 /// One folder, described.
-struct Folder {
+struct AdapterFolder {
   std::filesystem::path path;
   PeftConfig config;  ///< of PEFT's layout
   Kind kind = Kind::prompt;
 };
 
-Folder describe(const std::filesystem::path& path, bool trainable, const Warn& warn) {
+AdapterFolder describe(const std::filesystem::path& path, bool trainable, const Warn& warn) {
   if (NativePrompt::is_in(path)) return {path, {}, Kind::infix};
   if (NativePrefix::is_in(path)) return {path, {}, Kind::native_prefix};
-  Folder folder{path, PeftConfig::read(path, warn), Kind::prompt};
+  AdapterFolder folder{path, PeftConfig::read(path, warn), Kind::prompt};
   if (folder.config.peft_type == PeftType::prefix_tuning) folder.kind = Kind::prefix;
   if (folder.config.peft_type == PeftType::p_tuning && trainable) folder.kind = Kind::encoded_prompt;
   return folder;
@@ -43,7 +43,7 @@ PromptSlot read_infix(const std::filesystem::path& folder, const LanguageModel& 
   return NativePrompt::read(folder, model.width(), warn).slot;
 }
 
-EncodedPrompt read_encoded(const Folder& folder, std::int64_t width, const std::filesystem::path& trainable, const Warn& warn) {
+EncodedPrompt read_encoded(const AdapterFolder& folder, std::int64_t width, const std::filesystem::path& trainable, const Warn& warn) {
   const PromptSlot folded = read_prompt(folder.path, folder.config, width, warn);
   const std::string& type = folder.config.encoder_reparameterization_type;
   require<FileError>(type == "MLP" || type == "LSTM", "{}: encoder_reparameterization_type is '{}'; wanted MLP or LSTM",
@@ -87,10 +87,10 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
                                       const std::optional<std::filesystem::path>& trainable) {
   require<ConfigError>(!trainable || paths.size() == 1, "reparametrisation weights: {} adapters were given with them; wanted one",
                        paths.size());
-  std::vector<Folder> folders;
+  std::vector<AdapterFolder> folders;
   for (const auto& path : paths) folders.push_back(describe(path, trainable.has_value(), warn));
   require<ConfigError>(!folders.empty(), "adapters: none were given; wanted one at least");
-  const Folder& first = folders.front();
+  const AdapterFolder& first = folders.front();
   std::vector<PromptSlot> prompts;
   std::vector<EncodedPrompt> encoded;
   std::vector<PrefixSlot> prefixes;

@@ -1,7 +1,6 @@
-// What most sources include, precompiled once a target. A source still includes all that it uses: every target compiles
-// without this header, too (-Db_pch=false). JSON and CLI11 are left out: loading them costs the files that do not use them
-// more than it saves in the others. There is no include guard, because g++ warns of `#pragma once` in the header that it
-// precompiles.
+// What the kernels include of the standard library, and fmt, precompiled once an instruction set. A source still includes
+// all that it uses and compiles without this header, too (-Db_pch=false). There is no include guard, because g++ warns of
+// `#pragma once` in the header that it precompiles.
 
 #include <algorithm>
 #include <array>

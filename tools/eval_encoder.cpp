@@ -19,16 +19,16 @@ namespace preamble {
 namespace {
 
 /// Beside the adapter, or beside a fine-tuned model.
-const std::filesystem::path& task_folder(const EvalArguments& args) { return args.adapters.empty() ? args.model : args.adapters.front(); }
+const std::filesystem::path& trained_folder(const EvalArguments& args) { return args.adapters.empty() ? args.model : args.adapters.front(); }
 
 EncoderTask task_of(const EvalArguments& args, const EncoderOptions& options) {
-  const auto kept = EncoderTask::read(task_folder(args));
+  const auto kept = EncoderTask::read(trained_folder(args));
   EncoderTask task = options.task(kept ? std::optional(kept->front()) : std::nullopt);
   for (const auto& folder : args.adapters) {
     const auto other = EncoderTask::read(folder);
     require<ConfigError>(
         !other || !kept || (other->front().kind == kept->front().kind && other->front().class_names() == kept->front().class_names()),
-        "{} and {}: adapters of different tasks; wanted the same labels in the same order", task_folder(args).string(), folder.string());
+        "{} and {}: adapters of different tasks; wanted the same labels in the same order", trained_folder(args).string(), folder.string());
   }
   return task;
 }
@@ -46,10 +46,10 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   const auto model = open_encoder(args.model, weights);
   HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)), {}, task.pooler);
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
-                       "{}: a head of {} classes; the task '{}' has {}", task_folder(args).string(), encoder.heads.front().classes(),
+                       "{}: a head of {} classes; the task '{}' has {}", trained_folder(args).string(), encoder.heads.front().classes(),
                        task.name, task.classes());
   require<ConfigError>(task.pooler == Pooler::automatic || encoder.heads.front().pooler() == task.pooler,
-                       "--pooler {}: the head of {} was trained with {}", name_of(task.pooler), task_folder(args).string(),
+                       "--pooler {}: the head of {} was trained with {}", name_of(task.pooler), trained_folder(args).string(),
                        name_of(encoder.heads.front().pooler()));
   for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
@@ -68,7 +68,7 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
 }  // namespace
 
 bool is_encoder_task(const EvalArguments& arguments, const EncoderOptions& options) {
-  return options.given() || EncoderTask::read(task_folder(arguments)).has_value();
+  return options.given() || EncoderTask::read(trained_folder(arguments)).has_value();
 }
 
 int eval_encoder_command(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {

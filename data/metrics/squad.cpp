@@ -13,7 +13,7 @@
 namespace preamble::metrics {
 namespace {
 
-bool is_ascii_punctuation(char32_t c) noexcept {
+bool is_answer_punctuation(char32_t c) noexcept {
   return (c >= U'!' && c <= U'/') || (c >= U':' && c <= U'@') || (c >= U'[' && c <= U'`') || (c >= U'{' && c <= U'~');
 }
 
@@ -24,7 +24,7 @@ bool is_article(std::u32string_view word) noexcept { return word == U"a" || word
 
 Tokens answer_tokens(std::string_view text) {
   std::u32string kept = lowered(decode_utf8(text));
-  std::erase_if(kept, is_ascii_punctuation);
+  std::erase_if(kept, is_answer_punctuation);
   // a word ends where \b matches: "the-" has lost its hyphen by now, but "the—" still holds the article
   std::u32string without;
   for (std::size_t i = 0; i < kept.size();) {

@@ -35,16 +35,16 @@ constexpr std::array<std::int16_t, kByteChars> kByteOfChar = [] {
   return table;
 }();
 
-enum class Kind : std::uint8_t { letter, number, space, other };
+enum class LetterKind : std::uint8_t { letter, number, space, other };
 
-[[nodiscard]] Kind kind_of(char32_t c) noexcept {
-  if (is(CharClass::byte_level_letter, c)) return Kind::letter;
-  if (is(CharClass::byte_level_space, c)) return Kind::space;
-  if (is(CharClass::byte_level_number, c)) return Kind::number;
-  return Kind::other;
+[[nodiscard]] LetterKind kind_of(char32_t c) noexcept {
+  if (is(CharClass::byte_level_letter, c)) return LetterKind::letter;
+  if (is(CharClass::byte_level_space, c)) return LetterKind::space;
+  if (is(CharClass::byte_level_number, c)) return LetterKind::number;
+  return LetterKind::other;
 }
 
-[[nodiscard]] std::size_t run_end(std::u32string_view text, std::size_t begin, Kind kind) noexcept {
+[[nodiscard]] std::size_t run_end(std::u32string_view text, std::size_t begin, LetterKind kind) noexcept {
   std::size_t end = begin;
   while (end < text.size() && kind_of(text[end]) == kind) ++end;
   return end;
@@ -71,10 +71,10 @@ std::size_t piece_end(std::u32string_view text, std::size_t begin) noexcept {
     }
   }
   const std::size_t first = rest.size() > 1 && rest[0] == U' ' ? begin + 1 : begin;
-  const Kind kind = kind_of(text[first]);
-  if (kind != Kind::space) return run_end(text, first, kind);
+  const LetterKind kind = kind_of(text[first]);
+  if (kind != LetterKind::space) return run_end(text, first, kind);
   // a run of white space gives up its last character to what follows it
-  const std::size_t end = run_end(text, begin, Kind::space);
+  const std::size_t end = run_end(text, begin, LetterKind::space);
   return end == text.size() || end == begin + 1 ? end : end - 1;
 }
 

@@ -30,7 +30,7 @@ constexpr std::uint64_t kTypeUnknown = 2;
 constexpr std::uint64_t kModelTypeUnigram = 1;
 
 /// One field of a message: a number (wire types 0, 1, 5) or bytes (wire type 2).
-struct Field {
+struct WireField {
   std::uint64_t number = 0;
   std::uint32_t wire_type = 0;
   std::uint64_t value = 0;
@@ -44,10 +44,10 @@ class FieldReader {
       : reader_(std::as_bytes(std::span(message)), origin), end_(message.size()) {}
 
   /// The next field; absent at the end.
-  [[nodiscard]] std::optional<Field> next() {
+  [[nodiscard]] std::optional<WireField> next() {
     if (reader_.position() == end_) return std::nullopt;
     const std::uint64_t tag = varint();
-    Field field{.number = tag >> 3, .wire_type = static_cast<std::uint32_t>(tag & 7), .bytes = {}};
+    WireField field{.number = tag >> 3, .wire_type = static_cast<std::uint32_t>(tag & 7), .bytes = {}};
     switch (field.wire_type) {
       case 0: field.value = varint(); break;
       case 1: field.value = reader_.read<std::uint64_t>(); break;
@@ -77,7 +77,7 @@ class FieldReader {
 };
 
 /// The bytes of a field. Throws FileError if it holds a number.
-[[nodiscard]] std::string_view bytes_of(const Field& field, const std::string& origin) {
+[[nodiscard]] std::string_view bytes_of(const WireField& field, const std::string& origin) {
   require<FileError>(field.wire_type == 2, "{}: field {} of wire type {}; wanted bytes", origin, field.number, field.wire_type);
   return field.bytes;
 }

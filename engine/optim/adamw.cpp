@@ -8,7 +8,7 @@
 namespace preamble {
 namespace {
 
-constexpr std::int64_t kBlock = 1 << 14;
+constexpr std::int64_t kParameterBlock = 1 << 14;
 
 class AdamW final : public Optimizer {
  public:
@@ -30,7 +30,7 @@ class AdamW final : public Optimizer {
       float* m = first_[i].values<float>().data();
       float* v = second_[i].values<float>().data();
       const float* gradient = parameters[i].gradient.data();
-      parallel_for(value.count(), kBlock, [&](std::int64_t begin, std::int64_t end) {
+      parallel_for(value.count(), kParameterBlock, [&](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
         for (std::int64_t j = begin; j < end; ++j) {
           const float g = gradient[j] * scale;
@@ -77,7 +77,7 @@ class Sgd final : public Optimizer {
       float* p = value.values<float>().data();
       float* u = momentum_.empty() ? nullptr : momentum_[i].values<float>().data();
       const float* gradient = parameters[i].gradient.data();
-      parallel_for(value.count(), kBlock, [&](std::int64_t begin, std::int64_t end) {
+      parallel_for(value.count(), kParameterBlock, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t j = begin; j < end; ++j) {
           float update = gradient[j] * scale + decay * p[j];
           if (u != nullptr) update = u[j] = momentum * u[j] + update;

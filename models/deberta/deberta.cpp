@@ -18,14 +18,14 @@ namespace {
 constexpr std::string_view kDecoder = "cls.predictions.decoder";
 
 /// What the masked-LM head is called.
-struct MlmNames {
+struct DebertaMlmNames {
   std::string_view dense, norm, bias;
 };
-constexpr MlmNames kTransformersHead = {"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"};
-constexpr MlmNames kPretrainingHead = {"lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias"};
+constexpr DebertaMlmNames kTransformersHead = {"cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"};
+constexpr DebertaMlmNames kPretrainingHead = {"lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias"};
 
 /// Heads of any task, and what transformers saves or ignores beside the encoder.
-constexpr std::array<std::string_view, 8> kBesideEncoder = {
+constexpr std::array<std::string_view, 8> kBesideDebertaEncoder = {
     "cls.",        "lm_predictions.", "mask_predictions.",       "classifier.",
     "qa_outputs.", "pooler.",         "embeddings.position_ids", "embeddings.position_embeddings."};
 
@@ -44,7 +44,7 @@ std::unique_ptr<Deberta> Deberta::open(const std::filesystem::path& folder, Para
   auto model = std::make_unique<Deberta>(config, Parameters(source, std::move(options)));
   const std::string decoder = fmt::format("{}.weight", kDecoder);
   if (has_own_head(*source, decoder, model->embedding_name_)) model->decoder_name_ = decoder;
-  load_encoder(*model, *source, model->prefix_, kBesideEncoder);
+  load_encoder(*model, *source, model->prefix_, kBesideDebertaEncoder);
   return model;
 }
 
@@ -143,7 +143,7 @@ Value Deberta::encode(Graph& graph, const Conditioning& conditioning, const Enco
 Value Deberta::mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) {
   const auto has = [&](std::string_view map) { return parameters_.contains(fmt::format("{}.weight", map)); };
   const bool pretraining = !has(kTransformersHead.dense) && has(kPretrainingHead.dense);
-  const MlmNames& names = pretraining ? kPretrainingHead : kTransformersHead;
+  const DebertaMlmNames& names = pretraining ? kPretrainingHead : kTransformersHead;
   const Value h = activation(project(graph, hidden, std::string(names.dense), config_.embedding_size), config_.activation);
   const Value x = normed(graph, h, std::string(names.norm));
   const Value w = parameters_(graph, decoder_name_, {config_.vocab_size, config_.embedding_size}, ParameterKind::matrix);

@@ -10,7 +10,7 @@
 namespace preamble {
 namespace {
 
-constexpr float kBanned = -std::numeric_limits<float>::infinity();
+constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 }  // namespace
 
@@ -24,14 +24,14 @@ void TopK::apply(const History& /*history*/, std::span<float> scores) const {
   largest(scores, k_, best);
   const float bound = best.back().score;
   for (float& score : scores) {
-    if (score < bound) score = kBanned;
+    if (score < bound) score = kRemoved;
   }
 }
 
 void TopP::apply(const History& /*history*/, std::span<float> scores) const {
   std::vector<Candidate> order;
   for (std::size_t v = 0; v < scores.size(); ++v) {
-    if (scores[v] > kBanned) order.push_back({scores[v], static_cast<std::int64_t>(v)});
+    if (scores[v] > kRemoved) order.push_back({scores[v], static_cast<std::int64_t>(v)});
   }
   if (order.size() <= keep_) return;
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.score < b.score; });
@@ -42,7 +42,7 @@ void TopP::apply(const History& /*history*/, std::span<float> scores) const {
   for (std::size_t i = 0; i + keep_ < order.size(); ++i) {
     sum += std::exp(order[i].score - top) / total;
     if (static_cast<float>(sum) > rest_) break;
-    scores[static_cast<std::size_t>(order[i].index)] = kBanned;
+    scores[static_cast<std::size_t>(order[i].index)] = kRemoved;
   }
 }
 

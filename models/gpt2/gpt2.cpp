@@ -19,7 +19,7 @@
 namespace preamble {
 namespace {
 
-constexpr std::string_view kHead = "lm_head.weight";
+constexpr std::string_view kLmHead = "lm_head.weight";
 
 AttentionOptions options_of(const Gpt2Config& config, double scale) {
   AttentionOptions options;
@@ -46,8 +46,8 @@ std::unique_ptr<Gpt2> Gpt2::open(const std::filesystem::path& folder, Parameters
   const Gpt2Config config = Gpt2Config::read(JsonFile::open(folder / "config.json"));
   const auto source = checkpoint_source(folder);
   auto model = std::make_unique<Gpt2>(config, Parameters(source, std::move(options)));
-  if (has_own_head(*source, kHead, model->embedding_name_)) model->head_name_ = kHead;
-  model->parameters_.tolerate(kHead);
+  if (has_own_head(*source, kLmHead, model->embedding_name_)) model->head_name_ = kLmHead;
+  model->parameters_.tolerate(kLmHead);
   // the causal mask, saved as a tensor by early versions
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
     for (const auto* mask : {"attn.bias", "attn.masked_bias"}) model->parameters_.tolerate(model->block(layer, mask));

@@ -1,4 +1,0 @@
-// Precompiled for the tests.
-#include "precompiled/standard.h"
-
-#include <doctest/doctest.h>
