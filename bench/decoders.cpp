@@ -91,19 +91,12 @@ class Rereading : public Generator, public Decoder {
   /// `owners`: which of the inputs each sequence belongs to.
   [[nodiscard]] virtual std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) = 0;
 
-  /// Feeds the index of each sequence's last row.
-  static void feed_last(Session& session, std::string_view space, std::string_view index, const std::vector<Ids>& sequences) {
-    Segments last;
+  /// Selects each sequence's last row.
+  static void select_last(Session& session, std::string_view subset, const std::vector<Ids>& sequences) {
     Ids rows;
     std::int32_t end = 0;
-    for (const auto& sequence : sequences) {
-      const auto place = static_cast<std::int32_t>(sequence.size()) - 1;
-      end += place + 1;
-      last.append(std::span(&place, 1));
-      rows.push_back(end - 1);
-    }
-    session.rows(space, last);
-    feed_input(session, index, rows);
+    for (const auto& sequence : sequences) rows.push_back((end += static_cast<std::int32_t>(sequence.size())) - 1);
+    session.select(subset, rows);
   }
 
  private:
@@ -120,7 +113,7 @@ class UncachedCausal final : public Rereading {
     conditioning_ = method.condition(graph);
     const ReadConditioning read = with_prompt_read(model, graph, conditioning_);
     const Value hidden = model.decode(graph, read.conditioning, {rows, rows * (longest_of(largest) + shape.new_tokens)});
-    const Value last = row_input(graph, causal::kLabelledIndex, graph.rows(causal::kLabelled, rows, rows));
+    const Value last = graph.subset(causal::kLabelled, hidden.type().rows, rows);
     graph.output(causal::kLogits, model.head(graph, gather_rows(hidden, last)));
     session_ = std::make_unique<Session>(compile(std::move(graph)));
   }
@@ -135,7 +128,7 @@ class UncachedCausal final : public Rereading {
     CausalBatch batch{.sequences = sequences};
     for (const auto owner : owners) batch.slots.push_back(slot_of(slots_, static_cast<std::size_t>(owner)));
     feed_rows(*session_, batch, conditioning_, model_.limits());
-    feed_last(*session_, causal::kLabelled, causal::kLabelledIndex, sequences);
+    select_last(*session_, causal::kLabelled, sequences);
     session_->run();
     return session_->result<float>(causal::kLogits);
   }
@@ -170,7 +163,7 @@ class UncachedSeq2Seq final : public Rereading {
     const Conditioning conditioning = method.condition(graph);
     const Value encoded = graph.state("encoded", encoded_, graph.rows(seq2seq::kEncoder, encoded_rows, capacity.sequences));
     const Value hidden = model.decode(graph, encoded, conditioning, capacity);
-    const Value last = row_input(graph, seq2seq::kLabelledIndex, graph.rows(seq2seq::kLabelled, capacity.targets, capacity.targets));
+    const Value last = graph.subset(seq2seq::kLabelled, hidden.type().rows, capacity.targets);
     graph.output(seq2seq::kLogits, model.head(graph, gather_rows(hidden, last)));
     session_ = std::make_unique<Session>(compile(std::move(graph)));
   }
@@ -191,7 +184,7 @@ class UncachedSeq2Seq final : public Rereading {
     batch_.target_sources = owners;
     feed(*session_, batch_, conditioning_, model_.limits(), 1);
     session_->rows(seq2seq::kEncoder, encoder_segments(batch_, conditioning_));
-    feed_last(*session_, seq2seq::kLabelled, seq2seq::kLabelledIndex, sequences);
+    select_last(*session_, seq2seq::kLabelled, sequences);
     session_->run();
     return session_->result<float>(seq2seq::kLogits);
   }

@@ -1,5 +1,6 @@
 #include "models/building.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -45,16 +46,19 @@ void drop_prefixes(Graph& graph, Conditioning& conditioning) {
   }
 }
 
-Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences, const PromptNames& names) {
-  const std::int64_t inserted = sequences * space.longest();
-  const RowSpaceId all = graph.rows(names.rows, graph.capacity(tokens.type()) + inserted, sequences);
-  const RowSpaceId where = graph.rows(names.prompt_rows, inserted, sequences);
-  return merge_rows(tokens, rows, row_input(graph, names.index, all), row_input(graph, names.prompt_index, where));
+Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, const InsertionCapacity& capacity,
+                const PromptNames& names) {
+  const std::int64_t inserted = capacity.sequences * space.longest();
+  const std::int64_t most = graph.capacity(tokens.type()) + inserted;
+  const std::int64_t together = capacity.rows > 0 ? std::min(capacity.rows, most) : most;
+  const RowSpaceId all = graph.rows(names.rows, together, capacity.sequences);
+  return merge_rows(tokens, rows, row_input(graph, names.index, all), graph.subset(names.prompt_rows, all, std::min(inserted, together)));
 }
 
-Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences, const PromptNames& names) {
+Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, const InsertionCapacity& capacity,
+                  const PromptNames& names) {
   if (!conditioning.prompt) return tokens;
-  return with_rows(graph, tokens, conditioning.prompt->rows, conditioning.prompt->space, sequences, names);
+  return with_rows(graph, tokens, conditioning.prompt->rows, conditioning.prompt->space, capacity, names);
 }
 
 }  // namespace preamble

@@ -19,13 +19,18 @@ namespace preamble {
 /// An input of one i32 for each segment.
 [[nodiscard]] Value slots_input(Graph& graph, std::string_view name, std::int64_t segments);
 
-/// Tokens [rows, D] with the rows of a slot inside each of up to `sequences` sequences, where the input `names.index` says.
-[[nodiscard]] Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, std::int64_t sequences,
+/// How many sequences get rows inserted, and how many rows they have then; 0: as many as tokens and inserted rows can be.
+struct InsertionCapacity {
+  std::int64_t sequences = 1;
+  std::int64_t rows = 0;
+};
+
+/// Tokens [rows, D] with the rows of a slot inside each sequence, where the input `names.index` says.
+[[nodiscard]] Value with_rows(Graph& graph, Value tokens, Value rows, const SlotSpace& space, const InsertionCapacity& capacity,
                               const PromptNames& names);
 
-/// Embedded tokens [rows, D] with the prompt's rows in front of each of up to `sequences` sequences; without a prompt the
-/// tokens themselves.
-[[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, std::int64_t sequences,
+/// Embedded tokens [rows, D] with the prompt's rows in front of each sequence; without a prompt the tokens themselves.
+[[nodiscard]] Value with_prompt(Graph& graph, Value tokens, const Conditioning& conditioning, const InsertionCapacity& capacity,
                                 const PromptNames& names);
 
 /// Logits x Wᵀ + bias of a vocabulary [rows, V]; with `words` [rows, words] of these alone: the others are never made.

@@ -43,7 +43,7 @@ void feed_infix(Session& session, const CausalBatch& batch, const Conditioning& 
     first += tokens + infix.rows;
   }
   feed_inserted(session, batch.sequences, batch.slots, *conditioning.infix(), at, causal::kInfix);
-  feed_input(session, causal::kTokenIndex, token_rows);
+  session.select(causal::kTokenRows, token_rows);
 }
 
 /// Rows of all slots' prompts, each at its place from 0.
@@ -131,9 +131,7 @@ void feed(Session& session, const CausalBatch& batch, const Conditioning& condit
   if (!session.program().has_input(causal::kLabels)) return;
   require<ShapeError>(batch.labels.size() == batch.sequences.size(), "batch: labels of {} sequences were given; wanted {}", batch.labels.size(),
                       batch.sequences.size());
-  const Segments tokens = token_segments(batch, conditioning);
-  const RowLayout layout = tokens.layout();
-  std::vector<Ids> places(batch.sequences.size());
+  const Segments tokens = segments_of(batch.sequences);
   Ids index;
   Ids merge;
   Ids labels;
@@ -145,15 +143,10 @@ void feed(Session& session, const CausalBatch& batch, const Conditioning& condit
     require<ConfigError>(label >= 0 && label < limits.vocabulary, "sequence {}: label {} was given; the vocabulary has {}", i, label, limits.vocabulary);
     // a prompt's row takes the place of what is computed for the first token here
     merge.push_back(token >= 0 ? static_cast<std::int32_t>(merge.size()) : -1 - last_prompt_row(batch, conditioning, i));
-    const std::int32_t row = tokens.offset(static_cast<std::int32_t>(i)) + std::max(token, 0);
-    places[i].push_back(layout.position(static_cast<std::int32_t>(i), row));
-    index.push_back(row);
+    index.push_back(tokens.offset(static_cast<std::int32_t>(i)) + std::max(token, 0));
     labels.push_back(label);
   });
-  Segments labelled;
-  for (const auto& of_sequence : places) labelled.append(of_sequence);
-  session.rows(causal::kLabelled, labelled);
-  feed_input(session, causal::kLabelledIndex, index);
+  session.select(causal::kLabelled, index);
   feed_input(session, causal::kLabelledMerge, merge);
   feed_input(session, causal::kLabels, labels);
   feed_scalar(session, causal::kLossWeight, loss_weight);

@@ -57,8 +57,8 @@ std::shared_ptr<const Program> CausalDecoder::compile_prefill(const Conditioner&
   const Conditioning conditioning = with_prompt_read(model_, graph, conditioner(graph)).conditioning;
   prefixes_.write(graph, conditioning);
   const Value hidden = model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.prompt_tokens}, caches_);
-  const RowSpaceId last = graph.rows(causal::kLabelled, capacity_.sequences, capacity_.sequences);
-  graph.output(causal::kLogits, model_.head(graph, gather_rows(hidden, row_input(graph, causal::kLabelledIndex, last))));
+  const Value last = graph.subset(causal::kLabelled, hidden.type().rows, capacity_.sequences);
+  graph.output(causal::kLogits, model_.head(graph, gather_rows(hidden, last)));
   return compile(std::move(graph));
 }
 
@@ -90,16 +90,11 @@ std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
     require<ConfigError>(!prompt.empty(), "generation: an empty prompt was given; wanted one token at least");
   }
   feed_rows(*prefill_, batch, conditioning_, model_.limits());
-  const Segments rows = token_segments(batch, conditioning_);
-  Segments last;
-  Ids index;
-  for (std::int32_t s = 0; s < rows.count(); ++s) {
-    index.push_back(rows.offset(s + 1) - 1);
-    const std::int32_t place = rows.layout().position(s, index.back());
-    last.append(std::span(&place, 1));
-  }
-  prefill_->rows(causal::kLabelled, last);
-  feed_input(*prefill_, causal::kLabelledIndex, index);
+  const Segments rows = segments_of(prompts);
+  const auto ends = rows.offsets().subspan(1);
+  Ids last(ends.begin(), ends.end());
+  for (auto& row : last) --row;
+  prefill_->select(causal::kLabelled, last);
   feed_input(*prefill_, causal::kPlace, places_of(batch));
   prefixes_.feed(*prefill_);
   prefill_->run();

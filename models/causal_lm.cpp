@@ -27,11 +27,11 @@ Conditioning with_prefix(SitePrefix prefix, const DropoutRates& dropout) {
 
 void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_output, const CausalCapacity& capacity, double z_loss) {
   const Scope scope(graph, "head");
-  const RowSpaceId labelled = graph.rows(causal::kLabelled, capacity.tokens, capacity.sequences);
-  const Value labels = row_input(graph, causal::kLabels, labelled);
+  const Value index = graph.subset(causal::kLabelled, hidden.type().rows, capacity.tokens);
+  const Value labels = row_input(graph, causal::kLabels, index.type().rows);
   const Value weight = graph.input(causal::kLossWeight, {graph.real(), kNoRows, {}});
-  Value rows = gather_rows(hidden, row_input(graph, causal::kLabelledIndex, labelled));
-  if (prompt_output) rows = merge_rows(rows, prompt_output, row_input(graph, causal::kLabelledMerge, labelled));
+  Value rows = gather_rows(hidden, index);
+  if (prompt_output) rows = merge_rows(rows, prompt_output, row_input(graph, causal::kLabelledMerge, index.type().rows));
   const Value loss = cross_entropy(model.head(graph, rows), labels, weight, z_loss);
   graph.output(causal::kLoss, loss);
   graph.output(causal::kNll, nll_of(loss));

@@ -15,16 +15,15 @@ namespace preamble {
 namespace causal {
 inline constexpr std::string_view kTokens = "tokens";              ///< rows: tokens of all sequences, where an infix leaves them
 inline constexpr std::string_view kRows = "rows";                  ///< rows: tokens, with an infix inside each sequence
-inline constexpr std::string_view kInfixRows = "rows.infix";       ///< rows: those of an infix
-inline constexpr std::string_view kLabelled = "rows.labelled";     ///< rows: tokens, or last rows of prompts, whose next token has a label
+inline constexpr std::string_view kInfixRows = "rows.infix";       ///< subset of `rows`: those of an infix
+inline constexpr std::string_view kTokenRows = "rows.tokens";      ///< subset of `rows`: tokens beside an infix of embeddings
+/// Subset of the rows of tokens: those whose next token has a label. The first one also stands for the last row of a prompt.
+inline constexpr std::string_view kLabelled = "rows.labelled";
 
 inline constexpr std::string_view kIds = "ids";                    ///< i32 [tokens]
 inline constexpr std::string_view kPositions = "positions";        ///< i32 [tokens], or [rows] of embeddings: of the position table
 inline constexpr std::string_view kPromptPositions = "prompt_positions";  ///< i32 [rows of the prompts]: the same
 inline constexpr std::string_view kRowIndex = "row_index";                ///< i32 [rows]: operand `index` of merge_rows
-inline constexpr std::string_view kInfixIndex = "infix_index";            ///< i32 [rows.infix]: its operand `where_b`
-inline constexpr std::string_view kTokenIndex = "token_index";            ///< i32 [tokens]: rows
-inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [rows.labelled]: tokens
 inline constexpr std::string_view kLabelledMerge = "labelled_merge";  ///< i32 [rows.labelled]: its own number, or -1 - a prompt's row
 inline constexpr std::string_view kLabels = "labels";              ///< i32 [rows.labelled]
 inline constexpr std::string_view kLossWeight = "loss_weight";     ///< scalar: 1 / labels for the mean
@@ -38,15 +37,16 @@ inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: 
 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [rows.labelled] negative log likelihood of each label
-inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens, V], in a prefill [rows.labelled, V]
+inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens or rows.tokens, V], in a prefill [rows.labelled, V]
 
-inline constexpr PromptNames kInfix = {kRows, kInfixRows, kRowIndex, kInfixIndex};
+inline constexpr PromptNames kInfix = {kRows, kInfixRows, kRowIndex};
 }  // namespace causal
 
 /// What a graph of a decoder-only model can hold at most.
 struct CausalCapacity {
   std::int64_t sequences = 1;
   std::int64_t tokens = 1;  ///< of all sequences, prompts not counted
+  std::int64_t rows = 0;    ///< of all sequences with an infix of embeddings; 0: as many as both can have
 
   bool operator==(const CausalCapacity&) const = default;
 };
@@ -70,7 +70,7 @@ class CausalLm : public LanguageModel {
 
   // The conditioning of the other graphs has prefixes, or an infix, be it of embeddings or of keys and values: see `with_prompt_read`.
 
-  /// Output [tokens, D], ready for `head`, from the input `ids`.
+  /// Output [tokens, D], or [rows.tokens, D] with an infix of embeddings, ready for `head`, from the input `ids`.
   virtual Value decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) = 0;
   /// Logits [rows, V] of any rows of that output.
   virtual Value head(Graph& graph, Value hidden) = 0;

@@ -56,7 +56,7 @@ void feed_rows(Session& session, const EncoderBatch& batch, const Conditioning& 
     for (std::int32_t t = 0; t < length; ++t) tokens.push_back(first + t);
   }
   feed_front(session, encoder::kSlots, slots);
-  feed_input(session, encoder::kTokenIndex, tokens);
+  session.select(encoder::kTokenRows, tokens);
   feed_input(session, encoder::kTokenTypes, row_types(batch, rows, limits));
   feed_positions(session, encoder::kPositions, rows, shifts, limits.inputs.positions);
 }

@@ -2,15 +2,15 @@
 
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
+#include "models/building.h"
 
 namespace preamble {
 namespace {
 
 void add_loss_of(EncoderDecoder& model, Graph& graph, Value hidden, const Seq2SeqCapacity& capacity, double z_loss) {
   const Scope scope(graph, "head");
-  const RowSpaceId labelled = graph.rows(seq2seq::kLabelled, capacity.target_rows, capacity.target_segments());
-  const Value index = graph.input(seq2seq::kLabelledIndex, {Dtype::i32, labelled, {}});
-  const Value labels = graph.input(seq2seq::kLabels, {Dtype::i32, labelled, {}});
+  const Value index = graph.subset(seq2seq::kLabelled, hidden.type().rows, capacity.target_rows);
+  const Value labels = row_input(graph, seq2seq::kLabels, index.type().rows);
   const Value weight = graph.input(seq2seq::kLossWeight, {graph.real(), kNoRows, {}});
   const Value logits = model.head(graph, gather_rows(hidden, index));
   const Value loss = cross_entropy(logits, labels, weight, z_loss);

@@ -15,17 +15,15 @@ namespace preamble {
 namespace seq2seq {
 inline constexpr std::string_view kSource = "source";                  ///< rows: tokens of the encoder's input
 inline constexpr std::string_view kEncoder = "encoder";                ///< rows: the same with prompts in front
-inline constexpr std::string_view kPromptRows = "encoder.prompt";      ///< rows: those of the encoder that are prompts
+inline constexpr std::string_view kPromptRows = "encoder.prompt";      ///< subset of `encoder`: the rows of prompts
 inline constexpr std::string_view kDecoder = "decoder";                ///< rows: tokens of the decoder's input
-inline constexpr std::string_view kLabelled = "decoder.labelled";      ///< rows: those of the decoder that have a label
+inline constexpr std::string_view kLabelled = "decoder.labelled";      ///< subset of `decoder`: the rows that have a label
 
 inline constexpr std::string_view kSourceIds = "source_ids";           ///< i32 [source]
 inline constexpr std::string_view kMergeIndex = "encoder_index";       ///< i32 [encoder]: operand `index` of merge_rows
-inline constexpr std::string_view kPromptIndex = "encoder_prompt_index";  ///< i32 [encoder.prompt]: its operand `where_b`
 inline constexpr std::string_view kEncoderPositions = "encoder_positions";  ///< i32 [encoder]: rows of the position table
 inline constexpr std::string_view kDecoderIds = "decoder_ids";         ///< i32 [decoder]
 inline constexpr std::string_view kDecoderPositions = "decoder_positions";  ///< i32 [decoder]: rows of the position table
-inline constexpr std::string_view kLabelledIndex = "labelled_index";   ///< i32 [decoder.labelled]: rows of the decoder
 inline constexpr std::string_view kLabels = "labels";                  ///< i32 [decoder.labelled]
 inline constexpr std::string_view kLossWeight = "loss_weight";         ///< scalar: 1 / labels for the mean
 inline constexpr std::string_view kEncoderSlots = "encoder_slots";     ///< i32 [sequences]: prefix slot of each source
@@ -33,7 +31,7 @@ inline constexpr std::string_view kDecoderSlots = "decoder_slots";     ///< i32 
 inline constexpr std::string_view kTargetSource = "target_source";     ///< i32 [targets]: which source a target belongs to
 
 /// The encoder's rows with prompts in front.
-inline constexpr PromptNames kPrompt = {kEncoder, kPromptRows, kMergeIndex, kPromptIndex};
+inline constexpr PromptNames kPrompt = {kEncoder, kPromptRows, kMergeIndex};
 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [decoder.labelled] negative log likelihood of each label
@@ -47,6 +45,7 @@ struct Seq2SeqCapacity {
   std::int64_t target_rows = 1;
   /// Targets, where a source may have several (scoring candidates); 0: one for each source, and no `target_source`.
   std::int64_t targets = 0;
+  std::int64_t encoder_rows = 0;  ///< of all sources with their prompts; 0: as many as both can have
 
   [[nodiscard]] std::int64_t target_segments() const noexcept { return targets > 0 ? targets : sequences; }
   bool operator==(const Seq2SeqCapacity&) const = default;

@@ -19,25 +19,25 @@ namespace preamble {
 namespace encoder {
 inline constexpr std::string_view kTokens = "tokens";           ///< rows: tokens of all sequences
 inline constexpr std::string_view kRows = "rows";               ///< rows: the same with prompts in front, if there are prompts
-inline constexpr std::string_view kPromptRows = "rows.prompt";  ///< rows: those that are prompts
+inline constexpr std::string_view kPromptRows = "rows.prompt";  ///< subset of `rows`: those of prompts
+inline constexpr std::string_view kTokenRows = "rows.tokens";   ///< subset of `rows`: those of tokens, where features are read
 inline constexpr std::string_view kDistances = "distances";     ///< rows: those of a table of relative positions
 
 inline constexpr std::string_view kIds = "ids";                        ///< i32 [tokens]
 inline constexpr std::string_view kMergeIndex = "rows_index";          ///< i32 [rows]: operand `index` of merge_rows
-inline constexpr std::string_view kPromptIndex = "rows_prompt_index";  ///< i32 [rows.prompt]: its operand `where_b`
-inline constexpr std::string_view kTokenIndex = "token_index";         ///< i32 [tokens]: the row of each token
 inline constexpr std::string_view kTokenTypes = "token_types";         ///< i32 [rows]: rows of the table of token types; prompts: 0
 inline constexpr std::string_view kPositions = "positions";            ///< i32 [rows]: rows of the position table
 inline constexpr std::string_view kSlots = "slots";                    ///< i32 [sequences]: prefix slot of each
 
 /// The rows with prompts in front.
-inline constexpr PromptNames kPrompt = {kRows, kPromptRows, kMergeIndex, kPromptIndex};
+inline constexpr PromptNames kPrompt = {kRows, kPromptRows, kMergeIndex};
 }  // namespace encoder
 
 /// What a graph of an encoder can hold at most.
 struct EncoderCapacity {
   std::int64_t sequences = 1;
   std::int64_t tokens = 1;  ///< of all sequences, prompts not counted
+  std::int64_t rows = 0;    ///< of all sequences with their prompts; 0: as many as both can have
 
   bool operator==(const EncoderCapacity&) const = default;
 };

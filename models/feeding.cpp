@@ -57,7 +57,6 @@ void feed_inserted(Session& session, std::span<const Ids> sequences, std::span<c
   Ids merge;
   Ids where;
   Segments rows;
-  Segments inserted;
   std::int32_t token = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const std::int32_t slot = slot_of(slots, i);
@@ -70,13 +69,11 @@ void feed_inserted(Session& session, std::span<const Ids> sequences, std::span<c
     }
     while (token < end) merge.push_back(token++);
     rows.append(length + static_cast<std::int32_t>(sequences[i].size()));
-    inserted.append(length);
   }
   session.rows(space.name, space.slots);
   session.rows(names.rows, rows);
-  session.rows(names.prompt_rows, inserted);
+  session.select(names.prompt_rows, where);
   feed_input(session, names.index, merge);
-  feed_input(session, names.prompt_index, where);
 }
 
 void feed_prompt(Session& session, std::span<const Ids> sequences, std::span<const std::int32_t> slots, const Conditioning& conditioning,

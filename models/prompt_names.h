@@ -6,10 +6,9 @@
 namespace preamble {
 
 struct PromptNames {
-  std::string_view rows;          ///< row space: tokens and prompts
-  std::string_view prompt_rows;   ///< row space: those that are prompts
-  std::string_view index;         ///< input i32 [rows]: operand `index` of merge_rows
-  std::string_view prompt_index;  ///< input i32 [prompt_rows]: its operand `where_b`
+  std::string_view rows;         ///< row space: tokens and prompts
+  std::string_view prompt_rows;  ///< subset: those that are prompts
+  std::string_view index;        ///< input i32 [rows]: operand `index` of merge_rows
 };
 
 }  // namespace preamble

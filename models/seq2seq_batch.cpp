@@ -78,25 +78,20 @@ void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& condi
   feed_front(session, seq2seq::kTargetSource, batch.target_sources);
   feed_positions(session, seq2seq::kDecoderPositions, decoder, shifts, limits.positions);
   if (!session.program().has_input(seq2seq::kLabels)) return;
-  Segments labelled;
   Ids index;
   Ids labels;
   for (std::size_t i = 0; i < batch.labels.size(); ++i) {
     require<ShapeError>(batch.labels[i].size() == batch.decoder_inputs[i].size(), "target {}: {} labels were given for {} decoder positions", i,
                         batch.labels[i].size(), batch.decoder_inputs[i].size());
-    Ids positions;
     for (std::size_t t = 0; t < batch.labels[i].size(); ++t) {
       const std::int32_t label = batch.labels[i][t];
       if (label == kNoLabel) continue;
       require<ConfigError>(label >= 0 && label < limits.vocabulary, "target {}: label {} was given; the vocabulary has {}", i, label, limits.vocabulary);
-      positions.push_back(static_cast<std::int32_t>(t));
       index.push_back(decoder.offset(static_cast<std::int32_t>(i)) + static_cast<std::int32_t>(t));
       labels.push_back(label);
     }
-    labelled.append(positions);
   }
-  session.rows(seq2seq::kLabelled, labelled);
-  feed_input(session, seq2seq::kLabelledIndex, index);
+  session.select(seq2seq::kLabelled, index);
   feed_input(session, seq2seq::kLabels, labels);
   feed_scalar(session, seq2seq::kLossWeight, loss_weight);
 }

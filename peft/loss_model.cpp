@@ -94,36 +94,69 @@ class LossOf final : public LossModel {
   Capacity capacity_;
 };
 
-/// Rows of the longest part: the sum of its `part` longest sequences, or `limit` less `extra` where that is set and smaller.
-std::int64_t most_rows(std::vector<std::int64_t> lengths, std::int64_t part, std::int64_t limit, std::int64_t extra) {
-  std::ranges::sort(lengths, std::greater<>());
-  const std::int64_t sum = std::accumulate(lengths.begin(), lengths.begin() + part, std::int64_t{0});
-  return std::max<std::int64_t>(1, limit > 0 ? std::min(sum, std::max(limit - extra, lengths.front())) : sum);
-}
+/// What each example takes of one row space, and the most that a batch may take of it.
+struct Taken {
+  std::vector<std::int64_t> rows = {};
+  std::vector<std::int64_t> extra = {};  ///< of prompts, on top of these
+  std::int64_t limit = 0;                ///< 0: none
 
-/// The most that a part of a batch can need.
-struct LargestPart {
-  std::int64_t sequences, source_rows, target_rows, joint_rows;
+  void add(std::int64_t own, std::int64_t of_prompts) {
+    rows.push_back(own);
+    extra.push_back(of_prompts);
+  }
+
+  /// Most examples that one batch can have: as many of the shortest as the limit allows.
+  [[nodiscard]] std::int64_t most_examples() const {
+    if (limit == 0) return std::ssize(rows);
+    std::vector<std::int64_t> lengths(rows.size());
+    std::ranges::transform(rows, extra, lengths.begin(), std::plus<>());
+    std::ranges::sort(lengths);
+    std::int64_t count = 0;
+    for (std::int64_t sum = 0; count < std::ssize(lengths) && (sum += lengths[static_cast<std::size_t>(count)]) <= limit;) ++count;
+    return std::max<std::int64_t>(1, count);
+  }
+
+  /// Most rows, prompts left out, of `count` examples of a batch: what they leave of the limit, or the sum of the longest.
+  [[nodiscard]] std::int64_t most_rows(std::int64_t count) const {
+    std::vector<std::int64_t> lengths = rows;
+    std::ranges::sort(lengths, std::greater<>());
+    const std::int64_t sum = std::accumulate(lengths.begin(), lengths.begin() + count, std::int64_t{0});
+    const std::int64_t room = std::max(limit - *std::ranges::min_element(extra), lengths.front());
+    return std::max<std::int64_t>(1, limit > 0 ? std::min(sum, room) : sum);
+  }
+
+  /// Most rows with prompts, where these count: a limit, or 0.
+  [[nodiscard]] std::int64_t most_with_prompts() const {
+    if (limit == 0 || *std::ranges::max_element(extra) == 0) return 0;
+    std::int64_t longest = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) longest = std::max(longest, rows[i] + extra[i]);
+    return std::max(limit, longest);
+  }
 };
 
-LargestPart largest_part(std::span<const Example> examples, const BatchRules& rules, std::int64_t parts) {
-  require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers",
-                       examples.size(), parts);
-  const auto count = static_cast<std::int64_t>(examples.size());
-  const std::int64_t whole = rules.sequences > 0 ? std::min(rules.sequences, count) : count;
-  const std::int64_t part = (whole + parts - 1) / parts;
-  std::vector<std::int64_t> sources, targets, both;
-  for (const auto& example : examples) {
-    sources.push_back(static_cast<std::int64_t>(example.source.size()));
-    targets.push_back(static_cast<std::int64_t>(example.target.size()));
-    both.push_back(sources.back() + targets.back());
+/// The most that a part of a batch can need. `joint`: source and target of an example are one sequence, which the source's rules are for.
+struct LargestPart {
+  std::int64_t sequences, source_rows, target_rows, rows_with_prompts;
+
+  LargestPart(std::span<const Example> examples, const BatchRules& rules, std::int64_t parts, bool joint) {
+    require<ConfigError>(!examples.empty() && parts > 0, "training: {} examples in {} parts were given; wanted positive numbers",
+                         examples.size(), parts);
+    Taken sources{.limit = rules.source_rows}, targets{.limit = rules.target_rows}, all;
+    for (const auto& example : examples) {
+      const std::int64_t target = std::ssize(example.target);
+      sources.add(std::ssize(example.source) + (joint ? target : 0), example.sequences() * rules.source_extra);
+      targets.add(joint ? 0 : target, rules.target_extra);
+      all.add(example.sequences(), 0);
+    }
+    std::int64_t whole = std::min(sources.most_examples(), targets.most_examples());
+    if (rules.sequences > 0) whole = std::min(whole, rules.sequences);
+    const std::int64_t part = (whole + parts - 1) / parts;
+    sequences = all.most_rows(part);
+    source_rows = sources.most_rows(part);
+    target_rows = targets.most_rows(part);
+    rows_with_prompts = sources.most_with_prompts();
   }
-  std::vector<std::int64_t> sequences;
-  for (const auto& example : examples) sequences.push_back(example.sequences());
-  const std::int64_t source_rows = most_rows(sources, part, rules.source_rows, rules.source_extra);
-  const std::int64_t target_rows = most_rows(targets, part, rules.target_rows, rules.target_extra);
-  return {most_rows(sequences, part, 0, 0), source_rows, target_rows, std::min(source_rows + target_rows, most_rows(both, part, 0, 0))};
-}
+};
 
 /// `count` numbers of a list from `begin` on, or of `missing` if it is empty.
 Ids part_of(const Ids& list, std::int32_t begin, std::int32_t count, std::int32_t missing) {
@@ -175,19 +208,18 @@ std::unique_ptr<LossModel> loss_model(HeadedEncoder model, const EncoderCapacity
 
 std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,
                                           std::int64_t parts) {
-  const LargestPart part = largest_part(examples, rules, parts);
-  if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) {
-    return loss_model(*encoder_decoder, {part.sequences, part.source_rows, part.target_rows, 0});
-  }
   auto* causal = dynamic_cast<CausalLm*>(&model);
-  require<UnsupportedError>(causal != nullptr, "training: this model has no language model loss");
-  return loss_model(*causal, {part.sequences, part.joint_rows});
+  const LargestPart part(examples, rules, parts, causal != nullptr);
+  if (causal != nullptr) return loss_model(*causal, {part.sequences, part.source_rows, part.rows_with_prompts});
+  auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model);
+  require<UnsupportedError>(encoder_decoder != nullptr, "training: this model has no language model loss");
+  return loss_model(*encoder_decoder, {part.sequences, part.source_rows, part.target_rows, 0, part.rows_with_prompts});
 }
 
 std::unique_ptr<LossModel> loss_model_for(HeadedEncoder model, std::span<const Example> examples, const BatchRules& rules,
                                           std::int64_t parts) {
-  const LargestPart part = largest_part(examples, rules, parts);
-  return loss_model(std::move(model), {part.sequences, part.source_rows});
+  const LargestPart part(examples, rules, parts, false);
+  return loss_model(std::move(model), {part.sequences, part.source_rows, part.rows_with_prompts});
 }
 
 }  // namespace preamble

@@ -198,7 +198,9 @@ bool fuse_two_product_gradients(const Site& s) {
   std::vector<Value> operands(FeedForwardGrad::kResidual + 1);
   const Value kept = s.maker(inner).inputs[ActivationGrad::kKept];
   const auto* source = s.producer<Linear>(kept);
-  const bool recomputes = source != nullptr && s.maker(kept).phase == Phase::recompute && s.users.of(kept.node).size() == 1 &&
+  // the fused node makes the sum of a product and a bias, and nothing besides
+  const bool recomputes = source != nullptr && !s.operand(s.maker(kept), Linear::kResidual) &&
+                          s.maker(kept).phase == Phase::recompute && s.users.of(kept.node).size() == 1 &&
                           source->layout == flipped(last->layout) &&
                           s.maker(kept).inputs[Linear::kWeight] == s.node.inputs[Linear::kWeight];
   operands[FeedForwardGrad::kKept] = recomputes ? s.operand(s.maker(kept), Linear::kInput) : s.rewriter(kept);

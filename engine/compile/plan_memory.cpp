@@ -99,6 +99,23 @@ MemoryPlan plan_memory(const std::vector<Buffer>& buffers, std::int64_t lower_bo
   return best;
 }
 
+Hole largest_hole(const MemoryPlan& plan, const std::vector<Buffer>& buffers, std::int32_t scratch) {
+  std::vector<Hole> taken = {{plan.arena_bytes, 0}};
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    if (i != static_cast<std::size_t>(scratch) && overlap_in_time(buffers[i], buffers[static_cast<std::size_t>(scratch)])) {
+      taken.push_back({plan.offsets[i], buffers[i].bytes});
+    }
+  }
+  std::ranges::sort(taken, {}, &Hole::offset);
+  Hole best;
+  std::int64_t end = 0;
+  for (const auto& block : taken) {
+    if (block.offset - end > best.bytes) best = {end, block.offset - end};
+    end = std::max(end, block.offset + block.bytes);
+  }
+  return best;
+}
+
 bool is_valid(const MemoryPlan& plan, const std::vector<Buffer>& buffers) {
   for (std::size_t a = 0; a < buffers.size(); ++a) {
     if (plan.offsets[a] < 0 || plan.offsets[a] + buffers[a].bytes > plan.arena_bytes) return false;

@@ -19,6 +19,16 @@ struct MemoryPlan {
 /// `lower_bound`; the result depends on the buffers alone.
 [[nodiscard]] MemoryPlan plan_memory(const std::vector<Buffer>& buffers, std::int64_t lower_bound);
 
+/// A part of the arena.
+struct Hole {
+  std::int64_t offset = 0;
+  std::int64_t bytes = 0;
+};
+
+/// The largest part of the arena that a buffer of one step (scratch memory) can have for itself: it holds its bytes at least. Of equal
+/// ones the first.
+[[nodiscard]] Hole largest_hole(const MemoryPlan& plan, const std::vector<Buffer>& buffers, std::int32_t scratch);
+
 /// True if no two buffers that live at the same time overlap and all lie inside the arena.
 [[nodiscard]] bool is_valid(const MemoryPlan& plan, const std::vector<Buffer>& buffers);
 

@@ -12,7 +12,23 @@
 namespace preamble {
 namespace {
 
-const GatherRows* as_gather(const Node& node) { return dynamic_cast<const GatherRows*>(node.op.get()); }
+/// The node as a gather that may move, or null: one whose gradient leaves rows out stays where it is.
+const GatherRows* as_gather(const Node& node) {
+  const auto* gather = dynamic_cast<const GatherRows*>(node.op.get());
+  return gather != nullptr && gather->skip < 0 ? gather : nullptr;
+}
+
+/// Is `index` known to select rows of `from` that keep their places? So does the index of a subset, and one subset's index read through
+/// another's.
+bool keeps_places(const Graph& graph, Value index, RowSpaceId from) {
+  if (!index.type().has_rows()) return false;
+  const RowSpace& to = graph.rows(index.type().rows);
+  const Node& node = graph.node(index);
+  if (!node.op) return to.is_subset() && to.parent == from && node.role == Role::input && node.name == to.index();
+  if (as_gather(node) == nullptr) return false;
+  const Value inner = node.inputs[GatherRows::kTable];
+  return keeps_places(graph, inner, from) && keeps_places(graph, node.inputs[GatherRows::kIndex], inner.type().rows);
+}
 
 class Pruner {
  public:
@@ -38,7 +54,7 @@ class Pruner {
 
   Value find_index(std::int32_t n) {
     const Node& node = graph_.node(n);
-    if (!node.op || node.op->aligned() == 0 || users_.is_result(n) || users_.of(n).empty()) return {};
+    if (!node.op || node.op->aligned().operands == 0 || users_.is_result(n) || users_.of(n).empty()) return {};
     Value common;
     for (const auto user : users_.of(n)) {
       const Node& reader = graph_.node(user);
@@ -48,7 +64,7 @@ class Pruner {
         if (reader.inputs[i].output != 0) return {};
         if (as_gather(reader) != nullptr && i == GatherRows::kTable) {
           index = reader.inputs[GatherRows::kIndex];
-        } else if ((reader.op->aligned() >> i & 1U) != 0) {
+        } else if (reader.op->aligned().includes(i)) {
           index = only_gathered(user);
         } else {
           return {};
@@ -57,7 +73,8 @@ class Pruner {
         common = index;
       }
     }
-    return common;
+    const bool placed = node.op->aligned().reads == Alignment::Reads::row_and_place;
+    return !placed || keeps_places(graph_, common, node.outputs[0].rows) ? common : Value{};
   }
 
   void emit(std::int32_t n) {
@@ -91,7 +108,7 @@ class Pruner {
       std::vector<Value> inputs;
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const Value input = node.inputs[i];
-        if (input && (node.op->aligned() >> i & 1U) != 0) {
+        if (input && node.op->aligned().includes(i)) {
           inputs.push_back(gathered(input, index));
         } else {
           ready(input);

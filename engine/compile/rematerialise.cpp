@@ -283,10 +283,16 @@ std::vector<std::int32_t> narrow_places(const Graph& graph, const Crossings& cro
   return places;
 }
 
-/// True if the value comes from leaves through cheap ops alone.
-bool is_cheap_from_leaves(const Graph& graph, Value value) {
-  const Node& node = graph.node(value);
-  return !node.op || (node.op->cheap() && std::ranges::all_of(node.inputs, [&](Value input) { return !input || is_cheap_from_leaves(graph, input); }));
+/// Per node: do its values come from leaves through cheap ops alone?
+std::vector<bool> cheap_from_leaves(const Graph& graph) {
+  std::vector<bool> cheap;
+  cheap.reserve(graph.nodes().size());
+  for (const auto& node : graph.nodes()) {
+    cheap.push_back(!node.op || (node.op->cheap() && std::ranges::all_of(node.inputs, [&](Value input) {
+      return !input || cheap[static_cast<std::size_t>(input.node)];
+    })));
+  }
+  return cheap;
 }
 
 /// Values at narrow places, and those so small that it does not pay to make them twice.
@@ -313,6 +319,7 @@ void add_segmented(const Graph& graph, const Keys& saved, std::vector<Choice>& c
   const auto places = narrow_places(graph, crossings);
   if (places.empty()) return;
   const Keys lasting = lasting_values(graph, crossings, places);
+  const std::vector<bool> cheap = cheap_from_leaves(graph);
   for (std::size_t stride = 1; stride <= places.size(); stride = stride < 8 ? stride + 1 : stride * 3 / 2) {
     for (std::size_t phase = 0; phase < stride && phase < 2; ++phase) {
       Keys kept;
@@ -323,9 +330,7 @@ void add_segmented(const Graph& graph, const Keys& saved, std::vector<Choice>& c
         last = std::max(last, place);
         if (i <= stride) break;
       }
-      std::erase_if(kept, [&](const Key& value) {
-        return is_cheap_from_leaves(graph, {const_cast<Graph*>(&graph), value.first, value.second});
-      });
+      std::erase_if(kept, [&](const Key& value) { return cheap[static_cast<std::size_t>(value.first)]; });
       for (const auto& value : saved) {
         if (value.first > last) kept.insert(value);
       }

@@ -29,7 +29,7 @@ int Users::count(Value value) const {
 }
 
 Rewriter::Rewriter(const Graph& from) : from_(from), to_(from.real()), map_(from.nodes().size()) {
-  for (const auto& space : from.row_spaces()) to_.rows(space.name, space.rows, space.segments);
+  for (const auto& space : from.row_spaces()) to_.declare(space);
   for (std::int32_t n = 0; n < from.size(); ++n) {
     if (!from.node(n).op) copy(n);
   }

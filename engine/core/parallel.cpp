@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include <oneapi/tbb/global_control.h>
@@ -12,21 +13,32 @@
 namespace preamble {
 namespace {
 
-int limit = 0;
-std::unique_ptr<oneapi::tbb::task_arena> arena;
+using Arena = oneapi::tbb::task_arena;
+
+std::atomic<int> limit = 0;
+/// Guards what is below it: any thread of the host may be the first that needs workers.
+std::mutex guard;
+// Shared with the calls that run in it, so that a new limit takes it from none of them.
+std::shared_ptr<Arena> arena;
 // oneTBB starts no more threads than the machine has unless it is told to
 std::unique_ptr<oneapi::tbb::global_control> allowed;
+
 // Orders the caller before its blocks. Not on the stack: a block must find it before anything is ordered.
 std::atomic<std::uint64_t> forks;
 
-oneapi::tbb::task_arena& workers() {
-  if (!arena) arena = std::make_unique<oneapi::tbb::task_arena>(threads());
-  return *arena;
+std::shared_ptr<Arena> workers() {
+  const std::lock_guard lock(guard);
+  if (!arena) {
+    arena = std::make_shared<Arena>(threads());
+    arena->initialize();
+  }
+  return arena;
 }
 
 }  // namespace
 
 void set_threads(int threads) {
+  const std::lock_guard lock(guard);
   limit = threads;
   arena.reset();
   allowed = std::make_unique<oneapi::tbb::global_control>(oneapi::tbb::global_control::max_allowed_parallelism,
@@ -36,7 +48,8 @@ void set_threads(int threads) {
 int threads() {
   // asked once: it is a call to the system
   static const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  return limit > 0 ? limit : machine;
+  const int set = limit;
+  return set > 0 ? set : machine;
 }
 
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
@@ -56,7 +69,7 @@ void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
     joined.fetch_add(1, std::memory_order_release);
   };
   forks.fetch_add(1, std::memory_order_release);
-  workers().execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner()); });
+  workers()->execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner()); });
   (void)joined.load(std::memory_order_acquire);
 }
 

@@ -5,7 +5,9 @@
 
 namespace preamble {
 
-/// Limits all parallel work of this process to `threads` (0: as many as the machine has).
+// Any thread may call these at any time.
+
+/// Limits all parallel work of this process that begins from now on to `threads` (0: as many as the machine has).
 void set_threads(int threads);
 /// The limit in force.
 [[nodiscard]] int threads();

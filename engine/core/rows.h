@@ -1,4 +1,5 @@
-// Row spaces: the leading dimension of an activation. Sequences lie one behind the other, never padded.
+// Row spaces: the leading dimension of an activation. Sequences lie one behind the other, never padded. A row's *place* is the segment
+// that it belongs to and its position there.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ struct RowLayout {
   std::int32_t segments = 0;
   /// [segments + 1]; segment s holds rows [offsets[s], offsets[s + 1]).
   const std::int32_t* offsets = nullptr;
-  /// [rows] place of each row in its sequence, or null: the row's index inside its segment.
+  /// [rows] position of each row in its segment, or null: the row's index inside its segment.
   const std::int32_t* positions = nullptr;
 
   [[nodiscard]] std::int32_t length(std::int32_t segment) const noexcept { return offsets[segment + 1] - offsets[segment]; }
@@ -26,11 +27,11 @@ struct RowLayout {
 class Segments {
  public:
   Segments() : offsets_{0} {}
-  /// Sequences of these lengths. Throws ShapeError for a negative one.
+  /// Sequences of these lengths. Throws ShapeError for a negative one, and if there are more than 2^31 - 1 rows.
   explicit Segments(std::span<const std::int32_t> lengths);
-  /// Appends a sequence whose rows stand at 0, 1, ...
+  /// Appends a sequence whose rows stand at 0, 1, ... Throws as the constructor.
   void append(std::int32_t length);
-  /// Appends a sequence whose rows stand at the given positions (ascending).
+  /// Appends a sequence whose rows stand at the given positions (ascending). Throws as the constructor.
   void append(std::span<const std::int32_t> positions);
 
   [[nodiscard]] std::int32_t rows() const noexcept { return offsets_.back(); }
@@ -43,8 +44,15 @@ class Segments {
   [[nodiscard]] RowLayout layout() const noexcept;
 
  private:
+  /// `rows()` with `length` more.
+  [[nodiscard]] std::int32_t end_behind(std::int64_t length) const;
+
   std::vector<std::int32_t> offsets_;
   std::vector<std::int32_t> positions_;
 };
+
+/// The rows of a layout that `index` lists, each at its place there: as many segments, of which some may be empty. Throws ShapeError for a
+/// row that does not exist, and unless the index ascends (it may list a row twice).
+[[nodiscard]] Segments selected(const RowLayout& from, std::span<const std::int32_t> index);
 
 }  // namespace preamble

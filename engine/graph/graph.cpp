@@ -1,6 +1,7 @@
 #include "engine/graph/graph.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/core/error.h"
@@ -39,16 +40,30 @@ void Graph::adopt() noexcept {
 }
 
 RowSpaceId Graph::rows(std::string_view name, std::int64_t rows, std::int64_t segments) {
-  require<ShapeError>(rows > 0 && segments > 0, "row space '{}': capacities of {} rows and {} segments were given; wanted positive ones", name,
-                      rows, segments);
-  const RowSpaceId known = this->rows(name);
+  return declare({std::string(name), rows, segments, kNoRows});
+}
+
+Value Graph::subset(std::string_view name, RowSpaceId parent, std::int64_t rows) {
+  const RowSpaceId id = declare({std::string(name), rows, this->rows(parent).segments, parent});
+  const std::string index = this->rows(id).index();
+  const Value known = leaf(index);
+  return known ? known : input(index, {Dtype::i32, id, {}});
+}
+
+RowSpaceId Graph::declare(const RowSpace& space) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  require<ShapeError>(space.rows > 0 && space.segments > 0 && space.rows <= kMost && space.segments < kMost,
+                      "row space '{}': capacities of {} rows and {} segments were given; wanted positive ones below 2^31", space.name, space.rows,
+                      space.segments);
+  const RowSpaceId known = rows(space.name);
   if (known == kNoRows) {
-    row_spaces_.push_back({std::string(name), rows, segments});
+    row_spaces_.push_back(space);
     return static_cast<RowSpaceId>(row_spaces_.size()) - 1;
   }
-  const RowSpace& first = this->rows(known);
-  require<ShapeError>(first.rows == rows && first.segments == segments, "row space '{}': declared with {} rows and {} segments; it has {} and {}",
-                      name, rows, segments, first.rows, first.segments);
+  const RowSpace& first = rows(known);
+  const auto of = [&](const RowSpace& s) { return s.is_subset() ? fmt::format(" of '{}'", rows(s.parent).name) : std::string(); };
+  require<ShapeError>(first == space, "row space '{}': declared with {} rows{} and {} segments; it has {}{} and {}", space.name, space.rows,
+                      of(space), space.segments, first.rows, of(first), first.segments);
   return known;
 }
 

@@ -70,6 +70,12 @@ class Graph {
   /// Declares a row space. Names are unique; declaring the same again returns the first. Throws ShapeError if the
   /// capacities differ from the first declaration's or are not positive.
   RowSpaceId rows(std::string_view name, std::int64_t rows, std::int64_t segments);
+  /// Declares a row space whose rows are some of `parent`, up to so many of them, and returns the input that says which: i32 [rows],
+  /// ascending. Each row keeps its place, and a run cannot feed index and places apart (`Session::select`). Declaring the same
+  /// again returns the first; throws as `rows`.
+  Value subset(std::string_view name, RowSpaceId parent, std::int64_t rows);
+  /// Declares a space of another graph that has the same spaces before it.
+  RowSpaceId declare(const RowSpace& space);
   [[nodiscard]] const RowSpace& rows(RowSpaceId id) const { return row_spaces_.at(static_cast<std::size_t>(id)); }
   [[nodiscard]] RowSpaceId rows(std::string_view name) const;
   [[nodiscard]] std::span<const RowSpace> row_spaces() const noexcept { return row_spaces_; }

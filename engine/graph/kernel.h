@@ -38,7 +38,7 @@ struct KernelArguments {
   std::span<const View> in;
   std::span<const View> out;
   std::byte* workspace;
-  std::int64_t workspace_bytes;
+  std::int64_t workspace_bytes;  ///< what was planned for the op or more; results may not depend on how much more
 };
 
 using Kernel = void (*)(const KernelArguments&);

@@ -54,6 +54,25 @@ struct NodeCost {
   [[nodiscard]] std::int64_t rows(const Type& type) const { return graph.capacity(type); }
 };
 
+/// Which operands a result reads row by row, and what else of a row.
+struct Alignment {
+  /// What row r of output 0 is computed from, besides operands without rows.
+  enum class Reads : std::uint8_t {
+    row,            ///< row r of the aligned operands, nothing else
+    row_and_place,  ///< the place of row r too: masks of dropout, what an attention sees
+  };
+
+  /// No operand is aligned.
+  constexpr Alignment() noexcept = default;
+  /// Bit i: operand i is aligned.
+  constexpr Alignment(std::uint32_t operand_bits, Reads what) noexcept : operands(operand_bits), reads(what) {}
+
+  [[nodiscard]] constexpr bool includes(std::size_t operand) const noexcept { return operand < 32 && (operands >> operand & 1U) != 0; }
+
+  std::uint32_t operands = 0;
+  Reads reads = Reads::row;
+};
+
 class Op {
  public:
   Op() = default;
@@ -71,9 +90,10 @@ class Op {
   /// have a gradient throws UnsupportedError with op and operand. The default has none.
   [[nodiscard]] virtual std::vector<Value> gradients(const GradientRequest& request) const;
 
-  /// Operands whose row r alone determines row r of output 0 (bit i: operand i). 0: no such relation. Then
-  /// gather_rows(op(x, ...)) = op(gather_rows(x), ...).
-  [[nodiscard]] virtual std::uint32_t aligned() const noexcept { return 0; }
+  /// Operands of whose rows row r alone determines row r of output 0, which lies in their row space. None: no such relation. Then
+  /// gather_rows(op(x, ...)) = op(gather_rows(x), ...), by any index if the row is all that counts, and by the index of a subset
+  /// (`Graph::subset`), which keeps places, if the place counts as well.
+  [[nodiscard]] virtual Alignment aligned() const noexcept { return {}; }
 
   /// True if computing the op again costs about as much as reading its operands: it may be recomputed freely.
   [[nodiscard]] virtual bool cheap() const noexcept { return false; }

@@ -18,6 +18,13 @@ struct RowSpace {
   std::string name;
   std::int64_t rows = 0;      ///< capacity
   std::int64_t segments = 0;  ///< capacity
+  /// Of a subset: the space whose rows these are. The input `index()` says which of them; their places follow from it.
+  RowSpaceId parent = kNoRows;
+
+  [[nodiscard]] bool is_subset() const noexcept { return parent != kNoRows; }
+  /// Name of a subset's index, i32 [rows].
+  [[nodiscard]] std::string index() const { return name + ".index"; }
+  bool operator==(const RowSpace&) const = default;
 };
 
 /// Type of a value. With a row space the value is `[rows, dims...]`, without one it is `[dims...]`.

@@ -50,7 +50,7 @@ class Activation final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "activation"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -66,7 +66,7 @@ class ActivationGrad final : public Op {
   explicit ActivationGrad(ActivationKind k) : kind(k) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "activation_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kKept | 1U << kGradient; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kKept | 1U << kGradient, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;

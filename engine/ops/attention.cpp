@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "engine/core/error.h"
-#include "engine/core/parallel.h"
 
 namespace preamble {
 namespace {
@@ -204,7 +203,7 @@ double Attention::flops(const NodeCost& cost) const {
 }
 
 AttentionGrad::AttentionGrad(const AttentionOptions& given, bool joint_keys)
-    : options(given), joint(joint_keys), keys_in_place(!joint_keys && 2 * threads() <= given.kv_heads) {}
+    : options(given), joint(joint_keys), keys_in_place(!joint_keys && given.kv_heads >= kFewestHeadsInPlace) {}
 
 std::vector<Type> AttentionGrad::infer(const OperandTypes& operands) const {
   require_operands(*this, operands, options);

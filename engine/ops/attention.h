@@ -61,7 +61,7 @@ struct AttentionOperands {
 ///   dK += scale D position_q,  dposition_q = scale Dᵀ K.
 /// Keeps q, k, v and log_sum_exp. Where the prefix alone has a gradient, rowsum(P ∘ dP) = rowsum(dO ∘ O) stands in for the sum over
 /// all keys: the prefix is all that S is computed for, and o is kept instead of k and v. (Vaswani et al. 2017; the recomputation:
-/// Dao et al. 2022.) Row-wise in q.
+/// Dao et al. 2022.) Row-wise in q, as far as a row keeps its place.
 /// Throws ShapeError, DtypeError, ConfigError (options).
 Value attention(const AttentionOperands& operands, const AttentionOptions& options);
 
@@ -75,7 +75,7 @@ class Attention final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "attention"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kQuery; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kQuery, Alignment::Reads::row_and_place}; }
   /// o may overwrite q.
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{kOutput, kQuery}}; }
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
@@ -95,6 +95,7 @@ class Attention final : public Op {
 class AttentionGrad final : public Op {
  public:
   static constexpr std::size_t kOutputGradient = 11, kLogSumExp = 12, kOutput = 13;
+  static constexpr int kFewestHeadsInPlace = 4;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
   AttentionGrad(const AttentionOptions& given, bool joint_keys);
@@ -106,8 +107,8 @@ class AttentionGrad final : public Op {
 
   const AttentionOptions options;
   const bool joint;
-  /// dK and dV may overwrite k and v: sums of a head and a segment lie in scratch memory until its keys have been read. Where threads
-  /// are many that would take more than it gives.
+  /// dK and dV may overwrite k and v: sums of a head and a segment lie in scratch memory until its keys have been read. Where heads of keys
+  /// are fewer than `kFewestHeadsInPlace` that would take more than it gives.
   const bool keys_in_place;
 };
 

@@ -10,7 +10,7 @@ namespace preamble {
 /// as any others.
 ///
 /// m is half a word of Philox of the run's key, `stream`, the segment and position of r, h, and j, which counts the keys of the
-/// prefix first: so it is the same forward and backward, for any tiles and threads, and for a row that was gathered.
+/// prefix first: so it is the same forward and backward, for any tiles and threads, and for a row of a subset.
 struct AttentionDropout {
   double rate = 0;           ///< in steps of 2⁻¹⁶; 0: none
   std::uint32_t stream = 0;  ///< nodes of one graph differ by it

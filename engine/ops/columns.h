@@ -25,7 +25,10 @@ class ConcatColumns final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "concat_columns"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return static_cast<std::uint32_t>((std::uint64_t{1} << values) - 1); }
+  /// All operands, if there are not too many for that.
+  [[nodiscard]] Alignment aligned() const noexcept override {
+    return {values < 32 ? (1U << values) - 1 : 0, Alignment::Reads::row};
+  }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
 
   const std::size_t values;
@@ -37,7 +40,7 @@ class SliceColumns final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "slice_columns"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
 
   const std::int64_t first, count;
@@ -50,7 +53,7 @@ class PadColumns final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "pad_columns"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
 
   const std::int64_t first, width;

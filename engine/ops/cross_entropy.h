@@ -42,7 +42,7 @@ class CrossEntropyGrad final : public Op {
   explicit CrossEntropyGrad(double z) : z_loss(z) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cross_entropy_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kLogits | 1U << kLabels; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kLogits | 1U << kLabels, Alignment::Reads::row}; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, kLogits}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 

@@ -14,9 +14,9 @@ namespace preamble {
 ///   key  i32 [2]     random bits of this run: another mask for each
 ///   y    [rows, D]
 ///
-/// m is Philox (Salmon et al. 2011) of the key, `stream`, the row's segment, its position there and c. So a row has the same mask in
-/// every row space that keeps segments and positions, as the ones do whose rows were gathered. Nodes of one graph differ by their
-/// stream. The gradient is the same op on dy: nothing is kept but the key. Row-wise. y may overwrite x.
+/// m is Philox (Salmon et al. 2011) of the key, `stream`, the row's place and c. So a row has the same mask in every subset of its row
+/// space (`Graph::subset`). Nodes of one graph differ by their stream. The gradient is the same op on dy: nothing is kept but the key.
+/// Row-wise, as far as a row keeps its place. y may overwrite x.
 /// Throws ConfigError unless 0 <= rate < 1. With rate 0 this is x itself.
 Value dropout(Value x, Value key, double rate, std::uint32_t stream);
 
@@ -29,7 +29,7 @@ class Dropout final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "dropout"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput, Alignment::Reads::row_and_place}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;

@@ -29,7 +29,7 @@ class Add final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "add"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 0b11; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {0b11, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}, {0, 1}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -40,7 +40,7 @@ class Multiply final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "multiply"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 0b11; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {0b11, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}, {0, 1}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -52,7 +52,7 @@ class Scale final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "scale"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -66,7 +66,7 @@ class ScaleBy final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "scale_by"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;

@@ -43,7 +43,7 @@ class FeedForward final : public Op {
       : activation(function), first(first_weights), second(second_weights) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "feed_forward"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kResidual; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput | 1U << kResidual, Alignment::Reads::row}; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, static_cast<std::int32_t>(kResidual)}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 

@@ -16,7 +16,7 @@ class Gated final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "gated"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 0b11; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {0b11, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, 0}, {0, 1}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -30,7 +30,7 @@ class GatedGrad final : public Op {
   explicit GatedGrad(ActivationKind k) : kind(k) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "gated_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 0b111; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {0b111, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
   [[nodiscard]] std::vector<Alias> aliases() const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;

@@ -34,7 +34,7 @@ class GatherRows final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "gather_rows"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kIndex; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kIndex, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
 
   const std::int64_t skip;

@@ -26,7 +26,7 @@ class HeadLinear final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "head_linear"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput, Alignment::Reads::row}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 
   const std::int64_t heads;

@@ -46,7 +46,7 @@ class Linear final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "linear"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kResidual; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput | 1U << kResidual, Alignment::Reads::row}; }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, static_cast<std::int32_t>(kResidual)}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 

@@ -39,7 +39,7 @@ class Norm final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "norm"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kResidual; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput | 1U << kResidual, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return !adds; }
   [[nodiscard]] std::vector<Alias> aliases() const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
@@ -63,7 +63,7 @@ class NormGrad final : public Op {
   NormGrad(NormKind k, double eps) : kind(k), epsilon(eps) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "norm_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U << kInput | 1U << kGradient | 1U << kSumGradient; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput | 1U << kGradient | 1U << kSumGradient, Alignment::Reads::row}; }
   [[nodiscard]] std::vector<Alias> aliases() const override;
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 

@@ -47,7 +47,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
   const Backend& backend = options.backend != nullptr ? *options.backend : default_backend();
   const CompilePolicy policy = backend.policy();
   Pipeline pipeline(std::move(graph), backend);
-  pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+  if (options.prune) pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
   if (options.fuse && policy.absorb_projections) pipeline.run("absorb_projections", [](const Graph& g) { return absorb_projections(g); });
   if (options.fuse) pipeline.run("fuse_forward", [](const Graph& g) { return fuse_forward(g); });
   if (!options.loss.empty()) {
@@ -56,7 +56,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
       differentiate(differentiated, options.loss);
       return eliminate_dead(differentiated);
     });
-    pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+    if (options.prune) pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
     pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory, backend); });
   }
   if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });

@@ -18,6 +18,8 @@ struct CompileOptions {
   Budget memory = Budget::automatic();
   /// Merge neighbouring ops. Off for comparing with unfused results.
   bool fuse = true;
+  /// Compute only the rows that are read. Off for comparing with all of them.
+  bool prune = true;
   const Backend* backend = nullptr;  ///< null: default_backend()
 };
 

@@ -45,8 +45,9 @@ Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> pa
     for (const auto& input : node.inputs) step.in.push_back(input ? slot(input) : Slot{});
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) step.out.push_back(slot({&graph_, n, i}));
     if (const auto scratch = liveness_.workspace_of[at(n)]; scratch >= 0) {
-      step.workspace = plan_.offsets[at(scratch)];
-      step.workspace_bytes = liveness_.buffers[at(scratch)].bytes;
+      const Hole hole = largest_hole(plan_, liveness_.buffers, scratch);
+      step.workspace = hole.offset;
+      step.workspace_bytes = hole.bytes;
     }
     flops_ += flops_of(graph_, n, used[at(n)]);
     steps_.push_back(std::move(step));

@@ -29,8 +29,8 @@ class Program {
     std::int32_t node = -1;
     std::vector<Slot> in;
     std::vector<Slot> out;
-    std::int64_t workspace = -1;
-    std::int64_t workspace_bytes = 0;
+    std::int64_t workspace = -1;       ///< offset of scratch memory in the arena; -1: the step needs none
+    std::int64_t workspace_bytes = 0;  ///< all that is idle there: what the step needs, or more
   };
 
   /// Plans memory for a scheduled graph. Throws UnsupportedError for an op without a kernel. The backend must outlive the program.

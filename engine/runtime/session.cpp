@@ -12,6 +12,7 @@ Session::Session(std::shared_ptr<const Program> program) : program_(std::move(pr
     LayoutArrays& arrays = arrays_.emplace_back();
     arrays.offsets.resize(static_cast<std::size_t>(space.segments) + 1);
     arrays.positions.resize(static_cast<std::size_t>(space.rows));
+    arrays.selected = !space.is_subset();
     layouts_.push_back({0, 0, arrays.offsets.data(), nullptr});
   }
   // leaves whose rows are a row space are full unless told otherwise
@@ -26,22 +27,70 @@ Session::Session(std::shared_ptr<const Program> program) : program_(std::move(pr
 void Session::rows(std::string_view space, const Segments& segments) {
   const RowSpaceId id = program_->graph().rows(space);
   if (id == kNoRows) return;
-  const RowSpace& capacity = program_->graph().rows(id);
+  const RowSpace& declared = program_->graph().rows(id);
+  if (declared.is_subset()) {
+    raise<ShapeError>("row space '{}': a layout was given; wanted an index of rows of '{}'", space, program_->graph().rows(declared.parent).name);
+  }
+  lay_out(id, segments);
+}
+
+void Session::select(std::string_view subset, std::span<const std::int32_t> index) {
+  const RowSpaceId id = program_->graph().rows(subset);
+  if (id == kNoRows) return;
+  const RowSpace& declared = program_->graph().rows(id);
+  require<ShapeError>(declared.is_subset(), "row space '{}': an index was given; wanted a layout", subset);
+  const auto parent = static_cast<std::size_t>(declared.parent);
+  require<ShapeError>(arrays_[parent].selected, "row space '{}': selected before the rows of '{}' were", subset,
+                      program_->graph().rows(declared.parent).name);
+  lay_out(id, selected(layouts_[parent], index));
+  arrays_[static_cast<std::size_t>(id)].selected = true;
+  std::ranges::copy(index, static_cast<std::int32_t*>(executor_->staging(program_->input(declared.index()))));
+}
+
+const RowLayout& Session::layout(std::string_view space) const {
+  const RowSpaceId id = program_->graph().rows(space);
+  require<ConfigError>(id != kNoRows, "row space '{}': the program has none of that name", space);
+  return layouts_[static_cast<std::size_t>(id)];
+}
+
+void Session::lay_out(RowSpaceId space, const Segments& segments) {
+  const auto spaces = program_->graph().row_spaces();
+  const RowSpace& capacity = program_->graph().rows(space);
   require<ShapeError>(segments.rows() <= capacity.rows && segments.count() <= capacity.segments,
-                      "row space '{}': {} rows in {} sequences were given; the program holds at most {} rows in {} sequences", space,
+                      "row space '{}': {} rows in {} sequences were given; the program holds at most {} rows in {} sequences", capacity.name,
                       segments.rows(), segments.count(), capacity.rows, capacity.segments);
-  LayoutArrays& arrays = arrays_[static_cast<std::size_t>(id)];
+  LayoutArrays& arrays = arrays_[static_cast<std::size_t>(space)];
   std::ranges::copy(segments.offsets(), arrays.offsets.begin());
   std::ranges::copy(segments.positions(), arrays.positions.begin());
-  RowLayout& layout = layouts_[static_cast<std::size_t>(id)];
+  RowLayout& layout = layouts_[static_cast<std::size_t>(space)];
   layout.rows = segments.rows();
   layout.segments = segments.count();
   layout.positions = segments.positions().empty() ? nullptr : arrays.positions.data();
+  // parents are declared before their subsets
+  for (auto id = static_cast<std::size_t>(space) + 1; id < arrays_.size(); ++id) {
+    if (!spaces[id].is_subset()) continue;
+    const auto parent = static_cast<std::size_t>(spaces[id].parent);
+    if (parent == static_cast<std::size_t>(space) || !arrays_[parent].selected) arrays_[id].selected = false;
+  }
   stale_ = true;
 }
 
+void Session::require_selected() const {
+  const Graph& graph = program_->graph();
+  for (const auto& step : program_->steps()) {
+    for (const auto& type : graph.node(step.node).outputs) {
+      if (!type.has_rows() || arrays_[static_cast<std::size_t>(type.rows)].selected) continue;
+      const RowSpace& space = graph.rows(type.rows);
+      raise<ShapeError>("row space '{}': no rows of '{}' were selected since these were laid out", space.name, graph.rows(space.parent).name);
+    }
+  }
+}
+
 void Session::run() {
-  if (stale_) executor_->set_layouts(layouts_);
+  if (stale_) {
+    require_selected();
+    executor_->set_layouts(layouts_);
+  }
   stale_ = false;
   executor_->run();
 }
@@ -54,6 +103,9 @@ std::int64_t Session::rows_of(const Type& type) const { return type.has_rows() ?
 
 std::span<std::byte> Session::input_memory(std::string_view name, Dtype dtype) {
   const Slot slot = program_->input(name);
+  for (const auto& space : program_->graph().row_spaces()) {
+    require<ConfigError>(!space.is_subset() || space.index() != name, "input '{}': says which rows '{}' has; wanted Session::select", name, space.name);
+  }
   const Type& type = type_of(slot);
   require<DtypeError>(type.dtype == dtype, "input '{}': {} was given; wanted {}", name, name_of(dtype), name_of(type.dtype));
   return {static_cast<std::byte*>(executor_->staging(slot)), static_cast<std::size_t>(rows_of(type) * type.width()) * size_of(dtype)};

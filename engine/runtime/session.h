@@ -25,12 +25,19 @@ class Session {
 
   [[nodiscard]] const Program& program() const noexcept { return *program_; }
 
-  /// Sets the layout of a row space for the next runs. Throws ShapeError if it exceeds the capacity, with both.
-  /// A row space that the program does not have is ignored: passes may have pruned it.
+  /// Sets the layout of a row space for the next runs. Throws ShapeError if it exceeds the capacity, with both, and for a subset.
+  /// A row space that the program does not have is ignored.
   void rows(std::string_view space, const Segments& segments);
+  /// Says which rows of its parent a subset holds in the next run: feeds its index, and lays each row out at the place that it has in the
+  /// parent, whose layout must have been set before. Throws ShapeError for an index that exceeds the capacity, does not ascend or names
+  /// a row that is not there. A row space that the program does not have is ignored.
+  void select(std::string_view subset, std::span<const std::int32_t> index);
 
-  /// Memory of an input, as many rows as its row space has now. Set layouts first. Throws ConfigError for an unknown name
-  /// and DtypeError for another type. An input that passes found useless may be written all the same.
+  /// Layout of a row space now. Throws ConfigError if the program has none of that name.
+  [[nodiscard]] const RowLayout& layout(std::string_view space) const;
+
+  /// Memory of an input, as many rows as its row space has now. Set layouts first. Throws ConfigError for an unknown name and for the index
+  /// of a subset (see `select`), and DtypeError for another type. An input that passes found useless may be written all the same.
   template <class T>
   [[nodiscard]] std::span<T> input(std::string_view name) {
     const auto memory = input_memory(name, dtype_v<T>);
@@ -45,7 +52,8 @@ class Session {
   }
 
   /// Runs all steps. Every input must be fed anew before every run: on the CPU they lie in the arena like any other value, and a run
-  /// may have overwritten them.
+  /// may have overwritten them. Throws ShapeError if rows of a subset are to be computed that were not selected from the present rows of
+  /// its parent.
   void run();
 
   /// A result of the last run: valid until the next one.
@@ -69,8 +77,12 @@ class Session {
   [[nodiscard]] std::span<std::byte> input_memory(std::string_view name, Dtype dtype);
   [[nodiscard]] HostView result_memory(std::string_view name, Dtype dtype) const;
 
+  void lay_out(RowSpaceId space, const Segments& segments);
+  void require_selected() const;
+
   /// What the layouts point at.
   struct LayoutArrays {
+    bool selected = true;  ///< false: a subset of rows that have been laid out anew
     std::vector<std::int32_t> offsets;
     std::vector<std::int32_t> positions;
   };

@@ -80,7 +80,7 @@ Value Bart::encode(Graph& graph, const Conditioning& conditioning, const Seq2Seq
   const Scope scope(graph, "encoder");
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, row_input(graph, seq2seq::kSourceIds, source));
-  x = with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt);
+  x = with_prompt(graph, x, conditioning, {capacity.sequences, capacity.encoder_rows}, seq2seq::kPrompt);
   x = dropped(graph, placed(graph, x, "encoder", seq2seq::kEncoderPositions), conditioning.dropout.hidden);
   const Value slots =
       has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};

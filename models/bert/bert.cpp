@@ -79,7 +79,7 @@ Value Bert::embed(Graph& graph, const Conditioning& conditioning, const EncoderC
       parameters_(graph, name("embeddings.position_embeddings.weight"), {config_.max_position_embeddings, d}, ParameterKind::matrix);
   const Value types =
       parameters_(graph, name("embeddings.token_type_embeddings.weight"), {config_.type_vocab_size, d}, ParameterKind::matrix);
-  Value x = with_prompt(graph, gather_rows(words, ids, config_.pad_token_id), conditioning, capacity.sequences, encoder::kPrompt);
+  Value x = with_prompt(graph, gather_rows(words, ids, config_.pad_token_id), conditioning, {capacity.sequences, capacity.rows}, encoder::kPrompt);
   const RowSpaceId rows = x.type().rows;
   // torch's padding_idx: RoBERTa's positions have one, BERT's have none
   x = add(x, gather_rows(positions, row_input(graph, encoder::kPositions, rows), config_.roberta ? config_.pad_token_id : -1));

@@ -73,7 +73,7 @@ Value Deberta::embed(Graph& graph, const Conditioning& conditioning, const Encod
                             config_.hidden_size);
   const Value ids = row_input(graph, encoder::kIds, graph.rows(encoder::kTokens, capacity.tokens, capacity.sequences));
   const Value words = parameters_(graph, embedding_name_, {config_.vocab_size, e}, ParameterKind::matrix);
-  Value x = with_prompt(graph, gather_rows(words, ids, config_.pad_token_id), conditioning, capacity.sequences, encoder::kPrompt);
+  Value x = with_prompt(graph, gather_rows(words, ids, config_.pad_token_id), conditioning, {capacity.sequences, capacity.rows}, encoder::kPrompt);
   const auto add_rows = [&](const char* table, std::int64_t rows, std::string_view index) {
     const Value embedded = parameters_(graph, name(table), {rows, e}, ParameterKind::matrix);
     x = add(x, gather_rows(embedded, row_input(graph, index, x.type().rows)));

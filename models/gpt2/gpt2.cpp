@@ -31,7 +31,7 @@ AttentionOptions options_of(const Gpt2Config& config, double scale) {
 
 /// The tokens of sequences that have an infix of embeddings inside.
 Value tokens_of(Graph& graph, Value hidden, const Conditioning& conditioning, RowSpaceId tokens) {
-  return conditioning.prompt ? gather_rows(hidden, row_input(graph, causal::kTokenIndex, tokens)) : hidden;
+  return conditioning.prompt ? gather_rows(hidden, graph.subset(causal::kTokenRows, hidden.type().rows, graph.rows(tokens).rows)) : hidden;
 }
 
 }  // namespace
@@ -82,9 +82,9 @@ Value Gpt2::placed(Graph& graph, Value x, std::string_view positions) {
   return add(x, gather_rows(table, row_input(graph, positions, x.type().rows)));
 }
 
-Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences) {
+Value Gpt2::embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, const InsertionCapacity& capacity) {
   const Value words = gather_rows(word_table(graph), row_input(graph, causal::kIds, tokens));
-  const Value x = placed(graph, with_prompt(graph, words, conditioning, sequences, causal::kInfix), causal::kPositions);
+  const Value x = placed(graph, with_prompt(graph, words, conditioning, capacity, causal::kInfix), causal::kPositions);
   return dropped(graph, x, conditioning.dropout.hidden);
 }
 
@@ -123,8 +123,8 @@ Gpt2::Attend Gpt2::attend_to_own(Graph& graph, const Conditioning& conditioning,
       add_prefix(operands, rows, slots);
     } else if (rows != nullptr) {
       // no queries stand there: what an infix of keys and values would compute is never read
-      operands.k = with_rows(graph, k, rows->key, *infix, sequences, causal::kInfix);
-      operands.v = with_rows(graph, v, rows->value, *infix, sequences, causal::kInfix);
+      operands.k = with_rows(graph, k, rows->key, *infix, {sequences}, causal::kInfix);
+      operands.v = with_rows(graph, v, rows->value, *infix, {sequences}, causal::kInfix);
     }
     return dropped_attention(graph, operands, options_of(config_, score_scale(layer)), conditioning.dropout.attention);
   };
@@ -144,7 +144,7 @@ PromptPass Gpt2::read_prompt(Graph& graph, const PromptRows& prompt, const Dropo
 
 Value Gpt2::decode(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
-  const Value x = embed(graph, tokens, conditioning, capacity.sequences);
+  const Value x = embed(graph, tokens, conditioning, {capacity.sequences, capacity.rows});
   const Value hidden = layers(graph, x, conditioning.dropout.hidden, attend_to_own(graph, conditioning, capacity.sequences));
   return tokens_of(graph, hidden, conditioning, tokens);
 }
@@ -155,7 +155,7 @@ Value Gpt2::head(Graph& graph, Value hidden) {
 
 Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, capacity.tokens, capacity.sequences);
-  const Value x = embed(graph, tokens, conditioning, capacity.sequences);
+  const Value x = embed(graph, tokens, conditioning, {capacity.sequences, capacity.rows});
   const Value place = row_input(graph, causal::kPlace, x.type().rows);
   const Attend attend = attend_to_own(graph, conditioning, capacity.sequences);
   const Value hidden = layers(graph, x, conditioning.dropout.hidden, [&](std::int64_t layer, Value q, Value k, Value v) {
@@ -173,7 +173,7 @@ Value Gpt2::prefill(Graph& graph, const Conditioning& conditioning, const Causal
 Value Gpt2::step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest,
                  std::vector<KeyValueCache>& caches) {
   const RowSpaceId tokens = graph.rows(causal::kTokens, rows, 1);
-  const Value x = embed(graph, tokens, {}, 1);
+  const Value x = embed(graph, tokens, {}, {});
   const Value place = row_input(graph, causal::kPlace, tokens);
   CachedAttentionOperands operands;
   operands.table = input(graph, causal::kHistory, {Dtype::i32, tokens, {longest}});

@@ -11,6 +11,8 @@
 
 namespace preamble {
 
+struct InsertionCapacity;
+
 /// Dropout, as in transformers: of embeddings with positions, of attention probabilities, of what attention and feed-forward add.
 class Gpt2 final : public CausalLm {
  public:
@@ -49,7 +51,7 @@ class Gpt2 final : public CausalLm {
   /// Adds the rows of the position table that the input `positions` names.
   [[nodiscard]] Value placed(Graph& graph, Value x, std::string_view positions);
   /// Embedded tokens from the input `ids`, an infix of embeddings between them, with positions.
-  [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, std::int64_t sequences);
+  [[nodiscard]] Value embed(Graph& graph, RowSpaceId tokens, const Conditioning& conditioning, const InsertionCapacity& capacity);
   [[nodiscard]] Value layers(Graph& graph, Value x, double dropout, const Attend& attend);
   /// Attention of a whole batch, to prefixes or through infixes of keys and values.
   [[nodiscard]] Attend attend_to_own(Graph& graph, const Conditioning& conditioning, std::int64_t sequences);

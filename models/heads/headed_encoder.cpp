@@ -29,8 +29,8 @@ bool are_rows(HeadKind kind) { return kind == HeadKind::span || kind == HeadKind
 Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity,
                       double dropout = 0) {
   const Head& head = encoder.heads[i];
-  const RowSpaceId labelled = graph.rows(headed::name(i, headed::kLabelled), most_rows(head, capacity), capacity.sequences);
-  const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kLabelledIndex), labelled));
+  const Value index = graph.subset(headed::name(i, headed::kLabelled), hidden.type().rows, most_rows(head, capacity));
+  const Value read = gather_rows(hidden, index);
   const Value logits = head.logits(graph, encoder.model, read, dropout);
   if (head.kind() != HeadKind::choice) return logits;
   return regroup_rows(logits, graph.rows(headed::name(i, headed::kChoices), capacity.sequences, capacity.sequences));
@@ -99,7 +99,7 @@ Group group_of(const EncoderBatch& batch, std::size_t sequence) {
 
 /// What the head of one sequence is to predict.
 struct SequenceLabels {
-  Ids places;  ///< labelled tokens, counted from the first; of a span all tokens
+  Ids tokens;  ///< labelled ones, counted from the first; of a span all tokens
   Ids labels;  ///< of each of them; of a span start and end
   float value = 0;
 };
@@ -124,7 +124,7 @@ SequenceLabels choice_labels(const EncoderBatch& batch, std::size_t i) {
   if (batch.classes.empty() || batch.classes[group.first] == kNoLabel) return result;
   require<ConfigError>(group.count > 1, "sequence {}: an example of one choice was given; wanted two at least", i);
   const std::int32_t right = checked(batch.classes[group.first], static_cast<std::int64_t>(group.count), group.first, "choices");
-  result.places = {0};
+  result.tokens = {0};
   if (i == group.first) result.labels = {right};
   return result;
 }
@@ -140,7 +140,7 @@ SequenceLabels span_labels(const EncoderBatch& batch, std::size_t i) {
                        "sequence {}: a span from {} to {} was given; wanted both ends or none", i, span.start, span.end);
   SequenceLabels result;
   if (span.start == kNoLabel) return result;
-  for (std::int32_t t = 0; t < length; ++t) result.places.push_back(t);
+  for (std::int32_t t = 0; t < length; ++t) result.tokens.push_back(t);
   result.labels = {span.start, span.end};
   return result;
 }
@@ -158,7 +158,7 @@ SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedL
         if (batch.classes.empty() || batch.classes[i] == kNoLabel) return result;
         result.labels = {checked(batch.classes[i], head.classes, i)};
       }
-      result.places = {0};
+      result.tokens = {0};
       return result;
     case HeadKind::choice: return choice_labels(batch, i);
     case HeadKind::tokens:
@@ -168,7 +168,7 @@ SequenceLabels labels_of(const EncoderBatch& batch, std::size_t i, const HeadedL
                           batch.token_labels[i].size(), batch.sequences[i].size());
       for (std::size_t t = 0; t < batch.token_labels[i].size(); ++t) {
         if (batch.token_labels[i][t] == kNoLabel) continue;
-        result.places.push_back(static_cast<std::int32_t>(t));
+        result.tokens.push_back(static_cast<std::int32_t>(t));
         result.labels.push_back(class_of(batch.token_labels[i][t], head, i));
       }
       return result;
@@ -189,21 +189,9 @@ void check_lists(const EncoderBatch& batch) {
   }
 }
 
-/// Rows that one head reads, sequence by sequence.
-struct HeadRows {
-  Segments segments;
-  Ids index;
-
-  /// `places`: inside a sequence, prompt included. Queries see what is around them by these positions.
-  void append(std::int32_t first, const Ids& places) {
-    segments.append(places);
-    for (const auto place : places) index.push_back(first + place);
-  }
-};
-
 /// What one head's inputs hold.
 struct HeadInputs {
-  HeadRows all, labelled;
+  Ids rows, labelled;  ///< of the encoder
   Segments choices;
   Ids labels;
   std::vector<float> values;
@@ -217,18 +205,16 @@ HeadInputs inputs_of(const EncoderBatch& batch, const HeadedLimits& limits, std:
     const auto segment = static_cast<std::int32_t>(i);
     const auto length = static_cast<std::int32_t>(batch.sequences[i].size());
     const std::int32_t prompt = pooled && limits.pooling == Pooling::first_row ? 0 : rows.length(segment) - length;
+    const std::int32_t first = rows.offset(segment) + prompt;
     const bool own = head_of(batch, i, limits.heads.size()) == head;
     require<ShapeError>(length > 0 || !own, "sequence {}: no tokens were given; wanted one at least", i);
-    Ids places(static_cast<std::size_t>(!own ? 0 : pooled ? 1 : length));
-    for (std::size_t t = 0; t < places.size(); ++t) places[t] = prompt + static_cast<std::int32_t>(t);
-    inputs.all.append(rows.offset(segment), places);
+    for (std::int32_t t = 0; t < (!own ? 0 : pooled ? 1 : length); ++t) inputs.rows.push_back(first + t);
     SequenceLabels given = own ? labels_of(batch, i, shape) : SequenceLabels{};
-    for (auto& place : given.places) place += prompt;
-    inputs.labelled.append(rows.offset(segment), given.places);
+    for (const auto token : given.tokens) inputs.labelled.push_back(first + token);
     if (shape.kind == HeadKind::choice && !given.labels.empty()) inputs.choices.append(static_cast<std::int32_t>(group_of(batch, i).count));
     if (shape.kind == HeadKind::span && given.labels.empty()) given.labels.resize(kSpanEnds, kNoLabel);
     inputs.labels.insert(inputs.labels.end(), given.labels.begin(), given.labels.end());
-    if (!given.places.empty()) inputs.values.push_back(given.value);
+    if (!given.tokens.empty()) inputs.values.push_back(given.value);
   }
   return inputs;
 }
@@ -264,8 +250,8 @@ void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& 
   const Scope scope(graph, "head");
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Head& head = encoder.heads[i];
-    const RowSpaceId space = graph.rows(headed::name(i, headed::kRows), most_rows(head, capacity), capacity.sequences);
-    const Value read = gather_rows(hidden, row_input(graph, headed::name(i, headed::kIndex), space));
+    const Value index = graph.subset(headed::name(i, headed::kRows), hidden.type().rows, most_rows(head, capacity));
+    const Value read = gather_rows(hidden, index);
     graph.output(headed::name(i, headed::kLogits), head.logits(graph, encoder.model, read));
   }
 }
@@ -279,7 +265,7 @@ void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditio
 
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
   Value hidden = model.encode(graph, conditioning, capacity);
-  if (conditioning.prompt) hidden = gather_rows(hidden, row_input(graph, encoder::kTokenIndex, graph.rows(encoder::kTokens)));
+  if (conditioning.prompt) hidden = gather_rows(hidden, graph.subset(encoder::kTokenRows, hidden.type().rows, capacity.tokens));
   graph.output(headed::kHidden, hidden);
 }
 
@@ -289,7 +275,7 @@ std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits) 
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const auto& head = limits.heads.at(head_of(batch, i, limits.heads.size()));
     const SequenceLabels labels = labels_of(batch, i, head);
-    const auto labelled = static_cast<std::int64_t>(labels.places.size());
+    const auto labelled = static_cast<std::int64_t>(labels.tokens.size());
     count += head.kind == HeadKind::choice ? static_cast<std::int64_t>(labels.labels.size())
              : head.kind == HeadKind::span ? std::min<std::int64_t>(1, labelled)
                                            : labelled;
@@ -303,11 +289,9 @@ void feed(Session& session, const EncoderBatch& batch, const Conditioning& condi
   const Segments rows = row_segments(batch, conditioning);
   for (std::size_t i = 0; i < limits.heads.size(); ++i) {
     const HeadInputs inputs = inputs_of(batch, limits, i, rows);
-    session.rows(headed::name(i, headed::kRows), inputs.all.segments);
-    session.rows(headed::name(i, headed::kLabelled), inputs.labelled.segments);
+    session.select(headed::name(i, headed::kRows), inputs.rows);
+    session.select(headed::name(i, headed::kLabelled), inputs.labelled);
     session.rows(headed::name(i, headed::kChoices), inputs.choices);
-    feed_input(session, headed::name(i, headed::kIndex), inputs.all.index);
-    feed_input(session, headed::name(i, headed::kLabelledIndex), inputs.labelled.index);
     const std::string labels = headed::name(i, headed::kLabels);
     if (are_rows(limits.heads[i].kind)) {
       feed_front(session, labels, inputs.labels);

@@ -25,15 +25,13 @@ inline constexpr std::string_view kLossWeight = "loss_weight";  ///< scalar: 1 /
 
 // Of each head, as `name(0, kLogits)`: "head.0.logits". A head's rows have as many segments as the batch has sequences; those of
 // other heads' sequences are empty.
-inline constexpr std::string_view kRows = "rows";                     ///< rows: those with logits: one a sequence, or all tokens
-inline constexpr std::string_view kIndex = "index";                   ///< i32 [head's rows]: rows of the encoder
-inline constexpr std::string_view kLabelled = "labelled";             ///< rows: those of them that have a label
-inline constexpr std::string_view kLabelledIndex = "labelled_index";  ///< i32 [labelled]: rows of the encoder
-inline constexpr std::string_view kChoices = "choices";               ///< rows: the labelled ones of a choice, an example a segment
-inline constexpr std::string_view kLabels = "labels";                 ///< i32 [labelled]; span: i32 [sequences, 2]; choice: [.., 1]
-inline constexpr std::string_view kValues = "values";                 ///< real [labelled, 1]: regression
-inline constexpr std::string_view kLogits = "logits";                 ///< result: [head's rows, classes]
-inline constexpr std::string_view kLabelLogits = "label_logits";      ///< result: [labelled, classes], of `add_label_logits`
+inline constexpr std::string_view kRows = "rows";                 ///< subset of the encoder's rows with logits: one a sequence, or all tokens
+inline constexpr std::string_view kLabelled = "labelled";         ///< subset of the encoder's rows: those of them that have a label
+inline constexpr std::string_view kChoices = "choices";           ///< rows: the labelled ones of a choice, an example a segment
+inline constexpr std::string_view kLabels = "labels";             ///< i32 [labelled]; span: i32 [sequences, 2]; choice: [.., 1]
+inline constexpr std::string_view kValues = "values";             ///< real [labelled, 1]: regression
+inline constexpr std::string_view kLogits = "logits";             ///< result: [head's rows, classes]
+inline constexpr std::string_view kLabelLogits = "label_logits";  ///< result: [labelled, classes], of `add_label_logits`
 
 /// Name of that of a head.
 [[nodiscard]] std::string name(std::size_t head, std::string_view what);

@@ -119,7 +119,7 @@ Value T5::encode(Graph& graph, const Conditioning& conditioning, const Seq2SeqCa
   const Scope scope(graph, "encoder");
   const RowSpaceId source = graph.rows(seq2seq::kSource, capacity.source_rows, capacity.sequences);
   Value x = embed(graph, input(graph, seq2seq::kSourceIds, {Dtype::i32, source, {}}));
-  x = dropped(graph, with_prompt(graph, x, conditioning, capacity.sequences, seq2seq::kPrompt), conditioning.dropout.hidden);
+  x = dropped(graph, with_prompt(graph, x, conditioning, {capacity.sequences, capacity.encoder_rows}, seq2seq::kPrompt), conditioning.dropout.hidden);
   const Value slots = has_prefix(conditioning, Site::encoder_self) ? slots_input(graph, seq2seq::kEncoderSlots, capacity.sequences) : Value{};
   // PEFT has no prefix here: the relative positions of a prefix are an affair of the decoder
   const AttentionOptions options = attention_options(config_, true, {});

@@ -59,7 +59,9 @@ TEST_CASE("encoder batch: types, positions and places of the tokens behind their
   };
   CHECK(given(encoder::kTokenTypes) == Ids{0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1});
   CHECK(given(encoder::kPositions) == Ids{0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 0, 1, 2, 3, 4, 5});
-  CHECK(given(encoder::kTokenIndex) == Ids{3, 4, 5, 6, 9, 13, 14, 15});
+  const RowLayout& tokens = program.session->layout(encoder::kTokenRows);
+  CHECK(Ids(tokens.offsets, tokens.offsets + 4) == Ids{0, 4, 5, 8});
+  CHECK(Ids(tokens.positions, tokens.positions + tokens.rows) == Ids{3, 4, 5, 6, 2, 3, 4, 5});
 }
 
 TEST_CASE("encoder batch: token types may be left out, and left unused") {

@@ -1,15 +1,21 @@
 #include "peft/loss_model.h"
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
 #include "peft/training_step.h"
+#include "peft/prompt_tuning.h"
 #include "peft/trainer.h"
 #include "tests/support/bert_models.h"
 #include "tests/support/gpt2_models.h"
+#include "tests/support/prefixes.h"
 #include "tests/support/t5_models.h"
 
 using namespace preamble;
@@ -80,6 +86,76 @@ TEST_CASE("loss model: the capacity holds every batch that the rules allow, and 
   CHECK(capacity({.sequences = 2}, 1) == 9);
   CHECK(capacity({.sequences = 2}, 2) == 5);
   CHECK_THROWS_AS((void)loss_model_for(*model, {}, {}, 1), ConfigError);
+}
+
+namespace {
+
+/// 6,000 examples of 4 to 9 source tokens and 3 target tokens.
+std::vector<Example> many_examples() {
+  std::vector<Example> examples;
+  for (std::int32_t i = 0; i < 6000; ++i) examples.push_back(example(Ids(static_cast<std::size_t>(4 + i % 6), i % 90), {i % 90, 3, 1}));
+  return examples;
+}
+
+/// Capacities of the row spaces of a loss with prompts of `rows` rows.
+template <class Model>
+std::map<std::string, RowSpace> spaces_of(Model& model, const std::vector<Example>& examples, const BatchRules& rules, std::int64_t rows,
+                                          Placement placement = Placement::prefix) {
+  Graph graph;
+  std::vector<PromptSlot> slots = {{random_floats({rows, model.width()}, 1), rows}};
+  const PromptTuning method(std::move(slots), placement);
+  loss_model_for(model, examples, rules, 1)->build(graph, method.condition(graph), 0);
+  std::map<std::string, RowSpace> spaces;
+  for (const auto& space : graph.row_spaces()) spaces[space.name] = space;
+  return spaces;
+}
+
+}  // namespace
+
+TEST_CASE("loss model: under a limit of rows the capacity is that of a batch, not of all examples") {
+  const std::vector<Example> examples = many_examples();
+  const BatchRules rules{.source_rows = 512, .source_extra = 100};
+  const auto t5 = golden_t5();
+  const auto encoder_decoder = spaces_of(*t5, examples, rules, 100);
+  // four sequences of at least 4 + 100 rows
+  CHECK(encoder_decoder.at("source").segments == 4);
+  CHECK(encoder_decoder.at("source").rows == 4 * 9);
+  CHECK(encoder_decoder.at("encoder").rows == 4 * 109);
+  CHECK(encoder_decoder.at("encoder.prompt").rows == 400);
+  CHECK(encoder_decoder.at("decoder").rows == 4 * 3);
+  const auto gpt2 = golden_gpt2();
+  const auto joint = spaces_of(*gpt2, examples, {.source_rows = 300, .source_extra = 5}, 5, Placement::infix);
+  // 25 sequences of at least 4 + 3 + 5 rows; tokens leave room for one infix at least
+  CHECK(joint.at("tokens").segments == 25);
+  CHECK(joint.at("tokens").rows == 295);
+  CHECK(joint.at("rows").rows == 300);
+  // no limit: as before, all that so many examples can have
+  CHECK(spaces_of(*gpt2, examples, {.sequences = 8}, 5, Placement::infix).at("rows").rows == 8 * (12 + 5));
+}
+
+TEST_CASE("loss model: every batch that the rules form fits") {
+  const auto model = golden_t5();
+  std::vector<Example> examples = many_examples();
+  examples.resize(300);
+  for (std::size_t i = 0; i < examples.size(); i += 7) examples[i].source.resize(40, 5);
+  for (const auto& rules : {BatchRules{.source_rows = 130, .source_extra = 20}, BatchRules{.source_rows = 64, .target_rows = 9},
+                            BatchRules{.sequences = 3, .source_rows = 130, .source_extra = 20}}) {
+    const auto spaces = spaces_of(*model, examples, rules, std::max<std::int64_t>(1, rules.source_extra));
+    Batcher batcher(lengths_of(examples), rules);
+    const std::int64_t steps = batcher.steps_per_epoch();
+    for (std::int64_t step = 0; step < steps; ++step) {
+      std::int64_t source = 0, target = 0, sequences = 0;
+      for (const auto index : batcher.next()) {
+        source += std::ssize(examples[index].source);
+        target += std::ssize(examples[index].target);
+        ++sequences;
+      }
+      CHECK(sequences <= spaces.at("source").segments);
+      CHECK(source <= spaces.at("source").rows);
+      CHECK(source + sequences * rules.source_extra <= spaces.at("encoder").rows);
+      CHECK(target <= spaces.at("decoder").rows);
+    }
+  }
 }
 
 TEST_CASE("loss model: an encoder reads the source, and of an example's labels what its head wants") {

@@ -1,7 +1,5 @@
 #include "engine/backend/cpu/attention_scratch.h"
 
-#include "engine/core/parallel.h"
-
 namespace preamble {
 namespace {
 
@@ -16,8 +14,6 @@ std::int64_t bucket_bytes(const AttentionOptions& options, const AttentionSizes&
 }
 
 }  // namespace
-
-std::int64_t AttentionScratch::bytes() const noexcept { return fixed + threads() * lane; }
 
 AttentionScratch AttentionScratch::forward(const AttentionOptions& options, const AttentionSizes& sizes) noexcept {
   AttentionScratch s;

@@ -10,8 +10,8 @@ namespace preamble {
 
 /// Rows and segments: capacities when planning, those of the batch when running. Zero where an operand is absent.
 struct AttentionSizes {
-  std::int64_t q_rows = 0;
-  std::int64_t keys = 0;  ///< most keys that a query could see
+  std::int64_t q_rows = 0;  ///< of the longest segment
+  std::int64_t keys = 0;    ///< of the longest segment, prefix included: most that a query could see
   std::int64_t q_segments = 0, k_segments = 0;
   std::int64_t prefix_rows = 0, kv_width = 0;
   std::int64_t buckets = 0;
@@ -32,6 +32,9 @@ struct SharedGradients {
 struct AttentionScratch {
   /// Highest block of queries, and elements of a block of scores that should stay in the second-level cache.
   static constexpr std::int64_t kBlockRows = 96, kBlockElements = 1 << 16;
+  /// Lanes that every plan has room for, as long as a segment can be: no more, so that they seldom are the peak. Segments of a batch are
+  /// shorter and `Program` gives a step all that is idle, so that kernels find room for more where there are more threads.
+  static constexpr std::int64_t kLanes = 2;
   /// Tasks that gradients shared by segments (prefix, bias table) are split into, whatever the number of threads.
   static constexpr std::int64_t kSharedTasks = 64;
 
@@ -41,13 +44,12 @@ struct AttentionScratch {
   std::int64_t positions = 0;      ///< partial sums of one position table's gradient; there are two such regions
   std::int64_t bias_gradient = 0;  ///< partial sums of the bias table's gradient
   std::int64_t fixed = 0;          ///< all regions above
-  std::int64_t lane = 0;           ///< scratch of one thread, behind the others
+  std::int64_t lane = 0;           ///< scratch of one task at a time, behind the others; kernels use as many lanes as they find
   std::int64_t terms = 0;          ///< part of a lane: products with a position table
   std::int64_t key_gradient = 0;   ///< part of a lane: sums of one head's dK or dV, if these are in place; there are two such regions
   std::int64_t chunks = 0;         ///< partial sums: groups of segments
 
-  /// With one lane for each thread.
-  [[nodiscard]] std::int64_t bytes() const noexcept;
+  [[nodiscard]] constexpr std::int64_t bytes() const noexcept { return fixed + kLanes * lane; }
 
   [[nodiscard]] static constexpr std::int64_t rounded(std::int64_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
 

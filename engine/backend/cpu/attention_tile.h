@@ -34,6 +34,13 @@ void run_lanes(std::int64_t lanes, std::int64_t tasks, const Body& body) {
   return std::clamp<std::int64_t>(room, 1, threads());
 }
 
+/// Rows of the longest segment.
+[[nodiscard]] inline std::int64_t longest(const RowLayout& rows) noexcept {
+  std::int32_t most = 0;
+  for (std::int32_t s = 0; s < rows.segments; ++s) most = std::max(most, rows.length(s));
+  return most;
+}
+
 /// Keys that a segment of queries may see: rows of P, then rows of K.
 struct SegmentKeys {
   std::int64_t prefix_first = 0, prefixes = 0;
@@ -85,11 +92,11 @@ struct AttentionProblem {
 
   [[nodiscard]] AttentionSizes sizes() const noexcept {
     AttentionSizes s;
-    s.q_rows = q.rows;
+    s.q_rows = longest(*q.layout);
     s.q_segments = q.layout->segments;
     s.k_segments = k.layout->segments;
     s.prefix_rows = prefix_k ? prefix_k.rows : 0;
-    s.keys = k.rows + s.prefix_rows;
+    s.keys = longest(*k.layout) + (prefix_k ? longest(*prefix_k.layout) : 0);
     s.kv_width = k.width;
     s.buckets = table ? (*table.dims)[0] : 0;
     s.positions = disentangled.rows();

@@ -4,6 +4,7 @@
 
 #include "engine/backend/cpu/activate.h"
 #include "engine/backend/cpu/addends.h"
+#include "engine/backend/cpu/converted_rows.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -44,10 +45,10 @@ void product(const KernelArguments& args, const Dims& d, T* y, bool add, std::in
     multiply(d, x.as<T>(), w.as<T>(), y, 0, d.out_in ? d.n : d.k, add);
     return;
   }
-  // convert rows of the stored weight into the workspace, as many as fit at a time
+  // convert rows of the stored weight into the workspace, some at a time
   const std::int64_t stored_rows = d.out_in ? d.n : d.k;
   const std::int64_t stored_width = d.out_in ? d.k : d.n;
-  const std::int64_t block = std::max<std::int64_t>(1, (args.workspace_bytes - used_workspace) / static_cast<std::int64_t>(sizeof(T)) / stored_width);
+  const std::int64_t block = cpu::converted_rows(stored_rows, stored_width);
   T* converted = reinterpret_cast<T*>(args.workspace + used_workspace);
   for (std::int64_t first = 0; first < stored_rows; first += block) {
     const std::int64_t count = std::min(block, stored_rows - first);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/backend/cpu/attention_scratch.h"
+#include "engine/backend/cpu/converted_rows.h"
 #include "engine/backend/cpu/feed_forward_scratch.h"
 #include "engine/backend/cpu/loss_chunks.h"
 #include "engine/backend/cpu/partial_sums.h"
@@ -108,8 +109,7 @@ std::int64_t linear(const NodeCost& cost) {
   const std::int64_t sum = mask_alone ? cost.graph.bytes(cost.output(0)) : 0;
   const Type& w = cost.input(Linear::kWeight);
   if (w.dtype == cost.graph.real()) return sum;
-  constexpr std::int64_t kBlockElements = 1 << 20;
-  return sum + std::min(w.width(), std::max(kBlockElements, w.dims[1])) * element(cost);
+  return sum + converted_rows(w.dims[0], w.dims[1]) * w.dims[1] * element(cost);
 }
 
 std::int64_t linear_cross_entropy(const NodeCost& cost) {

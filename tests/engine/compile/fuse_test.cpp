@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -211,6 +212,26 @@ TEST_CASE("fuse_feed_forward: trained weights read the wide values, frozen ones 
   CHECK(ops("b", "feed_forward_grad") == 0);
   CHECK(ops("w", "feed_forward") == 1);
   CHECK(ops("w", "feed_forward_grad") == 0);
+}
+
+TEST_CASE("fuse_feed_forward: a wide value that is a sum is not made again inside the gradient, which would lose a part of it") {
+  const auto gradient = [](bool onto_sum) {
+    return building([=](Graph& g, const auto& o) {
+      const Value residual = linear(o[kR], o[kV]);
+      g.set_phase(Phase::recompute);
+      const Value wide = onto_sum ? linear_add(o[kX], o[kW], o[kB], residual, WeightLayout::out_in) : linear(o[kX], o[kW], o[kB]);
+      g.set_phase(Phase::backward);
+      const Value outer = linear(o[kR], o[kU], {}, WeightLayout::in_out);
+      const Value inner = g.add(std::make_shared<ActivationGrad>(ActivationKind::gelu), {wide, outer});
+      const Value dx = linear(inner, o[kW], {}, WeightLayout::in_out);
+      g.set_phase(Phase::forward);
+      return dx;
+    });
+  };
+  CHECK(ops_after(gradient(false), fuse_feed_forward) == Ops{"feed_forward_grad"});
+  CHECK(ops_after(gradient(true), fuse_feed_forward) == Ops{"linear", "linear", "feed_forward_grad"});
+  check_fusion(gradient(false));
+  check_fusion(gradient(true));
 }
 
 TEST_CASE("fuse: gradients of a fused program are those of the unfused one") {

@@ -127,6 +127,29 @@ TEST_CASE("plan_memory: long-lived small buffers do not fragment the arena") {
   CHECK(static_cast<double>(plan.arena_bytes) <= 1.05 * static_cast<double>(bound));
 }
 
+TEST_CASE("largest_hole: scratch memory gets the largest part of the arena that is idle at its step") {
+  // 0 and 1 live through all of it, 2 in another step than the scratch memory 3
+  const std::vector<Buffer> buffers = {{128, 0, 4}, {64, 0, 4}, {256, 0, 1}, {64, 2, 2}};
+  const MemoryPlan plan{{0, 320, 384, 128}, 640};
+  REQUIRE(is_valid(plan, buffers));
+  const Hole hole = largest_hole(plan, buffers, 3);
+  CHECK(hole.offset == 384);
+  CHECK(hole.bytes == 256);
+  Random random(3);
+  for (int round = 0; round < 30; ++round) {
+    const auto some = random_buffers(random, 30, 12);
+    const MemoryPlan made = plan_memory(some, bound_of(some));
+    const auto scratch = static_cast<std::int32_t>(random.below(30));
+    const Hole idle = largest_hole(made, some, scratch);
+    std::vector<Buffer> grown = some;
+    grown[static_cast<std::size_t>(scratch)].bytes = idle.bytes;
+    MemoryPlan moved = made;
+    moved.offsets[static_cast<std::size_t>(scratch)] = idle.offset;
+    CHECK(idle.bytes >= some[static_cast<std::size_t>(scratch)].bytes);
+    CHECK(is_valid(moved, grown));
+  }
+}
+
 TEST_CASE("to_csv: lists buffers with exclusive ends") {
   const std::vector<Buffer> buffers = {{128, 0, 2}, {64, 3, 3}};
   MemoryPlan plan;

@@ -8,6 +8,7 @@
 
 #include "engine/compile/differentiate.h"
 #include "engine/compile/rewrite.h"
+#include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/linear.h"
@@ -25,9 +26,9 @@ namespace {
 struct Reading {
   explicit Reading(Dtype real = Dtype::f32) : graph(real) {
     all = graph.rows("all", 6, 2);
-    some = graph.rows("some", 3, 2);
+    index = graph.subset("some", all, 3);
+    some = index.type().rows;
     x = graph.input("x", {real, all, {4}});
-    index = graph.input("index", {Dtype::i32, some, {}});
   }
 
   [[nodiscard]] Value weight(std::string_view name, std::int64_t out = 4, std::int64_t in = 4) {
@@ -81,6 +82,42 @@ TEST_CASE("prune_rows: attention gathers its queries and keeps all keys and valu
   CHECK(linears == Spaces{"all", "all", "some", "some"});
 }
 
+TEST_CASE("prune_rows: what reads a row's place moves for the index of a subset alone, or of a subset's subset") {
+  const auto pruned = [](const auto& index_of) {
+    Reading r;
+    AttentionOptions options;
+    options.heads = options.kv_heads = 2;
+    const Value o = attention({.q = linear(r.x, r.weight("q")), .k = r.x, .v = r.x}, options);
+    const Value key = r.graph.input("key", {Dtype::i32, kNoRows, {2}});
+    const Value y = dropout(linear(o, r.weight("oooo")), key, 0.5, 1);
+    r.graph.output("y", gather_rows(scale(y, 2), index_of(r)));
+    return prune_rows(r.graph);
+  };
+  const auto where = [&](const Graph& graph) {
+    return Spaces{spaces_of(graph, "attention")[0], spaces_of(graph, "dropout")[0], spaces_of(graph, "scale")[0]};
+  };
+  const auto of_subset = [](Reading& r) { return r.index; };
+  const auto any = [](Reading& r) { return r.graph.input("any", {Dtype::i32, r.graph.rows("any", 3, 2), {}}); };
+  const auto of_other = [](Reading& r) { return r.graph.subset("rows of other rows", r.graph.rows("other", 6, 2), 3); };
+  const auto same_space = [](Reading& r) { return r.graph.input("same space", {Dtype::i32, r.some, {}}); };
+  CHECK(where(pruned(of_subset)) == Spaces{"some", "some", "some"});
+  CHECK(where(pruned(any)) == Spaces{"all", "all", "any"});
+  CHECK(where(pruned(of_other)) == Spaces{"all", "all", "rows of other rows"});
+  CHECK(where(pruned(same_space)) == Spaces{"all", "all", "some"});
+  const auto of_subsets_subset = [](Reading& r) { return gather_rows(r.index, r.graph.subset("few", r.some, 2)); };
+  const auto crossed = [](Reading& r) {
+    return gather_rows(r.index, r.graph.input("any", {Dtype::i32, r.graph.rows("any", 3, 2), {}}));
+  };
+  CHECK(where(pruned(of_subsets_subset)) == Spaces{"few", "few", "few"});
+  CHECK(where(pruned(crossed)) == Spaces{"all", "all", "any"});
+}
+
+TEST_CASE("prune_rows: a gather whose gradient leaves rows out stays where it is") {
+  Reading r;
+  r.graph.output("y", gather_rows(linear(r.x, r.weight("a")), r.index, 0));
+  CHECK(spaces_of(prune_rows(r.graph), "linear") == Spaces{"all"});
+}
+
 TEST_CASE("prune_rows: stops where somebody else reads all rows") {
   Reading r;
   const Value low = linear(r.x, r.weight("a"));
@@ -121,8 +158,7 @@ TEST_CASE("prune_rows: a result of the graph keeps all its rows") {
 
 TEST_CASE("prune_rows: a chain of gathers becomes one, and a second pass moves that down as well") {
   Reading r;
-  const RowSpaceId few = r.graph.rows("few", 2, 2);
-  const Value second = r.graph.input("second", {Dtype::i32, few, {}});
+  const Value second = r.graph.subset("few", r.some, 2);
   const Value y = linear(gather_rows(linear(r.x, r.weight("a")), r.index), r.weight("bb"));
   r.graph.output("y", gather_rows(y, second));
   const Graph once = prune_rows(r.graph);
@@ -156,9 +192,8 @@ TEST_CASE("prune_rows: changes no value, to the bit") {
     const auto program = std::make_shared<const Program>(copy.finish(), cpu_backend(), std::vector<PassReport>{});
     Session session(program);
     session.rows("all", Segments(std::array{4, 2}));
-    session.rows("some", Segments(std::array{1, 1}));
+    session.select("some", std::array{2, 5});
     session.set<double>("x", random_tensor({6, 4}, 5).values<double>());
-    session.set<std::int32_t>("index", std::array{2, 5});
     session.run();
     return numbers(session.result_tensor("y"));
   };

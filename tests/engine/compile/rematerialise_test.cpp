@@ -64,6 +64,18 @@ TEST_CASE("budget: other texts are answered with what is wanted") {
   }
 }
 
+TEST_CASE("rematerialise: a long chain of values that are each read twice takes no time") {
+  Graph graph;
+  const RowSpaceId rows = graph.rows("rows", 8, 2);
+  Value x = graph.trainable("x", random_tensor({8, 8}, 3).to(Dtype::f32), rows);
+  // as many paths from the end to the leaf as there are numbers of 80 bits
+  for (int i = 0; i < 80; ++i) x = scale(add(x, x), 0.5);
+  const Value y = Stack{.width = 8, .layers = 3}.build(graph, x);
+  graph.output("loss", dot(y, y));
+  const auto program = compile(std::move(graph), {.loss = "loss", .memory = Budget::smallest()});
+  CHECK(program->flops(Phase::recompute) > 0);
+}
+
 TEST_CASE("rematerialise: with more memory than needed only cheap ops are computed again") {
   const auto program = compiled(Budget::bytes(std::int64_t{1} << 40));
   CHECK(program->flops(Phase::backward) > 0);

@@ -87,6 +87,30 @@ TEST_CASE("parallel_for: may be nested") {
   CHECK(sum == 32);
 }
 
+TEST_CASE("parallel_for: several threads of the host may be the first to need workers, while another one sets the limit") {
+  for (int round = 0; round < 20; ++round) {
+    const Threads limit(3);
+    std::atomic<int> waiting = 3;
+    std::array<std::atomic<int>, 2> sums = {};
+    const auto start = [&] {
+      --waiting;
+      while (waiting > 0) std::this_thread::yield();
+    };
+    std::vector<std::thread> host;
+    for (auto& sum : sums) {
+      host.emplace_back([&] {
+        start();
+        for (int i = 0; i < 10; ++i) parallel_for(20, 1, [&](std::int64_t, std::int64_t) { ++sum; });
+      });
+    }
+    start();
+    set_threads(2);
+    for (auto& thread : host) thread.join();
+    CHECK(sums[0] == 200);
+    CHECK(sums[1] == 200);
+  }
+}
+
 TEST_CASE("parallel_for: an exception of a block reaches the caller") {
   for (const int threads : {1, 2}) {
     const Threads limit(threads);

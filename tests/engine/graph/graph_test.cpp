@@ -52,7 +52,7 @@ TEST_CASE("graph: rejects row spaces that disagree or hold nothing") {
   graph.rows("source", 10, 2);
   CHECK_THROWS_WITH_AS(graph.rows("source", 11, 2), "row space 'source': declared with 11 rows and 2 segments; it has 10 and 2",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(graph.rows("none", 0, 2), "row space 'none': capacities of 0 rows and 2 segments were given; wanted positive ones",
+  CHECK_THROWS_WITH_AS(graph.rows("none", 0, 2), "row space 'none': capacities of 0 rows and 2 segments were given; wanted positive ones below 2^31",
                        ShapeError);
   CHECK_THROWS_AS(graph.rows("none", 3, 0), ShapeError);
 }

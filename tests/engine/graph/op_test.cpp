@@ -48,7 +48,7 @@ TEST_CASE("op: by default it has no gradient, no alias, no cost and no aligned o
   const std::array<bool, 1> wanted = {true};
   CHECK_THROWS_WITH_AS((void)op.gradients({graph, graph.node(y), y, arriving, wanted}), "probe: a gradient was asked for; this op has none",
                        UnsupportedError);
-  CHECK(op.aligned() == 0);
+  CHECK(op.aligned().operands == 0);
   CHECK(op.aliases().empty());
   CHECK(!op.cheap());
   CHECK(op.flops({graph, graph.node(y), wanted}) == 0);

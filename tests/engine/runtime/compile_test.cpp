@@ -33,11 +33,12 @@ using Names = std::vector<std::string>;
 Graph model(bool trainable = true) {
   Graph graph;
   const RowSpaceId rows = graph.rows("rows", 32, 4);
-  const RowSpaceId labelled = graph.rows("labelled", 8, 4);
+  const Value index = graph.subset("labelled", rows, 8);
+  const RowSpaceId labelled = index.type().rows;
   const Tensor values = random_tensor({32, 8}, 3).to(Dtype::f32);
   const Value x = trainable ? graph.trainable("x", values, rows) : graph.frozen("x", values, rows);
   const Value y = Stack{.width = 8, .layers = 3}.build(graph, x);
-  const Value read = gather_rows(y, graph.input("index", {Dtype::i32, labelled, {}}));
+  const Value read = gather_rows(y, index);
   const Value logits = linear(read, graph.frozen("head", random_tensor({50, 8}, 4).to(Dtype::f32)));
   const Value labels = graph.input("labels", {Dtype::i32, labelled, {}});
   graph.output("loss", cross_entropy(logits, labels, graph.input("weight", {Dtype::f32, kNoRows, {}})));
@@ -61,6 +62,8 @@ TEST_CASE("compile: runs the passes in their order and reports each") {
         Names{"model", "prune_rows", "absorb_projections", "fuse_forward", "fuse_sums", "fuse_feed_forward", "schedule"});
   CHECK(pass_names(*compile(model(), {.loss = "loss", .fuse = false})) ==
         Names{"model", "prune_rows", "differentiate", "prune_rows", "rematerialise", "schedule"});
+  CHECK(pass_names(*compile(model(), {.loss = "loss", .fuse = false, .prune = false})) ==
+        Names{"model", "differentiate", "rematerialise", "schedule"});
   for (const auto& report : trained->passes()) {
     CHECK(report.nodes > 0);
     CHECK(report.flops > 0);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -36,11 +37,12 @@ std::shared_ptr<const Program> doubling() {
 std::shared_ptr<const Program> training(Budget budget) {
   Graph graph;
   const RowSpaceId rows = graph.rows("rows", 96, 4);
-  const RowSpaceId labelled = graph.rows("labelled", 40, 4);
+  const Value index = graph.subset("labelled", rows, 40);
+  const RowSpaceId labelled = index.type().rows;
   const Value x = graph.trainable("x", random_tensor({96, 16}, 3).to(Dtype::f32), rows);
   const Value y = Stack{.width = 16, .layers = 2}.build(graph, x);
   const Value head = graph.frozen("head", random_tensor({300, 16}, 4).to(Dtype::bf16));
-  const Value logits = linear(gather_rows(y, graph.input("index", {Dtype::i32, labelled, {}})), head);
+  const Value logits = linear(gather_rows(y, index), head);
   const Value labels = graph.input("labels", {Dtype::i32, labelled, {}});
   graph.output("loss", cross_entropy(logits, labels, graph.input("weight", {Dtype::f32, kNoRows, {}})));
   return compile(std::move(graph), {.loss = "loss", .memory = budget});
@@ -48,10 +50,9 @@ std::shared_ptr<const Program> training(Budget budget) {
 
 void feed(Session& session) {
   session.rows("rows", Segments(std::array{30, 50, 16}));
-  session.rows("labelled", Segments(std::array{20, 10, 10}));
   std::vector<std::int32_t> index(40);
-  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::int32_t>(i);
-  session.set<std::int32_t>("index", index);
+  std::iota(index.begin(), index.end(), 0);
+  session.select("labelled", index);
   session.set<std::int32_t>("labels", index);
   session.input<float>("weight")[0] = 1.0F / 40;
 }
@@ -82,6 +83,80 @@ TEST_CASE("session: a layout beyond the capacity is an error with both") {
                        "row space 'rows': 5 rows in 1 sequences were given; the program holds at most 4 rows in 2 sequences", ShapeError);
   CHECK_THROWS_AS(session.rows("rows", Segments(std::array{1, 1, 1})), ShapeError);
   session.rows("pruned away", Segments(std::array{1000}));
+}
+
+namespace {
+
+/// Up to 3 of up to 6 rows, and up to 2 of these.
+std::shared_ptr<const Program> selecting() {
+  Graph graph;
+  const RowSpaceId rows = graph.rows("rows", 6, 2);
+  const Value some = graph.subset("some", rows, 3);
+  const Value few = graph.subset("few", some.type().rows, 2);
+  const Value x = graph.input("x", {Dtype::f32, rows, {1}});
+  const Value y = gather_rows(x, some);
+  graph.output("y", y);
+  graph.output("z", gather_rows(y, few));
+  return compile(std::move(graph));
+}
+
+std::vector<std::int32_t> offsets_of(const RowLayout& layout) { return {layout.offsets, layout.offsets + layout.segments + 1}; }
+std::vector<std::int32_t> positions_of(const RowLayout& layout) { return {layout.positions, layout.positions + layout.rows}; }
+
+using Numbers = std::vector<std::int32_t>;
+
+}  // namespace
+
+TEST_CASE("session: rows that are selected keep the places that they have") {
+  Session session(selecting());
+  session.rows("rows", Segments(std::array{4, 2}));
+  session.select("some", std::array{1, 3, 5});
+  session.select("few", std::array{1, 2});
+  CHECK(offsets_of(session.layout("some")) == Numbers{0, 2, 3});
+  CHECK(positions_of(session.layout("some")) == Numbers{1, 3, 1});
+  CHECK(offsets_of(session.layout("few")) == Numbers{0, 1, 2});
+  CHECK(positions_of(session.layout("few")) == Numbers{3, 1});
+  session.set<float>("x", std::array{0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F});
+  session.run();
+  CHECK(copy_of(session.result<float>("y")) == std::vector<float>{1, 3, 5});
+  CHECK(copy_of(session.result<float>("z")) == std::vector<float>{3, 5});
+  // positions that rows were given are kept as well; a row may be selected twice, and a segment may be left without rows
+  Segments gap;
+  gap.append(std::array{0, 7});
+  gap.append(2);
+  session.rows("rows", gap);
+  session.select("some", std::array{1, 1});
+  CHECK(offsets_of(session.layout("some")) == Numbers{0, 2, 2});
+  CHECK(positions_of(session.layout("some")) == Numbers{7, 7});
+}
+
+TEST_CASE("session: rows cannot be selected apart from the layout that they are rows of") {
+  Session session(selecting());
+  const auto lay_out = [&] { session.rows("rows", Segments(std::array{4, 2})); };
+  const auto feed_x = [&] { session.set<float>("x", std::array{0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F}); };
+  lay_out();
+  CHECK_THROWS_WITH_AS(session.rows("some", Segments(std::array{1})),
+                       "row space 'some': a layout was given; wanted an index of rows of 'rows'", ShapeError);
+  CHECK_THROWS_WITH_AS(session.select("rows", std::array{1}), "row space 'rows': an index was given; wanted a layout", ShapeError);
+  CHECK_THROWS_WITH_AS((void)session.input<std::int32_t>("some.index"),
+                       "input 'some.index': says which rows 'some' has; wanted Session::select", ConfigError);
+  CHECK_THROWS_WITH_AS(session.select("few", std::array{0}), "row space 'few': selected before the rows of 'some' were", ShapeError);
+  CHECK_THROWS_WITH_AS(session.select("some", std::array{0, 6}), "rows: row 6 was selected; there are 6", ShapeError);
+  CHECK_THROWS_WITH_AS(session.select("some", std::array{2, 1}), "rows: row 1 was selected behind row 2; wanted ascending ones", ShapeError);
+  CHECK_THROWS_WITH_AS(session.select("some", std::array{-1}), "rows: row -1 was selected behind row 0; wanted ascending ones", ShapeError);
+  CHECK_THROWS_WITH_AS(session.select("some", std::array{0, 1, 2, 3}),
+                       "row space 'some': 4 rows in 2 sequences were given; the program holds at most 3 rows in 2 sequences", ShapeError);
+  session.select("not there", std::array{7});
+  session.select("some", std::array{1, 3});
+  feed_x();
+  CHECK_THROWS_WITH_AS(session.run(), "row space 'few': no rows of 'some' were selected since these were laid out", ShapeError);
+  session.select("few", std::array{0});
+  feed_x();
+  session.run();
+  // new rows: what was selected of the old ones holds no longer
+  lay_out();
+  feed_x();
+  CHECK_THROWS_WITH_AS(session.run(), "row space 'some': no rows of 'rows' were selected since these were laid out", ShapeError);
 }
 
 TEST_CASE("session: inputs and results are checked for name, type and number") {
@@ -158,9 +233,11 @@ TEST_CASE("session: a run allocates nothing, new layouts included") {
         session.run();
       }
       feed(session);
-      const Segments rows(std::array{40, 10});
+      session.rows("rows", Segments(std::array{40, 10}));
+      std::vector<std::int32_t> index(40);
+      std::iota(index.begin(), index.end(), 5);
+      session.select("labelled", index);
       const std::int64_t before = allocations();
-      session.rows("rows", rows);
       session.run();
       CHECK(allocations() == before);
     }
