@@ -1,13 +1,16 @@
 #include "data/conll.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "data/delimited.h"
+#include "data/metrics/text.h"
 #include "data/text_file.h"
 #include "engine/core/error.h"
-#include "engine/core/file.h"
 
 namespace preamble {
 namespace {
@@ -40,30 +43,57 @@ class Collector {
     add_token(split(line), number);
   }
 
-  void end_sentence() {
-    ConllSentence sentence = std::exchange(sentence_, {});
-    if (sentence.tokens() == 0) return;
-    const bool document_start = sentence.tokens() == 1 && sentence.columns[0][0] == "-DOCSTART-";
-    if (!document_start || !options_.skip_document_starts) sentences_.push_back(std::move(sentence));
-  }
-
-  [[nodiscard]] std::vector<ConllSentence> take() { return std::move(sentences_); }
-
- private:
-  void add_token(const std::vector<std::string_view>& fields, std::int64_t number) {
+  template <class Field>
+  void add_token(const std::vector<Field>& fields, std::int64_t number) {
+    if (std::exchange(first_, false) && options_.header && begins_with_header(fields)) return;
+    if (std::ranges::all_of(fields, [](std::string_view field) { return field.empty(); })) return end_sentence();
     if (options_.conllu && !is_word_of_conllu(fields[0])) return;
+    if (options_.skip_document_starts && std::string_view(fields[0]).starts_with("-DOCSTART-")) return end_sentence();
+    if (begins_sentence(fields)) end_sentence();
     if (sentence_.columns.empty()) {
       sentence_.line = number;
       sentence_.columns.resize(fields.size());
     }
     const std::size_t wanted = sentence_.columns.size();
-    require<FileError>(fields.size() == wanted, "{}:{}: {} column{}; wanted {} as in line {}", source_, number, fields.size(),
-                       fields.size() == 1 ? "" : "s", wanted, sentence_.line);
+    require<FileError>(fields.size() == wanted,
+                       "{}:{}: {} column{}; wanted {} as in line {}: a word and its tag in columns, a token a line (CoNLL)", source_, number,
+                       fields.size(), fields.size() == 1 ? "" : "s", wanted, sentence_.line);
     for (std::size_t i = 0; i < wanted; ++i) sentence_.columns[i].emplace_back(fields[i]);
+  }
+
+  void end_sentence() {
+    ConllSentence sentence = std::exchange(sentence_, {});
+    if (sentence.tokens() > 0) sentences_.push_back(std::move(sentence));
+  }
+
+  [[nodiscard]] std::vector<ConllSentence> take() { return std::move(sentences_); }
+  [[nodiscard]] std::vector<std::string> take_header() { return std::move(header_); }
+
+ private:
+  template <class Field>
+  bool begins_with_header(const std::vector<Field>& fields) {
+    std::vector<std::string> names(fields.begin(), fields.end());
+    const ConllHeader header = ConllHeader::of(names);
+    if (header.word < 0 || header.tag < 0) return false;
+    header_ = std::move(names);
+    sentence_column_ = header.sentence;
+    return true;
+  }
+
+  template <class Field>
+  bool begins_sentence(const std::vector<Field>& fields) {
+    const auto column = static_cast<std::size_t>(sentence_column_);
+    if (sentence_column_ < 0 || column >= fields.size() || fields[column].empty() || fields[column] == sentence_name_) return false;
+    sentence_name_ = fields[column];
+    return true;
   }
 
   const std::string& source_;
   ConllOptions options_;
+  bool first_ = true;
+  std::vector<std::string> header_;
+  int sentence_column_ = -1;
+  std::string sentence_name_;
   ConllSentence sentence_;
   std::vector<ConllSentence> sentences_;
 };
@@ -72,16 +102,41 @@ bool is_bio(std::string_view label) noexcept {
   return label == "O" || (label.size() > 2 && (label.starts_with("B-") || label.starts_with("I-")));
 }
 
+/// Number of the first column whose name is one of `known`.
+int column_named(const std::vector<std::string>& names, std::span<const std::string_view> known) {
+  const auto found = std::ranges::find_if(names, [&](const std::string& name) {
+    const std::string lower = metrics::ascii_lower(metrics::strip(name));
+    return std::ranges::find(known, lower) != known.end();
+  });
+  return found == names.end() ? -1 : static_cast<int>(found - names.begin());
+}
+
 }  // namespace
 
+ConllHeader ConllHeader::of(const std::vector<std::string>& names) {
+  constexpr std::array<std::string_view, 5> kWords = {"token", "tokens", "word", "words", "form"};
+  constexpr std::array<std::string_view, 7> kTags = {"tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels"};
+  constexpr std::array<std::string_view, 4> kSentences = {"sentence #", "sentence", "sentence_id", "sent_id"};
+  return {column_named(names, kWords), column_named(names, kTags), column_named(names, kSentences)};
+}
+
 ConllFile ConllFile::read(const std::filesystem::path& path, const ConllOptions& options) {
-  const std::string content = read_text(path);
+  return parse(path.string(), read_text_file(path), options);
+}
+
+ConllFile ConllFile::parse(std::string source, std::string_view content, const ConllOptions& options) {
   ConllFile file;
-  file.source_ = path.string();
+  file.source_ = std::move(source);
   Collector collector(file.source_, options);
-  LineReader lines(content);
-  while (const auto line = lines.next()) collector.add_line(*line, lines.number());
+  if (options.csv) {
+    DelimitedReader records(file.source_, content, Delimited::csv);
+    while (const auto* fields = records.next()) collector.add_token(*fields, records.line());
+  } else {
+    LineReader lines(content);
+    while (const auto line = lines.next()) collector.add_line(*line, lines.number());
+  }
   collector.end_sentence();
+  file.header_ = collector.take_header();
   file.sentences_ = collector.take();
   require<FileError>(!file.sentences_.empty(), "{}: no tokens; wanted at least one sentence", file.source_);
   return file;

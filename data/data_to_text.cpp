@@ -9,8 +9,11 @@
 
 #include "data/delimited.h"
 #include "data/json_file.h"
+#include "data/metrics/text.h"
+#include "data/text_file.h"
 #include "data/xml.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 
 namespace preamble {
 namespace {
@@ -81,7 +84,7 @@ std::array<std::string, 3> triple_of(std::string_view text, const std::string& w
           std::string(text.substr(last + kBetween.size()))};
 }
 
-void read_webnlg_xml(Table& table, std::string_view content, const std::string& source_name) {
+void read_webnlg_xml(Table& table, std::string_view content, const std::string& source_name, LanguageFilter& languages) {
   const XmlElement root = read_xml(content, source_name);
   require<FileError>(root.name == "benchmark", "{}: an XML document '{}'; wanted WebNLG's 'benchmark'", source_name, root.name);
   root.each("entries", [&](const XmlElement& entries) {
@@ -91,14 +94,18 @@ void read_webnlg_xml(Table& table, std::string_view content, const std::string& 
       entry.id = element.attribute("eid");
       const std::string where = fmt::format("{}:{}", source_name, element.line);
       element.each("modifiedtripleset", [&](const XmlElement& set) {
-        set.each("mtriple", [&](const XmlElement& triple) { entry.triples.push_back(triple_of(triple.text, where)); });
+        // some editions keep the name of the original triples
+        for (const auto& triple : set.children) {
+          if (triple.name == "mtriple" || triple.name == "otriple") entry.triples.push_back(triple_of(triple.text, where));
+        }
       });
       element.each("lex", [&](const XmlElement& lex) {
         ++entry.all_texts;
         // release 3 nests the text; its sibling is a template
         std::string text = lex.text;
         lex.each("text", [&](const XmlElement& inner) { text = inner.text; });
-        if (lex.attribute("comment") == "good" || lex.attribute("comment").empty()) entry.texts.push_back(text);
+        const std::string_view comment = lex.attribute("comment");
+        if ((comment == "good" || comment.empty()) && languages.takes(lex.attribute("lang"))) entry.texts.push_back(text);
       });
       require<FileError>(!entry.triples.empty(), "{}: an entry without triples; wanted modifiedtripleset with mtriple", where);
       add_entry(table, element.line, entry);
@@ -118,7 +125,7 @@ std::string text_of(const Json& object, const char* key, const std::string& wher
   return field(object, key, Json::value_t::string, where).get<std::string>();
 }
 
-void read_webnlg_json(Table& table, std::string_view content, const std::string& source_name) {
+void read_webnlg_json(Table& table, std::string_view content, const std::string& source_name, LanguageFilter& languages) {
   const JsonFile file = JsonFile::parse(content, source_name);
   std::int64_t number = 0;
   for (const auto& wrapped : field(file.value(), "entries", Json::value_t::array, source_name)) {
@@ -134,13 +141,25 @@ void read_webnlg_json(Table& table, std::string_view content, const std::string&
     require<FileError>(!entry.triples.empty(), "{}: no triples; wanted one at least", where);
     for (const auto& lex : field(given, "lexicalisations", Json::value_t::array, where)) {
       ++entry.all_texts;
-      if (text_of(lex, "comment", where) == "good") entry.texts.push_back(text_of(lex, "lex", where));
+      const std::string language = lex.is_object() && lex.contains("lang") ? text_of(lex, "lang", where) : "";
+      if (text_of(lex, "comment", where) == "good" && languages.takes(language)) entry.texts.push_back(text_of(lex, "lex", where));
     }
     add_entry(table, 0, entry);
   }
 }
 
 }  // namespace
+
+bool LanguageFilter::takes(std::string_view language) {
+  const std::string name = language.empty() ? "en" : lower(std::string(language));
+  if (name == language_) return true;
+  ++others_[name];
+  return false;
+}
+
+void LanguageFilter::report(const std::string& source) const {
+  for (const auto& [language, count] : others_) warn(fmt::format("{}: {} texts in '{}' left out; wanted '{}'", source, count, language, language_));
+}
 
 std::string linearised_e2e(std::string_view mr, const std::string& where) {
   // the fields as the files of Prefix-Tuning spell them
@@ -165,12 +184,43 @@ std::string linearised_e2e(std::string_view mr, const std::string& where) {
   return result;
 }
 
+namespace {
+
+constexpr std::string_view kBars = "||";
+
+/// Lines of a linearised record and its text, as the files of Prefix-Tuning.
+void read_e2e_lines(Table& table, std::string_view content) {
+  LineReader lines(content);
+  while (const auto line = lines.next()) {
+    if (metrics::strip(*line).empty()) continue;
+    require_text(*line, table.source(), lines.number());
+    const std::size_t bars = line->find(kBars);
+    require<FileError>(bars != std::string_view::npos, "{}:{}: no '||'; wanted record||text as in the lines above", table.source(),
+                       lines.number());
+    Fields fields = {{"source", std::string(metrics::strip(line->substr(0, bars)))}};
+    const std::string_view text = metrics::strip(line->substr(bars + kBars.size()));
+    if (!text.empty()) fields.emplace_back("target", text);
+    add_fields(table, lines.number(), fields);
+  }
+}
+
+bool has_bars(std::string_view content) {
+  LineReader lines(content);
+  for (auto line = lines.next(); line; line = lines.next()) {
+    if (!metrics::strip(*line).empty()) return line->find(kBars) != std::string_view::npos;
+  }
+  return false;
+}
+
+}  // namespace
+
 void read_e2e(Table& table, std::string_view content) {
+  if (has_bars(content)) return read_e2e_lines(table, content);
   Table file(table.source());
   read_delimited(file, content, Delimited::csv, {});
   const auto mr = column_like(file, "mr");
   const auto ref = column_like(file, "ref");
-  require<FileError>(mr >= 0, "{}: no column 'mr'; wanted E2E's CSV", table.source());
+  require<FileError>(mr >= 0, "{}: no column 'mr'; wanted E2E's CSV, or lines of record||text", table.source());
   for (std::int64_t row = 0; row < file.rows(); ++row) {
     const std::string& record = file.text(row, static_cast<std::size_t>(mr));
     Fields fields = {{"source", linearised_e2e(record, file.where(row))}, {"mr", record}};
@@ -183,10 +233,10 @@ void read_e2e(Table& table, std::string_view content) {
   }
 }
 
-void read_webnlg(Table& table, std::string_view content, const std::string& source_name) {
+void read_webnlg(Table& table, std::string_view content, const std::string& source_name, LanguageFilter& languages) {
   const std::size_t first = content.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   const bool xml = first != std::string_view::npos && content[first] == '<';
-  xml ? read_webnlg_xml(table, content, source_name) : read_webnlg_json(table, content, source_name);
+  xml ? read_webnlg_xml(table, content, source_name, languages) : read_webnlg_json(table, content, source_name, languages);
 }
 
 void read_dart(Table& table, std::string_view content) {

@@ -10,80 +10,66 @@
 namespace preamble {
 namespace {
 
-/// Splits text into records, one at a time, and knows the line of each.
-class Reader {
- public:
-  Reader(std::string_view source, std::string_view content, Delimited form) : source_(source), rest_(content), form_(form) {}
-
-  /// The fields of the next record, or nothing at the end. Valid until the next call.
-  const std::vector<std::string>* next() {
-    if (rest_.empty()) return nullptr;
-    line_ = next_line_;
-    fields_.clear();
-    bool more = true;
-    while (more) {
-      fields_.emplace_back();
-      more = form_ == Delimited::csv && rest_.starts_with('"') ? read_quoted(fields_.back()) : read_plain(fields_.back());
-    }
-    for (const std::string& field : fields_) require_text(field, source_, line_);
-    return &fields_;
-  }
-
-  [[nodiscard]] std::int64_t line() const noexcept { return line_; }
-
- private:
-  /// Takes the field up to a delimiter (true: another field follows) or the end of the line.
-  bool read_plain(std::string& field) {
-    const std::string_view stops = form_ == Delimited::csv ? ",\n" : "\t\n";
-    const std::size_t length = std::min(rest_.find_first_of(stops), rest_.size());
-    field = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    const bool more = end_field();
-    if (!more && field.ends_with('\r')) field.pop_back();
-    return more;
-  }
-
-  bool read_quoted(std::string& field) {
-    const std::int64_t opened = next_line_;
-    rest_.remove_prefix(1);
-    for (;;) {
-      const std::size_t length = rest_.find('"');
-      require<FileError>(length != std::string_view::npos, "{}:{}: a quoted field without its closing quote", source_, opened);
-      field += rest_.substr(0, length);
-      next_line_ += std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(length), '\n');
-      rest_.remove_prefix(length + 1);
-      if (!rest_.starts_with('"')) break;
-      field += '"';
-      rest_.remove_prefix(1);
-    }
-    if (rest_.starts_with("\r\n") || rest_ == "\r") rest_.remove_prefix(1);
-    require<FileError>(rest_.empty() || rest_.front() == ',' || rest_.front() == '\n',
-                       "{}:{}: text after a closing quote; wanted a comma or the end of the line", source_, next_line_);
-    return end_field();
-  }
-
-  bool end_field() {
-    if (rest_.empty()) return false;
-    const bool more = rest_.front() != '\n';
-    if (!more) ++next_line_;
-    rest_.remove_prefix(1);
-    return more;
-  }
-
-  std::string_view source_;
-  std::string_view rest_;
-  Delimited form_;
-  std::vector<std::string> fields_;
-  std::int64_t line_ = 0;
-  std::int64_t next_line_ = 1;
-};
-
 bool is_blank(std::span<const std::string> fields) { return fields.size() == 1 && fields[0].empty(); }
 
 }  // namespace
 
+DelimitedReader::DelimitedReader(std::string_view source, std::string_view content, Delimited form)
+    : source_(source), rest_(without_byte_order_mark(content)), form_(form) {}
+
+const std::vector<std::string>* DelimitedReader::next() {
+  if (rest_.empty()) return nullptr;
+  line_ = next_line_;
+  fields_.clear();
+  bool more = true;
+  while (more) {
+    fields_.emplace_back();
+    more = form_ == Delimited::csv && rest_.starts_with('"') ? read_quoted(fields_.back()) : read_plain(fields_.back());
+  }
+  for (const std::string& field : fields_) require_text(field, source_, line_);
+  return &fields_;
+}
+
+/// Takes the field up to a delimiter (true: another field follows) or the end of the line.
+bool DelimitedReader::read_plain(std::string& field) {
+  const std::string_view stops = form_ == Delimited::csv ? ",\n" : "\t\n";
+  const std::size_t length = std::min(rest_.find_first_of(stops), rest_.size());
+  field = rest_.substr(0, length);
+  rest_.remove_prefix(length);
+  const bool more = end_field();
+  if (!more && field.ends_with('\r')) field.pop_back();
+  return more;
+}
+
+bool DelimitedReader::read_quoted(std::string& field) {
+  const std::int64_t opened = next_line_;
+  rest_.remove_prefix(1);
+  for (;;) {
+    const std::size_t length = rest_.find('"');
+    require<FileError>(length != std::string_view::npos, "{}:{}: a quoted field without its closing quote", source_, opened);
+    field += rest_.substr(0, length);
+    next_line_ += std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(length), '\n');
+    rest_.remove_prefix(length + 1);
+    if (!rest_.starts_with('"')) break;
+    field += '"';
+    rest_.remove_prefix(1);
+  }
+  if (rest_.starts_with("\r\n") || rest_ == "\r") rest_.remove_prefix(1);
+  require<FileError>(rest_.empty() || rest_.front() == ',' || rest_.front() == '\n',
+                     "{}:{}: text after a closing quote; wanted a comma or the end of the line", source_, next_line_);
+  return end_field();
+}
+
+bool DelimitedReader::end_field() {
+  if (rest_.empty()) return false;
+  const bool more = rest_.front() != '\n';
+  if (!more) ++next_line_;
+  rest_.remove_prefix(1);
+  return more;
+}
+
 void read_delimited(Table& table, std::string_view content, Delimited form, std::span<const std::string> columns) {
-  Reader reader(table.source(), without_byte_order_mark(content), form);
+  DelimitedReader reader(table.source(), content, form);
   std::vector<std::string> names(columns.begin(), columns.end());
   if (names.empty()) {
     const auto* header = reader.next();

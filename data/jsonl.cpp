@@ -1,5 +1,6 @@
 #include "data/jsonl.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "data/json_file.h"
 #include "data/text_file.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
@@ -160,6 +162,35 @@ class RowEvents : public nlohmann::json_sax<nlohmann::json> {
   bool after_key_ = false;
 };
 
+/// Goes through JSON text bracket by bracket.
+class BracketScanner {
+ public:
+  explicit BracketScanner(std::string_view text) : text_(text) {}
+
+  /// The next bracket, colon or string outside of strings; an empty view at the end.
+  std::string_view next() {
+    at_ = text_.find_first_of("{}[]:\"", at_);
+    if (at_ == std::string_view::npos) return {};
+    const std::size_t begin = at_++;
+    if (text_[begin] != '"') {
+      depth_ += text_[begin] == '{' || text_[begin] == '[' ? 1 : text_[begin] == ':' ? 0 : -1;
+      return text_.substr(begin, 1);
+    }
+    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
+    at_ = std::min(text_.size(), at_ + 1);
+    return text_.substr(begin, at_ - begin);
+  }
+  /// Brackets that are open behind the last token.
+  [[nodiscard]] std::int64_t depth() const noexcept { return depth_; }
+  /// Where the last token ends.
+  [[nodiscard]] std::size_t at() const noexcept { return at_; }
+
+ private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::int64_t depth_ = 0;
+};
+
 std::string line_of(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
@@ -178,6 +209,57 @@ void read_jsonl(Table& table, std::string_view content) {
 void read_json_array(Table& table, std::string_view content) {
   RowEvents events(table, 0);
   nlohmann::json::sax_parse(content, &events);
+}
+
+namespace {
+
+/// The text up to the end of the list that it begins with, or all of it.
+std::string_view first_list(std::string_view text) {
+  BracketScanner scanner(text);
+  while (!scanner.next().empty()) {
+    if (scanner.depth() == 0) return text.substr(0, scanner.at());
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string_view> data_list(std::string_view content) {
+  BracketScanner scanner(content);
+  if (scanner.next() != "{") return std::nullopt;
+  for (std::string_view token = scanner.next(); !token.empty(); token = scanner.next()) {
+    if (token != "\"data\"" || scanner.depth() != 1 || scanner.next() != ":" || scanner.next() != "[") continue;
+    const std::size_t begin = scanner.at() - 1;
+    while (scanner.depth() > 1 && !scanner.next().empty()) {
+    }
+    return content.substr(begin, scanner.at() - begin);
+  }
+  return std::nullopt;
+}
+
+void read_json(Table& table, std::string_view content) {
+  content = without_byte_order_mark(content);
+  constexpr const char* kBlank = " \t\r\n";
+  const std::size_t first = std::min(content.size(), content.find_first_not_of(kBlank));
+  const bool list = content.substr(first).starts_with('[');
+  const std::string_view line = content.substr(first, content.find('\n', first) - first);
+  const bool many_lines = content.find_first_not_of(kBlank, first + line.size()) != std::string_view::npos;
+  const bool lines = !list && many_lines && nlohmann::json::accept(line);
+  const auto data = list || lines ? std::nullopt : data_list(content);
+  const bool one_object = !list && !lines && !data && many_lines && nlohmann::json::accept(content);
+  if (list || data || one_object) {
+    // what stands round the list is checked too
+    if (data && !nlohmann::json::accept(content)) static_cast<void>(JsonFile::parse(content, table.source()));
+    // exports in pieces write a list for each
+    for (std::string_view rest = data.value_or(content); !rest.empty();) {
+      const std::string_view piece = first_list(rest);
+      read_json_array(table, piece);
+      rest.remove_prefix(piece.size());
+      rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(kBlank)));
+    }
+  } else {
+    read_jsonl(table, content);
+  }
 }
 
 void write_jsonl(const std::filesystem::path& path, const std::function<void(const JsonSink&)>& produce) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
@@ -20,6 +21,13 @@ void read_jsonl(Table& table, std::string_view content);
 
 /// Appends a row per object of the array that `content` is; the rest as `read_jsonl`.
 void read_json_array(Table& table, std::string_view content);
+
+/// Appends the rows of JSON in whichever of its forms they come, whatever the file is called: an object a line, a list of objects (or
+/// several, one behind the other), or an object that holds such a list under `data`. Throws FileError as the two above.
+void read_json(Table& table, std::string_view content);
+
+/// The text of the list under the key `data` of the object that `content` is, or nothing.
+[[nodiscard]] std::optional<std::string_view> data_list(std::string_view content);
 
 /// Receives one object at a time.
 using JsonSink = std::function<void(const nlohmann::ordered_json&)>;

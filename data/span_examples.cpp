@@ -23,8 +23,9 @@ std::vector<std::int32_t> byte_offsets(std::string_view text) {
 
 /// Sets the answer's tokens if the window holds all of it.
 void locate(SpanWindow& window, const SquadAnswer& answer) {
-  const auto begin = static_cast<std::int32_t>(answer.begin);
-  const auto end = static_cast<std::int32_t>(answer.begin + answer.text.size());
+  if (!answer.begin) return;
+  const auto begin = static_cast<std::int32_t>(*answer.begin);
+  const auto end = static_cast<std::int32_t>(*answer.begin + answer.text.size());
   const auto& offsets = window.offsets;
   if (offsets.empty() || offsets.front().begin > begin || offsets.back().end < end) return;
   // the last token that begins at or before the answer, and the first that ends at or behind it
@@ -50,21 +51,50 @@ SpanWindow window_of(const Encoding& encoding, std::span<const std::int32_t> byt
   return window;
 }
 
+/// Cuts questions that leave too little room for the text.
+class QuestionCutter {
+ public:
+  QuestionCutter(const SpanRules& rules, const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
+    const auto special = static_cast<std::int64_t>(tokenizer.special_count(true));
+    const std::int64_t room = rules.max_length - special;
+    longest_ = room - rules.doc_stride - 1;
+    cut_ = std::min(longest_, room / 2);
+  }
+
+  [[nodiscard]] std::string cut(const std::string& question, TruncationReport& report) const {
+    EncodeOptions options;
+    options.add_special_tokens = false;
+    const Encoding encoding = tokenizer_.encode(TextInput(question), options);
+    const auto size = static_cast<std::int64_t>(encoding.size());
+    // without any room the tokenizer says so
+    if (size <= longest_ || cut_ < 1) return question;
+    ++report.sources_cut;
+    report.source_tokens_cut += size - cut_;
+    const auto end = static_cast<std::size_t>(encoding.offsets[static_cast<std::size_t>(cut_ - 1)].end);
+    return question.substr(0, static_cast<std::size_t>(byte_offsets(question)[end]));
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::int64_t longest_ = 0, cut_ = 0;
+};
+
 }  // namespace
 
-std::vector<SpanWindow> span_windows(const SquadData& data, const SpanRules& rules, const Tokenizer& tokenizer) {
+std::vector<SpanWindow> span_windows(const SquadData& data, const SpanRules& rules, const Tokenizer& tokenizer, TruncationReport& report) {
   require<ConfigError>(rules.max_length > 0 && rules.doc_stride >= 0, "windows of {} tokens with a stride of {}; wanted positive numbers",
                        rules.max_length, rules.doc_stride);
   EncodeOptions options;
   options.max_length = static_cast<std::size_t>(rules.max_length);
   options.stride = static_cast<std::size_t>(rules.doc_stride);
   options.truncation = Truncation::only_second;
+  const QuestionCutter cutter(rules, tokenizer);
   std::vector<SpanWindow> windows;
   for (std::size_t q = 0; q < data.questions.size(); ++q) {
     const SquadQuestion& question = data.questions[q];
     const std::string& context = data.paragraphs.at(question.paragraph).context;
     const std::vector<std::int32_t> bytes = byte_offsets(context);
-    for (const auto& encoding : tokenizer.encode_windows(question.question, context, options)) {
+    for (const auto& encoding : tokenizer.encode_windows(cutter.cut(question.question, report), context, options)) {
       require<ConfigError>(encoding.is_special(0), "extractive answers: the tokenizer puts no token in front; wanted one for 'no answer'");
       SpanWindow& window = windows.emplace_back(window_of(encoding, bytes));
       window.question = q;

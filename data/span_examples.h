@@ -21,15 +21,18 @@ struct SpanRules {
 
 /// One window of a question's text, as `question [SEP] window`.
 struct SpanWindow {
-  /// `begin` and `end`: first and last token of the first answer, or both 0, the place of [CLS], if the window does not hold all of it.
+  /// `begin` and `end`: first and last token of the first answer, or both 0, the place of [CLS], if the window does not hold all of it
+  /// or its place is not known.
   Example example;
   std::size_t question = 0;
   std::int32_t first = 0;          ///< place of the text's first token in the window
   std::vector<CharRange> offsets;  ///< of the text's tokens: bytes of the context
 };
 
-/// Windows of all questions, in their order. Throws ConfigError if the lengths leave no room or the tokenizer has no [CLS] in front.
-[[nodiscard]] std::vector<SpanWindow> span_windows(const SquadData& data, const SpanRules& rules, const Tokenizer& tokenizer);
+/// Windows of all questions, in their order. A question that leaves no room for `doc_stride` tokens of the text and one more is cut to half
+/// of the window and counted in `report`. Throws ConfigError if the lengths leave no room or the tokenizer has no [CLS] in front.
+[[nodiscard]] std::vector<SpanWindow> span_windows(const SquadData& data, const SpanRules& rules, const Tokenizer& tokenizer,
+                                                   TruncationReport& report);
 
 /// How an answer is chosen, named as in run_qa.
 struct AnswerRules {

@@ -15,7 +15,6 @@
 #include "data/json_file.h"
 #include "data/text_file.h"
 #include "engine/core/error.h"
-#include "engine/core/file.h"
 
 namespace preamble {
 namespace {
@@ -167,7 +166,7 @@ const Caster& caster(std::string_view name) {
 /// Calls `add` with each question of a file, its line and its candidates.
 void for_each_question(const SuperGlueTask& task, const std::filesystem::path& path,
                        const std::function<void(std::int64_t line, std::vector<Cast> casts)>& add) {
-  const std::string content = read_text(path);
+  const std::string content = read_text_file(path);
   LineReader lines(content);
   while (const auto line = lines.next()) {
     if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;

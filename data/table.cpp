@@ -11,8 +11,8 @@
 #include "data/delimited.h"
 #include "data/jsonl.h"
 #include "data/sampling.h"
+#include "data/text_file.h"
 #include "engine/core/error.h"
-#include "engine/core/file.h"
 
 namespace preamble {
 namespace {
@@ -21,10 +21,11 @@ std::string format_of(const std::filesystem::path& path, const TableOptions& opt
   const std::string extension = path.extension().string();
   std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
   if (format == "xml" && options.format.empty()) format = "webnlg";
-  constexpr std::array<std::string_view, 7> kKnown = {"jsonl", "json", "tsv", "csv", "e2e", "webnlg", "dart"};
+  if (format == "source" && options.format.empty()) format = "pairs";
+  constexpr std::array<std::string_view, 8> kKnown = {"jsonl", "json", "tsv", "csv", "pairs", "e2e", "webnlg", "dart"};
   const bool known = std::ranges::find(kKnown, format) != kKnown.end();
   if (options.format.empty()) {
-    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv, .csv or .xml, or a format given by name",
+    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv, .csv, .xml or .source, or a format given by name",
                          path.string());
   }
   require<ConfigError>(known, "data format '{}': unknown; wanted {}", format, fmt::join(kKnown, ", "));
@@ -93,13 +94,37 @@ Table Table::select(std::span<const std::uint32_t> rows) const {
 
 namespace {
 
-void append_file(Table& table, const std::filesystem::path& path, const std::string& format, const TableOptions& options) {
-  const std::string content = read_text(path);
+/// Lines of a source file, and of the target file beside it.
+void read_pairs(Table& table, std::string_view content, const std::filesystem::path& path) {
+  auto target_path = path;
+  target_path.replace_extension(".target");
+  const bool targets = target_path != path && std::filesystem::exists(target_path);
+  const std::string target_content = targets ? read_text_file(target_path) : "";
+  const std::size_t source_column = table.add_column("source");
+  const std::size_t target_column = targets ? table.add_column("target") : 0;
+  LineReader sources(content), answers(target_content);
+  while (const auto source = sources.next()) {
+    require_text(*source, table.source(), sources.number());
+    std::vector<Cell> cells = {{source_column, CellKind::text, std::string(*source)}};
+    if (targets) {
+      const auto target = answers.next();
+      require<FileError>(target.has_value(), "{}: {} lines, fewer than {}; wanted as many", target_path.string(), answers.number(), path.string());
+      require_text(*target, target_path.string(), answers.number());
+      cells.push_back({target_column, CellKind::text, std::string(*target)});
+    }
+    table.add_row(sources.number(), std::move(cells));
+  }
+  require<FileError>(!answers.next(), "{}: more lines than the {} of {}; wanted as many", target_path.string(), sources.number(), path.string());
+}
+
+void append_file(Table& table, const std::filesystem::path& path, const std::string& format, const TableOptions& options,
+                 LanguageFilter& languages) {
+  const std::string content = read_text_file(path);
   if (format == "csv" || format == "tsv") read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
-  if (format == "jsonl") read_jsonl(table, content);
-  if (format == "json") read_json_array(table, content);
+  if (format == "jsonl" || format == "json") read_json(table, content);
   if (format == "e2e") read_e2e(table, content);
-  if (format == "webnlg") read_webnlg(table, content, path.string());
+  if (format == "pairs") read_pairs(table, content, path);
+  if (format == "webnlg") read_webnlg(table, content, path.string(), languages);
   if (format == "dart") read_dart(table, content);
 }
 
@@ -122,7 +147,9 @@ Table load_table(const std::filesystem::path& path, const TableOptions& options)
   const bool delimited = format == "tsv" || format == "csv";
   require<ConfigError>(delimited || options.columns.empty(), "{}: column names given; wanted them only for tsv and csv", path.string());
   Table table(path.string());
-  for (const auto& file : folder ? xml_files_in(path) : std::vector{path}) append_file(table, file, format, options);
+  LanguageFilter languages(options.language);
+  for (const auto& file : folder ? xml_files_in(path) : std::vector{path}) append_file(table, file, format, options, languages);
+  languages.report(path.string());
   require<FileError>(table.rows() > 0, "{}: no rows; wanted at least one", path.string());
   require<FileError>(table.rows() < std::numeric_limits<std::uint32_t>::max(), "{}: {} rows; wanted fewer than 2^32", path.string(),
                      table.rows());

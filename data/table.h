@@ -70,14 +70,16 @@ class Table {
 
 /// How to read a data set.
 struct TableOptions {
-  /// jsonl, json, tsv or csv; empty: by the extension of the file.
+  /// jsonl, json, tsv, csv, pairs, e2e, webnlg or dart; empty: by the extension of the file.
   std::string format = {};
   /// Names of the columns of a TSV or CSV file that has no header line; empty: the first line is the header.
   std::vector<std::string> columns = {};
+  /// WebNLG: which texts are read, where they have a language.
+  std::string language = "en";
 };
 
-/// Reads a data set: `.jsonl` (an object a line), `.json` (an array of objects), `.tsv` (quotes are ordinary characters),
-/// `.csv` (RFC 4180). UTF-8, with or without a byte-order mark, lines ended by LF or CRLF. Throws FileError with file and
+/// Reads a data set: `.jsonl`, `.json` (see `read_json`), `.tsv` (quotes are ordinary characters), `.csv` (RFC 4180), `NAME.source` (a
+/// line is a row with the column `source`; line k of NAME.target, if that file exists, is its `target`). UTF-8, with or without a byte-order mark, lines ended by LF or CRLF. Throws FileError with file and
 /// line for whatever is malformed and for a file without rows, ConfigError for options that do not fit.
 [[nodiscard]] Table load_table(const std::filesystem::path& path, const TableOptions& options = {});
 

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "data/metrics/text.h"
 #include "engine/core/error.h"
 
 namespace preamble {
@@ -12,6 +13,13 @@ constexpr std::size_t kSenseColumn = 10;
 constexpr std::size_t kFormColumn = 1;
 
 bool is_empty(const std::string& cell) { return cell.empty() || cell == "_"; }
+
+/// Blanks round a tag (tables that were aligned by hand, CSV behind commas) mean nothing.
+std::vector<std::string> stripped(const std::vector<std::string>& tags) {
+  std::vector<std::string> result;
+  for (const auto& tag : tags) result.emplace_back(metrics::strip(tag));
+  return result;
+}
 
 std::string role_tag(const std::string& cell) { return is_empty(cell) || cell == "V" ? "O" : "B-" + cell; }
 
@@ -31,7 +39,7 @@ void append_roles(const ConllFile& file, const ConllSentence& sentence, std::vec
     TaggedWords& words = out.emplace_back();
     words.words = sentence.columns[kFormColumn];
     words.predicate = {words.words[predicates[p]]};
-    words.line = sentence.line;
+    words.place = fmt::format("{}:{}", file.source(), sentence.line);
     for (const auto& cell : sentence.columns[kSenseColumn + 1 + p]) words.tags.push_back(role_tag(cell));
   }
 }
@@ -56,8 +64,8 @@ std::vector<TaggedWords> tagged_words(const ConllFile& file, int word_column, in
   for (std::size_t s = 0; s < file.sentences().size(); ++s) {
     TaggedWords& sentence = sentences.emplace_back();
     sentence.words = file.column(s, word_column);
-    if (with_tags) sentence.tags = file.column(s, tag_column);
-    sentence.line = file.sentences()[s].line;
+    if (with_tags) sentence.tags = stripped(file.column(s, tag_column));
+    sentence.place = fmt::format("{}:{}", file.source(), file.sentences()[s].line);
   }
   return sentences;
 }
@@ -79,12 +87,12 @@ TagSet tag_set(const std::vector<TaggedWords>& sentences) {
 }
 
 std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sentences, const TagSet& tags, const Tokenizer& tokenizer,
-                                             std::int64_t max_length, const std::string& source, TruncationReport& report,
-                                             UnknownTags unknown) {
+                                             std::int64_t max_length, TruncationReport& report, UnknownTags unknown) {
   std::vector<TaggingExample> examples;
   examples.reserve(sentences.size());
   for (std::size_t s = 0; s < sentences.size(); ++s) {
     const TaggedWords& sentence = sentences[s];
+    if (sentence.words.empty()) continue;
     EncodeOptions options;
     options.max_length = static_cast<std::size_t>(max_length);
     options.truncation = Truncation::only_first;
@@ -111,14 +119,13 @@ std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sen
         const std::string& name = sentence.tags.at(static_cast<std::size_t>(word));
         tag = tags.find(name);
         if (tag < 0 && unknown == UnknownTags::first) tag = 0;
-        require<FileError>(tag >= 0, "{}: the sentence at line {} has the tag '{}'; wanted one of {}", source, sentence.line, name,
+        require<FileError>(tag >= 0, "{}: the sentence that begins here has the tag '{}'; wanted one of {}", sentence.place, name,
                            fmt::join(tags.names(), " "));
       }
       made.example.tags[i] = tag;
       made.words.push_back(word);
     }
-    require<FileError>(!made.words.empty(), "{}: the sentence at line {} has no token of a word; wanted one at least", source,
-                       sentence.line);
+    if (made.words.empty()) examples.pop_back();
   }
   return examples;
 }

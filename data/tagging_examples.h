@@ -35,7 +35,7 @@ struct TaggedWords {
   std::vector<std::string> tags;
   /// Semantic roles: the word whose arguments are asked for, read behind the sentence (`words [SEP] predicate`); else empty.
   std::vector<std::string> predicate = {};
-  std::int64_t line = 0;
+  std::string place = {};  ///< `file:line`, for messages
 };
 
 /// The sentences of a column file. Columns as in `ConllFile::column`. With `with_tags` false the file need not have a tag column.
@@ -65,10 +65,11 @@ enum class UnknownTags : std::uint8_t {
 
 /// The first token of each word carries the word's tag, all others kNoTag (Liu et al. 2022; transformers' run_ner). Byte-level
 /// vocabularies get each word with a space in front, whatever the tokenizer's own setting. Words behind `max_length` are cut and counted
-/// in `report`. Tags that the set lacks, if they are refused, throw FileError that names `source` and the line; where tags are not known
-/// the places still carry one (0). Throws FileError for a sentence of which no word has a token.
+/// in `report`. Tags that the set lacks, if they are refused, throw FileError that names the place; where tags are not known the places
+/// still carry one (0). A sentence of which no word has a token (none at all, or characters without width) has no example; `row` is the
+/// number of the sentence.
 [[nodiscard]] std::vector<TaggingExample> tagging_examples(const std::vector<TaggedWords>& sentences, const TagSet& tags,
-                                                           const Tokenizer& tokenizer, std::int64_t max_length, const std::string& source,
-                                                           TruncationReport& report, UnknownTags unknown = UnknownTags::refused);
+                                                           const Tokenizer& tokenizer, std::int64_t max_length, TruncationReport& report,
+                                                           UnknownTags unknown = UnknownTags::refused);
 
 }  // namespace preamble

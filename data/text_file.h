@@ -1,12 +1,18 @@
-// What all text files of data have in common: UTF-8 without NUL bytes, in lines, perhaps with a byte-order mark.
+// What all text files of data have in common: UTF-8 without NUL bytes, in lines, perhaps with a byte-order mark (or UTF-16 with one).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace preamble {
+
+/// The whole file. UTF-16 with a byte-order mark (spreadsheets' "Unicode text") becomes UTF-8. Throws FileError for a file that cannot be
+/// read, for malformed UTF-16, and for compressed files, spreadsheets and Parquet or Arrow tables, with what to do about them.
+[[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
 
 /// Throws FileError with file and line if `text` holds a NUL byte or is not UTF-8.
 void require_text(std::string_view text, std::string_view source, std::int64_t line);

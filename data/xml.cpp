@@ -59,8 +59,18 @@ class XmlReader {
         if (closed != result.name || !accept(">")) fail(fmt::format("'{}' is closed by '{}'", result.name, closed));
         return;
       }
-      if (!skip_comment()) result.children.push_back(element(depth + 1));
+      if (!skip_comment() && !skip_instruction() && !accept_cdata(result.text)) result.children.push_back(element(depth + 1));
     }
+  }
+
+  /// A section of text without markup; it is taken as it stands.
+  bool accept_cdata(std::string& text) {
+    if (!accept("<![CDATA[")) return false;
+    const std::size_t end = text_.find("]]>", at_);
+    if (end == std::string_view::npos) fail("a CDATA section is not closed");
+    text += text_.substr(at_, end - at_);
+    at_ = end + 3;
+    return true;
   }
 
   void attribute(XmlElement& result) {
@@ -121,7 +131,8 @@ class XmlReader {
   void skip_between() {
     for (;;) {
       skip_space();
-      if (at("<?") || (at("<!") && !at("<!--"))) {
+      if (skip_instruction()) continue;
+      if (at("<!") && !at("<!--")) {
         const std::size_t end = text_.find('>', at_);
         if (end == std::string_view::npos) fail("a declaration is not closed");
         at_ = end + 1;
@@ -135,6 +146,13 @@ class XmlReader {
     const std::size_t end = text_.find("-->", at_);
     if (end == std::string_view::npos) fail("a comment is not closed");
     at_ = end + 3;
+    return true;
+  }
+  bool skip_instruction() {
+    if (!at("<?")) return false;
+    const std::size_t end = text_.find("?>", at_);
+    if (end == std::string_view::npos) fail("a processing instruction is not closed");
+    at_ = end + 2;
     return true;
   }
   void skip_space() { at_ = std::min(text_.size(), text_.find_first_not_of(kSpace, at_)); }

@@ -14,7 +14,7 @@ namespace preamble {
 struct XmlElement {
   std::string name;
   std::map<std::string, std::string, std::less<>> attributes;
-  std::string text;  ///< its own, pieces between children joined; entities are resolved
+  std::string text;  ///< its own, pieces between children joined; entities are resolved, CDATA sections stand as they are
   std::vector<XmlElement> children;
   std::int64_t line = 0;  ///< of the start tag
 
@@ -24,7 +24,7 @@ struct XmlElement {
   void each(std::string_view child_name, const std::function<void(const XmlElement&)>& visit) const;
 };
 
-/// The root element of a UTF-8 document. Declarations and comments are passed over; of entities the five that XML defines and
+/// The root element of a UTF-8 document. Declarations, instructions and comments are passed over; of entities the five that XML defines and
 /// character numbers are known. Throws FileError (`source` and line) for anything else, tags that do not match, text outside the root,
 /// and nesting deeper than 64.
 [[nodiscard]] XmlElement read_xml(std::string_view text, const std::string& source);

@@ -214,7 +214,11 @@ class Inspection {
     }
     json_["vocabulary_norm"] = summary(row_norms(model->embedding()));
     if (count_ == 0) return;
-    tokenizer_ = load_tokenizer(*model_folder_);
+    try {
+      tokenizer_ = load_tokenizer(*model_folder_);
+    } catch (const Error& error) {
+      warnings_.push_back(fmt::format("no tokenizer was read, so that neighbours have numbers only: {}", error.what()));
+    }
     neighbours_ = nearest_tokens(prompt_.embeddings.rows(0, prompt_.tokens), model->embedding(), count_);
   }
 
@@ -239,7 +243,7 @@ class Inspection {
   [[nodiscard]] Json neighbours_of(std::size_t row) const {
     Json list = Json::array();
     for (const auto& neighbour : neighbours_[row]) {
-      list.push_back({{"id", neighbour.id}, {"token", token_text(*tokenizer_, neighbour.id)}, {"cosine", neighbour.cosine}});
+      list.push_back({{"id", neighbour.id}, {"token", tokenizer_ ? token_text(*tokenizer_, neighbour.id) : fmt::format("#{}", neighbour.id)}, {"cosine", neighbour.cosine}});
     }
     return list;
   }

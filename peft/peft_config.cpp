@@ -124,8 +124,8 @@ PeftConfig PeftConfig::read(const std::filesystem::path& folder, const Warn& war
   for (const auto& [key, value] : json.value().items()) {
     if (key.starts_with("preamble_") && value.is_string()) {
       c.extra[key] = value.get<std::string>();
-    } else if (warn && !field.known(key)) {
-      warn(fmt::format("{}: field '{}' is unknown for {} and ignored", json.where(), key, name_of(c.peft_type)));
+    } else if (warn && !field.known(key) && !value.is_null()) {
+      warn(fmt::format("{}: key '{}' is none of {}; it is ignored", json.where(), key, name_of(c.peft_type)));
     }
   }
   if (warn && !c.task_type) warn(fmt::format("{}: task_type is absent; PEFT would load the prompt and not use it", json.where()));

@@ -10,6 +10,7 @@
 
 #include "data/superglue.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "tools/task_options.h"
 
 namespace preamble {
@@ -125,7 +126,7 @@ EncoderTask EncoderOptions::task(const std::optional<EncoderTask>& kept) const {
 
 void report_data(const std::filesystem::path& file, const LabelledData& data) {
   report_truncation(file, data.truncation());
-  for (const auto& remark : data.remarks()) fmt::print(stderr, "preamble: {}\n", remark);
+  for (const auto& remark : data.remarks()) warn(remark);
 }
 
 }  // namespace preamble

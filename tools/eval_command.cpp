@@ -12,6 +12,7 @@
 
 #include "data/jsonl.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "engine/core/file.h"
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
@@ -39,13 +40,13 @@ struct Loaded {
     if (adapters.empty()) {
       method = std::make_unique<NoMethod>();
     } else {
-      method = open_adapters(adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
+      method = open_adapters(adapters, *model, warn);
     }
   }
 
   /// The task of the options, for this model.
   [[nodiscard]] TextTask task(const EvalArguments& args, const TaskOptions& options) const {
-    TextTask task = options.task(task_folder(args));
+    TextTask task = options.task(task_folder(args), args.file);
     fit_to_model(task, *model, *tokenizer);
     return task;
   }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
 #include "peft/head_file.h"
@@ -54,7 +55,7 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty())
-    method = open_adapters(args.adapters, *model, [](const std::string& text) { fmt::print(stderr, "preamble: {}\n", text); });
+    method = open_adapters(args.adapters, *model, warn);
   Predicted result{load_labelled_data(task, args.file, *tokenizer, {.table = files.table_options(), .with_labels = with_labels}), {}};
   report_data(args.file, *result.data);
   std::size_t longest = 1;

@@ -7,6 +7,7 @@
 
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "engine/runtime/compile.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
@@ -87,7 +88,7 @@ int run_command(const RunArguments& args) {
   if (args.method == "full") options.frozen = freeze_none;
   const auto model = open_model(args.model, options);
   const std::unique_ptr<Method> method =
-      args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model, {}, args.trainable);
+      args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model, warn, args.trainable);
   const RunInputs inputs(args.in);
   Named results;
   if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(model.get())) {

@@ -49,7 +49,9 @@ std::vector<Ids> RunInputs::unpadded(std::string_view name, std::string_view mas
     require<FileError>(ids[i].size() == masks[i].size(), "'{}': {} columns were given for {} columns of '{}'", mask, masks[i].size(), ids[i].size(), name);
     Ids row;
     for (std::size_t t = 0; t < ids[i].size(); ++t) {
-      if (masks[i][t] != 0) row.push_back(ids[i][t]);
+      const std::int32_t read = masks[i][t];
+      require<FileError>(read == 0 || read == 1, "'{}': {} in row {}, column {}; wanted 0 or 1", mask, read, i, t);
+      if (read == 1) row.push_back(ids[i][t]);
     }
     ids[i] = std::move(row);
   }

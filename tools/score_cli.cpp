@@ -21,12 +21,12 @@ void add_score(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   ScoreArguments& args = options->arguments;
   metrics::ScoreOptions& files = args.options;
-  command->add_option("--predictions", files.hypotheses, "lines, JSONL, or the E2E scorer's TSV or CSV")->check(CLI::ExistingFile);
+  command->add_option("--predictions", files.hypotheses, "lines, JSONL, the E2E scorer's TSV or CSV, or SQuAD's {id: text}")->check(CLI::ExistingFile);
   command
       ->add_option("--references", files.references,
-                   "lines (a file each), groups of lines with blank lines between them, the E2E scorer's TSV or CSV, or a data set; may repeat")
-      ->check(CLI::ExistingPath)
-      ->allow_extra_args(false);
+                   "one or more files: lines (a file each; an empty line: the item has fewer references), groups of lines with blank lines "
+                   "between them, the E2E scorer's TSV or CSV, a data set, or a SQuAD file")
+      ->check(CLI::ExistingPath);
   command->add_option("--metrics", files.metrics, "names, see --list (default: e2e)")->delimiter(',');
   command->add_flag("--e2e", options->e2e, "the metrics of the E2E challenge: bleu, nist, meteor, rouge_l, cider");
   command->add_option("--layout", options->layout, "of plain references: auto, lines (line k of each file), groups (blank lines between)")

@@ -52,7 +52,8 @@ std::vector<Group> groups_of(const ScoreArguments& args, std::size_t predictions
     const auto [found, added] = seen.try_emplace(name, groups.size());
     if (added) groups.push_back({{}, args.by ? table.text(row, table.column(*args.by)) : ""});
     for (const auto field : fields) {
-      if (table.find(row, field) != nullptr) groups[found->second].references.push_back(table.text(row, field));
+      const Cell* cell = table.find(row, field);
+      if (cell != nullptr && cell->kind != CellKind::null) groups[found->second].references.push_back(table.text(row, field));
     }
   }
   require<FileError>(groups.size() == predictions, "{}: {} predictions, but references for {} in {}; wanted as many",
@@ -83,7 +84,11 @@ Scored scored_of(const ScoreArguments& args) {
 metrics::ScoreReport report_of(const ScoreArguments& args) {
   const std::vector<std::string> names = args.options.metrics.empty() ? std::vector<std::string>{"e2e"} : args.options.metrics;
   require<ConfigError>(!args.by || is_data_set(args), "--by {}: plain references have no columns; wanted a data set", args.by.value_or(""));
-  if (!is_data_set(args) && !is_jsonl(args.options.hypotheses)) {
+  const bool files = std::ranges::any_of(names, metrics::scores_files);
+  const bool plain = !is_data_set(args) && !is_jsonl(args.options.hypotheses);
+  require<ConfigError>(!files || plain || std::ranges::all_of(names, metrics::scores_files),
+                       "--metrics: metrics of texts and of labels, tags or answers were given together for JSON; wanted one kind");
+  if (files || plain) {
     metrics::ScoreOptions options = args.options;
     options.metrics = names;
     return metrics::score(options);

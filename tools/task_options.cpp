@@ -1,10 +1,9 @@
 #include "tools/task_options.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
 
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 
 namespace preamble {
 
@@ -13,7 +12,9 @@ void TaskOptions::add_to(CLI::App& app) {
   const auto group = [&](CLI::Option* option) { option->group("Task"); };
   group(app.add_option("--input", given_.input, "template of the input, as 'sentence: {sentence}'"));
   group(app.add_option("--target", given_.target, "template of the target, as '{summary}'"));
-  group(app.add_option("--labels", given_.labels, "label words as 0=negative,1=positive, or bare words"));
+  group(app.add_option("--labels", given_.labels, 
+               "words of the classes: 0=negative,1=positive, or bare words; JSON where they hold commas or '=': [\"a, b\", \"c\"] or "
+               "{\"0\": \"a, b\"}; TOKEN_CLS: names of tags that are numbers in the file"));
   group(app.add_option("--label-column", given_.label_column, "column of the label (default: label)"));
   group(app.add_option("--separator", separator_,
                        "decoder-only models: text between input and target (default: a space, the token that begins texts, a space)"));
@@ -26,11 +27,13 @@ void TaskOptions::add_to(CLI::App& app) {
   group(app.add_option("--columns", columns_, "names of the columns of a file without a header line")->delimiter(','));
 }
 
-TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter) const {
+TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter, const std::filesystem::path& file) const {
   TextTask task;
   if (adapter) task = TextTask::read(*adapter).value_or(TextTask());
   const auto given = [&](const char* name) { return app_->count(name) > 0; };
-  if (task.input.empty() && (format_ == "e2e" || format_ == "webnlg" || format_ == "dart")) {
+  const bool fixed_columns = format_ == "e2e" || format_ == "webnlg" || format_ == "dart" || format_ == "pairs" ||
+                             (format_.empty() && (file.extension() == ".source" || file.extension() == ".xml" || std::filesystem::is_directory(file)));
+  if (task.input.empty() && fixed_columns) {
     task.input = "{source}";
     task.target = "{target}";
   }
@@ -46,12 +49,12 @@ TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter) 
   return task;
 }
 
-Table TaskOptions::load(const std::filesystem::path& file) const { return load_table(file, {format_, columns_}); }
+Table TaskOptions::load(const std::filesystem::path& file) const { return load_table(file, table_options()); }
 
 void report_truncation(const std::filesystem::path& file, const TruncationReport& report) {
   if (report.sources_cut + report.targets_cut == 0) return;
-  fmt::print(stderr, "{}: {} inputs cut by {} tokens, {} targets cut by {} tokens\n", file.string(), report.sources_cut, report.source_tokens_cut,
-             report.targets_cut, report.target_tokens_cut);
+  warn(fmt::format("{}: {} inputs cut by {} tokens, {} targets cut by {} tokens", file.string(), report.sources_cut, report.source_tokens_cut,
+                   report.targets_cut, report.target_tokens_cut));
 }
 
 }  // namespace preamble

@@ -27,7 +27,7 @@ class TextTrainRun final : public TrainRun {
  public:
   TextTrainRun(const TrainArguments& args, const TaskOptions& task_options)
       : TrainRun(args),
-        task_(task_options.task(std::nullopt)),
+        task_(task_options.task(std::nullopt, args.train_file)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_model(args.model, model_options())) {
     require<ConfigError>(dynamic_cast<const EncoderModel*>(model_.get()) == nullptr,

@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "models/causal_lm.h"
 #include "models/encoder_decoder.h"
 #include "peft/adapter_file.h"
@@ -51,7 +52,7 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
     require<ConfigError>(args.init_adapter.has_value(), "--prompt-tuning-init adapter: wanted --init-adapter DIR with it");
     const auto& from = *args.init_adapter;
     init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.width()).slot.embeddings
-                                          : read_prompt(from, PeftConfig::read(from), model.width()).embeddings;
+                                          : read_prompt(from, PeftConfig::read(from, warn), model.width(), warn).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
   if (submodules_of(args, model) == 2) {
@@ -80,7 +81,7 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const Language
 
 /// The prefix from which another one starts.
 PrefixSlot prefix_of(const std::filesystem::path& folder, LanguageModel& model) {
-  const auto method = open_adapters({folder}, model);
+  const auto method = open_adapters({folder}, model, warn);
   const auto* prefix = dynamic_cast<const PrefixTuning*>(method.get());
   require<ConfigError>(prefix != nullptr, "--init-adapter {}: holds a prompt; wanted a prefix", folder.string());
   return prefix->slots().front();

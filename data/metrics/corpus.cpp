@@ -9,7 +9,6 @@
 #include "data/metrics/text.h"
 #include "data/text_file.h"
 #include "engine/core/error.h"
-#include "engine/core/file.h"
 
 namespace preamble::metrics {
 namespace {
@@ -126,8 +125,21 @@ void require_scorable(const Corpus& corpus, std::string_view metric) {
   }
 }
 
+Corpus without_empty_references(const Corpus& corpus) {
+  Corpus result = corpus;
+  for (auto& [hypothesis, references] : result) {
+    const auto empty = [](const std::string& reference) { return strip(reference).empty(); };
+    if (std::ranges::all_of(references, empty)) {
+      if (references.size() > 1) references.resize(1);
+    } else {
+      std::erase_if(references, empty);
+    }
+  }
+  return result;
+}
+
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
-  const std::string content = read_text(path);
+  const std::string content = read_text_file(path);
   LineReader reader(content);
   std::vector<std::string> lines;
   while (const auto line = reader.next()) lines.emplace_back(*line);

@@ -21,6 +21,9 @@ using Corpus = std::vector<Instance>;
 /// Throws Error unless `corpus` has an instance and every instance a reference; `metric` begins the message.
 void require_scorable(const Corpus& corpus, std::string_view metric);
 
+/// The corpus without empty references: an empty line says that the item has fewer of them. An item that has no others keeps one.
+[[nodiscard]] Corpus without_empty_references(const Corpus& corpus);
+
 /// The lines of a text file without their ends (LF or CRLF) and without a byte-order mark. Throws FileError.
 [[nodiscard]] std::vector<std::string> read_lines(const std::filesystem::path& path);
 
@@ -28,7 +31,7 @@ void require_scorable(const Corpus& corpus, std::string_view metric);
 enum class ReferenceLayout : std::uint8_t {
   /// Several files, or one with as many lines as hypotheses: `lines`; otherwise `groups`.
   automatic,
-  /// Line k of every file is a reference of hypothesis k. An empty line is an empty reference.
+  /// Line k of every file is a reference of hypothesis k. An empty line is an empty reference: see `without_empty_references`.
   lines,
   /// One file: the references of one hypothesis on lines of their own, a blank line between hypotheses.
   groups,

@@ -1,6 +1,7 @@
 #include "data/metrics/score.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -31,7 +32,14 @@ class Inputs {
 
   [[nodiscard]] const ScoreOptions& options() const { return options_; }
 
+  /// Of every item the references that it has.
   [[nodiscard]] const Corpus& corpus() {
+    if (!present_) present_ = without_empty_references(corpus_with_gaps());
+    return *present_;
+  }
+
+  /// With the empty references that stand for missing ones.
+  [[nodiscard]] const Corpus& corpus_with_gaps() {
     if (!corpus_) corpus_ = read_corpus(options_.hypotheses, options_.references, options_.layout);
     return *corpus_;
   }
@@ -67,7 +75,7 @@ class Inputs {
   }
 
   const ScoreOptions& options_;
-  std::optional<Corpus> corpus_;
+  std::optional<Corpus> corpus_, present_;
   bool files_ = true;
   std::optional<SequenceScores> sequences_;
   std::optional<LabelIndices> labels_;
@@ -153,8 +161,11 @@ const std::vector<Metric>& metrics() {
           }),
       one("rouge_l", "ROUGE-L of the caption evaluation, 0..1 (E2E)", [](Inputs& in) { return caption_rouge_l(in.corpus()); }),
       one("cider", "CIDEr-D of the caption evaluation, 0..10 (E2E)", [](Inputs& in) { return cider(in.corpus()); }),
-      one("multi_bleu", "BLEU of multi-bleu.perl, 0..100", [](Inputs& in) { return multi_bleu(in.corpus(), false).score; }),
-      one("multi_bleu_lc", "BLEU of multi-bleu.perl -lc, 0..100 (WebNLG)", [](Inputs& in) { return multi_bleu(in.corpus(), true).score; }),
+      // the program counts an empty line as a reference of length 0, and the published scores with it
+      one("multi_bleu", "BLEU of multi-bleu.perl, 0..100; as there an empty reference has length 0",
+          [](Inputs& in) { return multi_bleu(in.corpus_with_gaps(), false).score; }),
+      one("multi_bleu_lc", "BLEU of multi-bleu.perl -lc, 0..100 (WebNLG); as there an empty reference has length 0",
+          [](Inputs& in) { return multi_bleu(in.corpus_with_gaps(), true).score; }),
       one("sacrebleu", "BLEU of sacreBLEU, tokeniser 13a, 0..100", [](Inputs& in) { return sacre_bleu(in.corpus()).score; }),
       one("sacrebleu_intl", "BLEU of sacreBLEU, tokeniser intl, 0..100 (T5)",
           [](Inputs& in) { return sacre_bleu(in.corpus(), tokenised(SacreTokenizer::international)).score; }),
@@ -213,6 +224,12 @@ std::string known_names() {
 }
 
 }  // namespace
+
+bool scores_files(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kOfFiles = {"seqeval",  "squad",    "squad_v2", "accuracy", "binary_f1",
+                                                        "macro_f1", "matthews", "pearson",  "spearman"};
+  return std::ranges::find(kOfFiles, name) != kOfFiles.end();
+}
 
 std::vector<MetricInfo> metric_list() {
   std::vector<MetricInfo> list;

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,9 @@ struct MetricInfo {
 
 /// Every metric and group, with its scale.
 [[nodiscard]] std::vector<MetricInfo> metric_list();
+
+/// Whether a metric reads its files itself (labels, tags, answers) instead of texts with their references.
+[[nodiscard]] bool scores_files(std::string_view name);
 
 /// Computes the metrics. A metric that a group names but that cannot run here (METEOR without its program) becomes a note;
 /// one that is named itself throws. Throws ConfigError for an unknown name, no name, or missing references; FileError for files

@@ -94,6 +94,9 @@ void read_rules_and_tokens(const JsonFile& file, GenerationConfig& config) {
   read(file, "pad_token_id", config.pad_token_id);
   read(file, "bos_token_id", config.bos_token_id);
   read(file, "decoder_start_token_id", config.decoder_start_token_id);
+  // the name of old BART configs, whose begin token is 0 where none is given
+  if (!config.forced_bos_token_id && file.get<bool>("force_bos_token_to_be_generated", false))
+    config.forced_bos_token_id = config.bos_token_id.value_or(0);
 }
 
 /// Throws if one of `keys` is there with another value than `neutral`, with which it does nothing.

@@ -1,5 +1,6 @@
 #include "peft/tasks/encoder_task.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "data/labels.h"
 #include "data/sequence_examples.h"
 #include "data/superglue.h"
+#include "data/tagged_file.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "peft/text_task.h"
@@ -17,6 +19,13 @@ namespace {
 
 constexpr std::int64_t kSpanClasses = 2;
 
+/// As `--labels` has them, or as a JSON list or object.
+std::optional<std::string> labels_of(const JsonFile& json) {
+  const auto found = json.value().find("labels");
+  if (found == json.value().end() || !found->is_structured()) return json.find<std::string>("labels");
+  return found->dump();
+}
+
 EncoderTask task_of(const JsonFile& json) {
   EncoderTask task;
   task.name = json.get<std::string>("name", task.name);
@@ -25,7 +34,7 @@ EncoderTask task_of(const JsonFile& json) {
   task.metric = json.get<std::string>("metric", task.metric);
   task.text = json.get<std::string>("text", task.text);
   task.pair = json.get<std::string>("pair", task.pair);
-  task.labels = json.get<std::string>("labels", task.labels);
+  task.labels = labels_of(json).value_or(task.labels);
   task.label_column = json.get<std::string>("label_column", task.label_column);
   task.regression = json.get<bool>("regression", task.regression);
   task.pooler = pooler_of(json.get<std::string>("pooler", std::string(name_of(task.pooler))));
@@ -69,6 +78,8 @@ nlohmann::ordered_json json_of(const EncoderTask& task) {
       break;
     case HeadKind::tokens:
       json.update({{"layout", task.layout}, {"word_column", task.word_column}, {"tag_column", task.tag_column}, {"tags", task.tags}});
+      if (task.label_column != EncoderTask().label_column) json["label_column"] = task.label_column;
+      if (!task.labels.empty()) json["labels"] = task.labels;
       break;
     case HeadKind::span:
       json.update({{"doc_stride", task.doc_stride},
@@ -112,7 +123,9 @@ std::vector<std::string> EncoderTask::class_names() const {
 
 std::string EncoderTask::chosen_metric() const {
   if (!metric.empty()) return metric;
-  if (kind == HeadKind::tokens || kind == HeadKind::span) return "f1";
+  const bool entities = tags.empty() || std::ranges::any_of(tags, marks_entity);
+  if (kind == HeadKind::tokens) return entities ? "f1" : "accuracy";
+  if (kind == HeadKind::span) return "f1";
   return regression ? "pearson" : "accuracy";
 }
 

@@ -19,7 +19,7 @@ struct EncoderTask {
   HeadKind kind = HeadKind::sequence;
   /// Tokens of an example, special ones included; 0: 384 for answers, else 128.
   std::int64_t max_length = 0;
-  /// Chooses the checkpoint; empty: accuracy of classes, pearson of numbers, f1 of tags and answers.
+  /// Chooses the checkpoint; empty: accuracy of classes and of tags that mark no entities, pearson of numbers, f1 of entities and answers.
   std::string metric = {};
 
   // sequences, and masked language models whose `text` holds the mask
@@ -48,7 +48,7 @@ struct EncoderTask {
   /// Over what the loss normalises: `vocabulary`, or `labels`: the label words alone, whose logits are all that is computed then.
   std::string verbalizer_loss = "vocabulary";
 
-  // tags
+  // tags: `labels` name them where the file holds numbers, `label_column` is their field in JSON
 
   std::string layout = "columns";  ///< `columns` of words and tags, or `roles` (CoNLL-U with PropBank columns)
   int word_column = 0;             ///< negative: from the last

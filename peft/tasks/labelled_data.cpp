@@ -6,9 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "data/labels.h"
 #include "data/superglue.h"
-#include "data/tagging_examples.h"
+#include "data/tagged_file.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "peft/tasks/choice_data.h"
 #include "peft/tasks/sequence_data.h"
 #include "peft/tasks/span_data.h"
@@ -42,17 +44,23 @@ void LabelledData::require_all(std::span<const HeadLogits> logits) const {
 }
 
 EncoderTask completed(EncoderTask task, const std::filesystem::path& train_file, const TableOptions& options) {
-  if (task.kind == HeadKind::tokens && task.tags.empty()) task.tags = tag_set(sentences_of(task, train_file, true)).names();
+  if (task.kind == HeadKind::tokens && task.tags.empty()) {
+    task.tags = task.labels.empty() ? checked_tag_set(sentences_of(task, train_file, options, true), train_file.string()).names()
+                                    : LabelMap::parse(task.labels).words();
+  }
   const bool classes = (task.kind == HeadKind::sequence && !task.regression) || task.kind == HeadKind::masked_lm;
   if (classes && task.labels.empty()) {
     const Table table = load_table(train_file, options);
     const std::size_t column = table.column(task.label_column);
     std::set<std::string> values;
-    for (std::int64_t row = 0; row < table.rows(); ++row) values.insert(table.text(row, column));
+    for (std::int64_t row = 0; row < table.rows(); ++row) values.insert(LabelMap::canonical(table.text(row, column)));
     constexpr std::size_t kMostClasses = 1000;
     require<FileError>(values.size() <= kMostClasses, "{}: column '{}' has {} different values; wanted labels", train_file.string(),
                        task.label_column, values.size());
-    for (const auto& value : values) task.labels += (task.labels.empty() ? "" : ",") + value;
+    if (values.size() == 1)
+      warn(fmt::format("{}: column '{}' holds '{}' in every row; there is nothing to learn", train_file.string(), task.label_column,
+                       *values.begin()));
+    task.labels = LabelMap::spelled({values.begin(), values.end()});
   }
   return task;
 }

@@ -1,11 +1,14 @@
 #include "peft/tasks/span_data.h"
 
+#include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "data/metrics/squad.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "peft/tasks/sampling.h"
 
 namespace preamble {
@@ -18,11 +21,24 @@ SpanData::SpanData(const EncoderTask& task, const std::filesystem::path& path, c
       require<FileError>(task.version_2_with_negative || !question.answers.empty(),
                          "{}: question '{}' has no answer; wanted one, or version_2_with_negative", path.string(), question.id);
   }
-  windows_ = span_windows(data_, {task.length(), task.doc_stride}, tokenizer);
+  if (options.training) leave_out_unplaced(path);
+  windows_ = span_windows(data_, {task.length(), task.doc_stride}, tokenizer, truncation_);
   for (auto& window : windows_) {
     window.example.head = options.head;
     examples_.push_back(window.example);
   }
+}
+
+void SpanData::leave_out_unplaced(const std::filesystem::path& path) {
+  // the first answer is the one that is learnt
+  const auto unplaced = [](const SquadQuestion& question) { return !question.answers.empty() && !question.answers.front().begin; };
+  const auto first = std::ranges::find_if(data_.questions, unplaced);
+  if (first == data_.questions.end()) return;
+  const std::string id = first->id;
+  const std::size_t count = std::erase_if(data_.questions, unplaced);
+  warn(fmt::format("{}: {} questions skipped, '{}' first: their answer does not stand at answer_start, nor once elsewhere in the context",
+                   path.string(), count, id));
+  require<FileError>(!data_.questions.empty(), "{}: no question is left; wanted one whose answer stands in its context", path.string());
 }
 
 std::vector<SpanAnswer> SpanData::answers(std::span<const HeadLogits> logits) const {

@@ -20,6 +20,8 @@ class SpanData final : public LabelledData {
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
+  /// Questions whose answer has no place cannot be trained on.
+  void leave_out_unplaced(const std::filesystem::path& path);
   [[nodiscard]] std::vector<SpanAnswer> answers(std::span<const HeadLogits> logits) const;
 
   AnswerRules rules_;

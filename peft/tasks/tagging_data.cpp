@@ -6,27 +6,41 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "data/conll.h"
+#include "data/labels.h"
+#include "data/tagged_file.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "peft/tasks/sampling.h"
 
 namespace preamble {
 
-std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesystem::path& path, bool with_tags) {
-  const bool roles = task.layout == "roles";
-  const ConllFile file = ConllFile::read(path, {.conllu = roles});
-  return roles ? semantic_roles(file) : tagged_words(file, task.word_column, task.tag_column, with_tags);
+std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesystem::path& path, const TableOptions& table,
+                                      bool with_tags) {
+  TaggedFileOptions options{.format = table.format, .word_column = task.word_column, .tag_column = task.tag_column};
+  if (task.label_column != EncoderTask().label_column) options.tag_field = task.label_column;
+  options.roles = task.layout == "roles";
+  options.with_tags = with_tags;
+  if (!task.labels.empty()) options.names = LabelMap::parse(task.labels).words();
+  if (with_tags || task.tags.empty()) return read_tagged_file(path, options);
+  const TagSet known(task.tags);
+  options.known = &known;
+  return read_tagged_file(path, options);
 }
 
 TaggingData::TaggingData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options)
-    : tags_(task.tags), sentences_(sampled(sentences_of(task, path, options.with_labels), options)) {
+    : tags_(task.tags), sentences_(sampled(sentences_of(task, path, options.table, options.with_labels), options)) {
   if (!options.training) check_tags(path);
-  auto made = tagging_examples(sentences_, tags_, tokenizer, task.length(), path.string(), truncation_,
+  auto made = tagging_examples(sentences_, tags_, tokenizer, task.length(), truncation_,
                                options.training ? UnknownTags::refused : UnknownTags::first);
   for (auto& [example, words] : made) {
     example.head = options.head;
     examples_.push_back(std::move(example));
     words_.push_back(std::move(words));
+  }
+  require<FileError>(!examples_.empty(), "{}: no word leaves a token; wanted one at least", path.string());
+  if (options.with_labels && examples_.size() < sentences_.size()) {
+    warn(fmt::format("{}: {} sentences leave no token (no words, or characters without width): left out", path.string(),
+                     sentences_.size() - examples_.size()));
   }
 }
 
@@ -54,8 +68,9 @@ Metrics TaggingData::score(std::span<const HeadLogits> logits) const {
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     auto& gold = pairs.gold.emplace_back();
     auto& predicted = pairs.predicted.emplace_back();
+    const auto& tags = sentences_[static_cast<std::size_t>(examples_[i].row)].tags;
     for (std::size_t w = 0; w < words_[i].size(); ++w) {
-      gold.push_back(sentences_[i].tags.at(static_cast<std::size_t>(words_[i][w])));
+      gold.push_back(tags.at(static_cast<std::size_t>(words_[i][w])));
       predicted.push_back(tags_.names()[static_cast<std::size_t>(best(logits[i], w, tags_.names().size()))]);
     }
   }
@@ -68,12 +83,21 @@ Metrics TaggingData::score(std::span<const HeadLogits> logits) const {
 
 void TaggingData::predict(std::span<const HeadLogits> logits, const JsonSink& sink) const {
   require_all(logits);
-  for (std::size_t i = 0; i < examples_.size(); ++i) {
-    std::vector<std::string> tags(sentences_[i].words.size(), tags_.names().front());
-    for (std::size_t w = 0; w < words_[i].size(); ++w)
-      tags[static_cast<std::size_t>(words_[i][w])] = tags_.names()[static_cast<std::size_t>(best(logits[i], w, tags_.names().size()))];
-    nlohmann::ordered_json json = {{"row", i}, {"words", sentences_[i].words}, {"prediction", tags}};
-    if (!sentences_[i].predicate.empty()) json["predicate"] = sentences_[i].predicate.front();
+  const auto& names = tags_.names();
+  const std::string outside = tags_.find("O") >= 0 ? "O" : names.front();
+  std::size_t next = 0;
+  for (std::size_t s = 0; s < sentences_.size(); ++s) {
+    const TaggedWords& sentence = sentences_[s];
+    std::vector<std::string> tags(sentence.words.size(), outside);
+    // sentences without tokens have no example
+    if (next < examples_.size() && static_cast<std::size_t>(examples_[next].row) == s) {
+      const auto& words = words_[next];
+      for (std::size_t w = 0; w < words.size(); ++w)
+        tags[static_cast<std::size_t>(words[w])] = names[static_cast<std::size_t>(best(logits[next], w, names.size()))];
+      ++next;
+    }
+    nlohmann::ordered_json json = {{"row", s}, {"words", sentence.words}, {"prediction", tags}};
+    if (!sentence.predicate.empty()) json["predicate"] = sentence.predicate.front();
     sink(json);
   }
 }

@@ -16,7 +16,7 @@ class TaggingData final : public LabelledData {
 
   /// precision, recall and f1 of entities as seqeval counts them, accuracy of tags. Words that were cut off are on neither side.
   [[nodiscard]] Metrics score(std::span<const HeadLogits> logits) const override;
-  /// words and tags of each sentence; a word that was cut off, or has no token, has the first tag.
+  /// words and tags of each sentence; a word that was cut off, or has no token, is outside of all entities (or has the first tag).
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
@@ -28,7 +28,8 @@ class TaggingData final : public LabelledData {
   std::vector<std::vector<std::int32_t>> words_;  ///< of each example: which words carry a tag
 };
 
-/// The sentences of a file of the task.
-[[nodiscard]] std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesystem::path& path, bool with_tags);
+/// The sentences of a file of the task, with tags or to be tagged. Throws as `read_tagged_file`.
+[[nodiscard]] std::vector<TaggedWords> sentences_of(const EncoderTask& task, const std::filesystem::path& path, const TableOptions& table,
+                                                    bool with_tags);
 
 }  // namespace preamble

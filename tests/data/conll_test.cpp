@@ -88,10 +88,38 @@ TEST_CASE("conll: tells labels that are no BIO labels") {
 }
 
 TEST_CASE("conll: rejects ragged sentences, bad bytes and files without tokens") {
-  check_rejected("a x\nb\n", ":2: 1 column; wanted 2 as in line 1");
-  check_rejected("ok O\n\na x y\nb x y z\n", ":4: 4 columns; wanted 3 as in line 3");
+  check_rejected("a x\nb\n", ":2: 1 column; wanted 2 as in line 1: a word and its tag in columns, a token a line (CoNLL)");
+  check_rejected("ok O\n\na x y\nb x y z\n", ":4: 4 columns; wanted 3 as in line 3: a word and its tag in columns, a token a line (CoNLL)");
   check_rejected("a\tO\nb\t\0\n"sv, ":2: a NUL byte; wanted UTF-8 text");
-  check_rejected("a\tO\ncaf\xE9\tO\n", ":2: byte 0xE9 is not UTF-8; wanted UTF-8 text");
+  check_rejected("a\tO\ncaf\xE9\tO\n", ":2: byte 0xE9 is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)");
   check_rejected("", ": no tokens; wanted at least one sentence");
   check_rejected("\n \n\n", ": no tokens; wanted at least one sentence");
+}
+
+TEST_CASE("conll: a document start ends a sentence, with or without a blank line") {
+  const ConllFile file = read("-DOCSTART- -DOCSTART- O\nthe Art O\nboat N B-ORG\n-DOCSTART- -DOCSTART- O\nin Prep O\n");
+  REQUIRE(file.sentences().size() == 2);
+  CHECK(file.column(0, 0) == Strings{"the", "boat"});
+  CHECK(file.column(1, 0) == Strings{"in"});
+}
+
+TEST_CASE("conll: fields apart from commas may be quoted, and a record of empty fields ends a sentence") {
+  const ConllFile file = read("\"1,000\",B-N\n\"\"\"\",O\n,\nb,O\n", {.csv = true});
+  REQUIRE(file.sentences().size() == 2);
+  CHECK(file.column(0, 0) == Strings{"1,000", "\""});
+  CHECK(file.column(1, -1) == Strings{"O"});
+}
+
+TEST_CASE("conll: a header names the columns if it is asked for and names words and tags") {
+  const ConllOptions options{.csv = true, .header = true};
+  const ConllFile file = read("Sentence #,Word,POS,Tag\nSentence: 1,Wet,JJ,O\n,rain,NN,B-x\nSentence: 2,falls,VB,O\n", options);
+  CHECK(file.header() == Strings{"Sentence #", "Word", "POS", "Tag"});
+  REQUIRE(file.sentences().size() == 2);
+  CHECK(file.column(0, 1) == Strings{"Wet", "rain"});
+  const ConllHeader header = ConllHeader::of(file.header());
+  CHECK(header.sentence == 0);
+  CHECK(header.word == 1);
+  CHECK(header.tag == 3);
+  CHECK(read("the,O\nWord,O\n", options).column(0, 0) == Strings{"the", "Word"});
+  CHECK(read("token,tag\nthe,O\n", {.csv = true}).column(0, 0) == Strings{"token", "the"});
 }

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace preamble;
@@ -105,4 +106,29 @@ TEST_CASE("data to text: malformed sets are one error that names the file and th
   fails("w.json", "webnlg", R"({"entries": [{"1": {"category": 3}}]})", ": entry 1: field 'category' is missing or no string");
   fails("d.json", "dart", R"([{"tripleset": [["a", "b"]], "annotations": []}])", ": set 1: a triple that is no list of three texts");
   fails("d.json", "dart", R"([{"tripleset": [], "annotations": []}])", ": set 1: no triples; wanted one at least");
+}
+
+TEST_CASE("data to text: E2E lines of a record, two bars and a text") {
+  const TemporaryFolder folder;
+  const Table table = load_table(folder.write("train.txt", " name : The Fox | Type : food||The Fox has food .\n\nname : Mill||\n"), {.format = "e2e"});
+  CHECK(column(table, "source") == std::vector<std::string>{"name : The Fox | Type : food", "name : Mill"});
+  CHECK(table.text(0, table.column("target")) == "The Fox has food .");
+  CHECK(table.find(1, table.column("target")) == nullptr);
+  const auto bad = folder.write("bad.txt", "a||b\nc\n");
+  CHECK_THROWS_WITH_AS((void)load_table(bad, {.format = "e2e"}), (bad.string() + ":2: no '||'; wanted record||text as in the lines above").c_str(),
+                       FileError);
+}
+
+TEST_CASE("data to text: WebNLG's texts of the language that is asked for, its otriples and CDATA sections") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("train.xml", R"(<benchmark><entries><entry category="Food" eid="Id1">
+    <originaltripleset><otriple>x | y | z</otriple></originaltripleset>
+    <modifiedtripleset><otriple>Blue_Boat | near | Oslo</otriple></modifiedtripleset>
+    <lex comment="good" lang="en"><![CDATA[Near Oslo & its fjord.]]></lex><lex comment="good" lang="ru">В Осло.</lex><lex comment="good">Oslo.</lex>
+  </entry></entries></benchmark>)");
+  const WarningCapture capture;
+  CHECK(column(load_table(path), "target") == std::vector<std::string>{"Near Oslo & its fjord.", "Oslo."});
+  CHECK(column(load_table(path), "source").front() == "| Blue_Boat : near : Oslo");
+  CHECK(capture.messages() == std::vector<std::string>{path.string() + ": 1 texts in 'ru' left out; wanted 'en'"});
+  CHECK(column(load_table(path, {.language = "ru"}), "target") == std::vector<std::string>{"В Осло."});
 }

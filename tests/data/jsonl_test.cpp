@@ -164,3 +164,28 @@ TEST_CASE("write_jsonl: streams, and replaces what is not UTF-8") {
   stream.setstate(std::ios::failbit);
   CHECK_THROWS_WITH_AS(write_jsonl(stream, [](const JsonSink& sink) { sink({{"a", 1}}); }), "output stream: cannot write", FileError);
 }
+
+TEST_CASE("read_json: the form is read from the content") {
+  const auto rows_of = [](std::string_view content) {
+    Table table("t.json");
+    read_json(table, content);
+    std::vector<std::string> values;
+    for (std::int64_t row = 0; row < table.rows(); ++row) values.push_back(table.text(row, 0));
+    return values;
+  };
+  const std::vector<std::string> two = {"1", "2"};
+  CHECK(rows_of("{\"a\": 1}\n{\"a\": 2}\n") == two);
+  CHECK(rows_of("\xEF\xBB\xBF[{\"a\": 1},\n{\"a\": 2}]") == two);
+  CHECK(rows_of("{\"version\": \"]}\", \"rows\": [3], \"data\": [{\"a\": 1}, {\"a\": 2}], \"more\": {\"data\": [5]}}") == two);
+  CHECK(rows_of("{\n \"data\": [\n{\"a\": 1},\n{\"a\": 2}]\n}\n") == two);
+  // exports in batches write one list behind the other
+  CHECK(rows_of("[{\"a\": 1}]\n[{\"a\": 2}]\n") == two);
+  CHECK(rows_of("{\"a\": \"one row\"}") == std::vector<std::string>{"one row"});
+  CHECK_THROWS_WITH_AS((void)rows_of("{\n \"a\": {\"0\": 1}\n}\n"), "t.json: an object; wanted a list of objects", FileError);
+  CHECK_THROWS_WITH_AS((void)rows_of("{\"a\": 1}\n{\"a\": NaN}\n"), doctest::Contains("t.json:2: not JSON: "), FileError);
+  CHECK_THROWS_AS((void)rows_of("{\"data\": [{\"a\": 1}]"), FileError);
+  CHECK_THROWS_AS((void)rows_of("{\"data\": [{\"a\": 1}]} x"), FileError);
+  CHECK(data_list("{\"x\": {\"data\": [1]}}") == std::nullopt);
+  CHECK(data_list("{\"data\": {\"a\": [1]}}") == std::nullopt);
+  CHECK(data_list("{\"x\": \"data\", \"data\": [[1], \"]\"], \"y\": 2}") == std::optional<std::string_view>("[[1], \"]\"]"));
+}

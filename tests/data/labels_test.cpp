@@ -55,3 +55,33 @@ TEST_CASE("labels: rejects empty and repeated entries") {
   CHECK_THROWS_WITH_AS((void)LabelMap::parse("0=a,0=b"), "labels: value '0' twice; wanted different values", ConfigError);
   CHECK_THROWS_WITH_AS(LabelMap({}), "labels: none; wanted value=word for each class", ConfigError);
 }
+
+TEST_CASE("labels: JSON lists and objects hold words with commas and equals signs") {
+  using Names = std::vector<std::string>;
+  CHECK(LabelMap::parse(R"(["very good", "bad, really"])").words() == Names{"very good", "bad, really"});
+  const LabelMap labels = LabelMap::parse(R"( {"1": "good, yes", "0": "bad=no"})");
+  CHECK(labels.words() == Names{"good, yes", "bad=no"});
+  CHECK(labels.find("0") == 1);
+  CHECK(labels.find("good, yes") == -1);
+  CHECK(LabelMap::parse("[x],[y]").words() == Names{"[x]", "[y]"});
+  CHECK_THROWS_AS((void)LabelMap::parse(R"(["a",)"), ConfigError);
+  CHECK_THROWS_AS((void)LabelMap::parse(R"([["a"]])"), ConfigError);
+  CHECK_THROWS_AS((void)LabelMap::parse(R"(["a", "a"])"), ConfigError);
+}
+
+TEST_CASE("labels: values are spelled so that they are read again") {
+  using Names = std::vector<std::string>;
+  CHECK(LabelMap::spelled({"neg", "pos"}) == "neg,pos");
+  for (const Names& values : {Names{"x=1", "x=2"}, Names{"a, b", "c"}, Names{"[a]", "b"}, Names{"{\"a\"", "\"q\""}, Names{"a", "b"}})
+    CHECK(LabelMap::parse(LabelMap::spelled(values)).words() == values);
+}
+
+TEST_CASE("labels: blanks round a value and the fraction of a whole number do not matter") {
+  CHECK(LabelMap::canonical(" positive ") == "positive");
+  CHECK(LabelMap::canonical("1.0") == "1");
+  CHECK(LabelMap::canonical("-1.00") == "-1");
+  for (const char* other : {"1.5", "1.0.0", "v1.0", ".0", "1e0", ""}) CHECK(LabelMap::canonical(other) == other);
+  const LabelMap labels = LabelMap::parse("0=negative,1=positive");
+  CHECK(labels.find("1.0") == 1);
+  CHECK(labels.find(" 0") == 0);
+}

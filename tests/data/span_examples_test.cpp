@@ -27,10 +27,17 @@ SpanLogits flat(const SpanWindow& window) {
   return {low, low};
 }
 
+std::vector<SpanWindow> windows_of(const SquadData& squad, const SpanRules& rules) {
+  TruncationReport report;
+  auto windows = span_windows(squad, rules, *testing::word_tokenizer(), report);
+  CHECK(report.sources_cut == 0);
+  return windows;
+}
+
 }  // namespace
 
 TEST_CASE("span_examples: a window holds question and text, and the answer's first and last token") {
-  const auto windows = span_windows(data("Rome", 27), {}, *testing::word_tokenizer());
+  const auto windows = windows_of(data("Rome", 27), {});
   REQUIRE(windows.size() == 1);
   CHECK(windows[0].example.source == Ids{cls, who, question, sep, the, cat, s, sat, dot, ann, lives, in, rome, dot, sep});
   CHECK(windows[0].first == 4);
@@ -38,13 +45,13 @@ TEST_CASE("span_examples: a window holds question and text, and the answer's fir
   CHECK(windows[0].offsets[2] == CharRange{7, 8});
   CHECK(windows[0].example.begin == 12);
   CHECK(windows[0].example.end == 12);
-  const auto longer = span_windows(data("Ann lives", 14), {}, *testing::word_tokenizer());
+  const auto longer = windows_of(data("Ann lives", 14), {});
   CHECK(longer[0].example.begin == 9);
   CHECK(longer[0].example.end == 10);
 }
 
 TEST_CASE("span_examples: windows overlap, and one without the whole answer points at [CLS]") {
-  const auto windows = span_windows(data("Ann lives", 14), {.max_length = 11, .doc_stride = 2}, *testing::word_tokenizer());
+  const auto windows = windows_of(data("Ann lives", 14), {.max_length = 11, .doc_stride = 2});
   REQUIRE(windows.size() == 2);
   CHECK(windows[0].example.source == Ids{cls, who, question, sep, the, cat, s, sat, dot, ann, sep});
   CHECK(windows[0].example.begin == 0);
@@ -58,14 +65,14 @@ TEST_CASE("span_examples: offsets are bytes of the text") {
   SquadData squad = data("Rome", 0);
   squad.paragraphs[0].context = "\xC3\xA9 \xE2\x82\xAC Rome";
   squad.questions[0].answers[0].begin = 7;
-  const auto windows = span_windows(squad, {}, *testing::word_tokenizer());
+  const auto windows = windows_of(squad, {});
   CHECK(windows[0].offsets.back() == CharRange{7, 11});
   CHECK(windows[0].example.begin == 6);
 }
 
 TEST_CASE("span_answers: the best pair of all windows wins, and reversed, long and outside pairs don't count") {
   const SquadData squad = data("Rome", 27);
-  const auto windows = span_windows(squad, {.max_length = 11, .doc_stride = 2}, *testing::word_tokenizer());
+  const auto windows = windows_of(squad, {.max_length = 11, .doc_stride = 2});
   std::vector<SpanLogits> logits = {flat(windows[0]), flat(windows[1])};
   logits[0].start[2] = 50;  // in the question
   logits[0].start[5] = 3;   // cat
@@ -88,7 +95,7 @@ TEST_CASE("span_answers: the best pair of all windows wins, and reversed, long a
 
 TEST_CASE("span_answers: no answer has the smallest score of [CLS] and wins by more than the threshold") {
   const SquadData squad = data("Rome", 27);
-  const auto windows = span_windows(squad, {.max_length = 11, .doc_stride = 2}, *testing::word_tokenizer());
+  const auto windows = windows_of(squad, {.max_length = 11, .doc_stride = 2});
   std::vector<SpanLogits> logits = {flat(windows[0]), flat(windows[1])};
   logits[1].start[5] = 4;
   logits[1].end[6] = 2;
@@ -108,7 +115,26 @@ TEST_CASE("span_answers: no answer has the smallest score of [CLS] and wins by m
 
 TEST_CASE("span_answers: logits must fit the windows") {
   const SquadData squad = data("Rome", 27);
-  const auto windows = span_windows(squad, {}, *testing::word_tokenizer());
+  const auto windows = windows_of(squad, {});
   CHECK_THROWS_AS((void)span_answers(squad, windows, {}, {}), ShapeError);
   CHECK_THROWS_AS((void)span_answers(squad, windows, {{{1.0F}, {1.0F}}}, {}), ShapeError);
+}
+
+TEST_CASE("span_examples: a question that leaves no room for the stride is cut to half of the window and counted") {
+  SquadData squad = data("Rome", 27);
+  squad.questions.front().question = "cat in rome cat in rome cat in rome";
+  TruncationReport report;
+  const auto windows = span_windows(squad, {.max_length = 13, .doc_stride = 2}, *testing::word_tokenizer(), report);
+  CHECK(report.sources_cut == 1);
+  CHECK(report.source_tokens_cut == 4);
+  for (const auto& window : windows) {
+    CHECK(window.example.source.size() <= 13);
+    CHECK(window.first == 7);
+  }
+}
+
+TEST_CASE("span_examples: an answer without a place is in no window") {
+  SquadData squad = data("Rome", 27);
+  squad.questions.front().answers.front().begin.reset();
+  for (const auto& window : windows_of(squad, {})) CHECK(window.example.end == 0);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace preamble;
 using testing::TemporaryFile;
@@ -118,4 +119,32 @@ TEST_CASE("subsample: depends on the seed alone") {
 TEST_CASE("subsample: rejects sizes that the table does not have") {
   CHECK_THROWS_WITH_AS((void)subsample(numbered(5), 6, 0), "t.tsv: a subset of 6 rows; wanted 1 to 5", ConfigError);
   CHECK_THROWS_WITH_AS((void)subsample(numbered(5), 0, 0), "t.tsv: a subset of 0 rows; wanted 1 to 5", ConfigError);
+}
+
+TEST_CASE("table: lines of NAME.source and NAME.target are pairs") {
+  const testing::TemporaryFolder folder;
+  const auto source = folder.write("train.source", "a b\nc\n");
+  CHECK(load_table(source).columns() == std::vector<std::string>{"source"});
+  folder.write("train.target", "A\n\n");
+  const Table table = load_table(source);
+  REQUIRE(table.rows() == 2);
+  CHECK(table.text(0, table.column("source")) == "a b");
+  CHECK(table.text(0, table.column("target")) == "A");
+  CHECK(table.text(1, table.column("target")).empty());
+  const std::string target = folder.write("train.target", "A\n").string();
+  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": 1 lines, fewer than " + source.string() + "; wanted as many").c_str(), FileError);
+  folder.write("train.target", "A\nB\nC\n");
+  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": more lines than the 2 of " + source.string() + "; wanted as many").c_str(), FileError);
+}
+
+TEST_CASE("table: JSON lines in a .json file and a list in a .jsonl file are read by their content") {
+  CHECK(load_table(TemporaryFile("t.json", "{\"n\": 1}\n{\"n\": 2}\n").path()).rows() == 2);
+  CHECK(load_table(TemporaryFile("t.jsonl", "[{\"n\": 1}, {\"n\": 2}, {\"n\": 3}]").path()).rows() == 3);
+}
+
+TEST_CASE("table: CSV of spreadsheets, with a byte-order mark or in UTF-16") {
+  using namespace std::string_view_literals;
+  CHECK(load_table(TemporaryFile("t.csv", "\xEF\xBB\xBFtext,label\r\n\"a\nb\",1\r\n").path()).columns().front() == "text");
+  const Table table = load_table(TemporaryFile("t.tsv", "\xFF\xFEn\0\t\0m\0\n\0\xE9\0\t\0\x31\0"sv).path());
+  CHECK(table.text(0, table.column("n")) == "\xC3\xA9");
 }

@@ -43,3 +43,10 @@ TEST_CASE("xml: what is malformed is one error with the line") {
   for (int i = 0; i < 65; ++i) deep += "<a>";
   fails(deep, "f.xml:1: elements nested too deeply; wanted at most 64 levels");
 }
+
+TEST_CASE("xml: CDATA sections stand as they are, and instructions are passed over") {
+  const XmlElement root = read_xml("<a>x <![CDATA[1 < 2 && <b> ]]><?php a > b ?>y</a>", "f.xml");
+  CHECK(root.text == "x 1 < 2 && <b> y");
+  CHECK(root.children.empty());
+  CHECK_THROWS_WITH_AS((void)read_xml("<a>\n<![CDATA[x</a>", "f.xml"), "f.xml:2: a CDATA section is not closed", FileError);
+}

@@ -62,7 +62,7 @@ TEST_CASE("peft config: what is unknown or odd is a warning") {
             &warnings);
   const std::string file = (folder.path() / kFile).string();
   CHECK(warnings == std::vector<std::string>{file + ": prompt_tuning_init is TEXT without the text or the tokenizer; PEFT refuses the file",
-                                             file + ": field 'init_lora' is unknown for PROMPT_TUNING and ignored",
+                                             file + ": key 'init_lora' is none of PROMPT_TUNING; it is ignored",
                                              file + ": task_type is absent; PEFT would load the prompt and not use it"});
   CHECK(config.extra.at("preamble_mode") == "native");
 }

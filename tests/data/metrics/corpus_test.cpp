@@ -75,3 +75,10 @@ TEST_CASE("corpus: no references, or a table among several files, is refused") {
                        "a.csv, b: 2 files; wanted a TSV or CSV file of references alone", ConfigError);
   CHECK_THROWS_AS(static_cast<void>(read_corpus("/nonexistent/h", {"/nonexistent/r"})), FileError);
 }
+
+TEST_CASE("corpus: empty references are missing ones, unless an item has no others") {
+  const Corpus corpus = without_empty_references({{"a", {"1", "", " ", "2"}}, {"b", {"", ""}}, {"c", {""}}});
+  CHECK(corpus[0].references == References{"1", "2"});
+  CHECK(corpus[1].references == References{""});
+  CHECK(corpus[2].references == References{""});
+}

@@ -152,3 +152,25 @@ TEST_CASE("score: unknown names, no names and missing references are refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(score(files.options)),
                        (files.options.hypotheses.string() + ": 0 files of references; wanted one").c_str(), ConfigError);
 }
+
+TEST_CASE("score: an empty line in a file of references means fewer references, for every metric but multi-bleu") {
+  const TemporaryFolder folder;
+  ScoreOptions options;
+  options.hypotheses = folder.write("h", "the old mill is near the river\na cat sat on a mat\n");
+  const auto first = folder.write("r0", "the old mill stands near the river\na cat sat on the mat\n");
+  options.references = {first, folder.write("r1", "the mill is by the river\n\n"), folder.write("r2", "\n\n")};
+  ScoreOptions groups = options;
+  groups.references = {folder.write("groups", "the old mill stands near the river\nthe mill is by the river\n\na cat sat on the mat\n")};
+  groups.layout = ReferenceLayout::groups;
+  for (const MetricInfo& metric : metric_list()) {
+    if (scores_files(metric.name) || metric.name == "meteor" || metric.name == "e2e" || metric.name == "webnlg") continue;
+    CAPTURE(metric.name);
+    options.metrics = groups.metrics = {metric.name};
+    const double padded = score(options).values.front().second, exact = score(groups).values.front().second;
+    if (metric.name.starts_with("multi_bleu")) {
+      CHECK(padded >= exact);
+    } else {
+      CHECK(padded == exact);
+    }
+  }
+}

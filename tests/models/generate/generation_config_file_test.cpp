@@ -37,6 +37,14 @@ void rejects(const char* text, const char* message) {
 
 }  // namespace
 
+TEST_CASE("generation_config_file: the old name of a forced begin token") {
+  CHECK(read(R"({"bos_token_id": 5, "force_bos_token_to_be_generated": true})").forced_bos_token_id == std::optional<std::int32_t>(5));
+  CHECK(read(R"({"force_bos_token_to_be_generated": true})").forced_bos_token_id == std::optional<std::int32_t>(0));
+  CHECK(read(R"({"bos_token_id": 5, "force_bos_token_to_be_generated": true, "forced_bos_token_id": 7})").forced_bos_token_id ==
+        std::optional<std::int32_t>(7));
+  CHECK_FALSE(read(R"({"bos_token_id": 5, "force_bos_token_to_be_generated": false})").forced_bos_token_id.has_value());
+}
+
 TEST_CASE("generation_config_file: reads a summariser's options") {
   const auto config = read(R"({"bos_token_id": 0, "decoder_start_token_id": 2, "early_stopping": true, "eos_token_id": 2,
     "forced_bos_token_id": 0, "forced_eos_token_id": 2, "length_penalty": 2, "max_length": 142, "min_length": 56,

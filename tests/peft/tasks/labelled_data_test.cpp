@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "tests/support/word_tokenizer.h"
 
 using namespace preamble;
@@ -163,4 +164,63 @@ TEST_CASE("labelled_data: a file without labels can be predicted, and samples ar
   const auto few = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.with_labels = false, .samples = 2, .seed = 5});
   CHECK(few->examples().size() == 2);
   CHECK_THROWS_AS((void)load_labelled_data(task, file.path(), *testing::word_tokenizer()), ConfigError);
+}
+
+TEST_CASE("labelled_data: labels with commas and equals signs, blanks and fractions") {
+  const TemporaryFile file("t.jsonl", "{\"s\": \"cat\", \"label\": \"bad, really \"}\n{\"s\": \"mat\", \"label\": \"x=1\"}\n");
+  const EncoderTask task = completed(sentiment(), file.path(), {});
+  CHECK(task.class_names() == std::vector<std::string>{"bad, really", "x=1"});
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer());
+  CHECK(data->examples()[1].label == 1);
+  const TemporaryFile numbers("n.csv", "s,label\ncat,0.0\nmat,1.0\n");
+  CHECK(completed(sentiment(), numbers.path(), {}).labels == "0,1");
+  const WarningCapture capture;
+  const TemporaryFile hidden("h.tsv", "s\tlabel\ncat\t-1\nmat\t-1\n");
+  (void)completed(sentiment(), hidden.path(), {});
+  CHECK(capture.messages() == std::vector<std::string>{hidden.name() + ": column 'label' holds '-1' in every row; there is nothing to learn"});
+}
+
+TEST_CASE("labelled_data: a sentence without tokens is not trained on, and is predicted as O") {
+  const TemporaryFile file("n.conll", "cat B-X\nsat O\n\n\xEF\xB8\x8F O\n\non O\n");
+  EncoderTask task;
+  task.kind = HeadKind::tokens;
+  task = completed(task, file.path(), {});
+  const WarningCapture capture;
+  const auto data = load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.training = true});
+  CHECK(data->examples().size() == 2);
+  CHECK(capture.messages().size() == 1);
+  const std::vector<HeadLogits> logits = {{0, 1, 1, 0}, {0, 1}};
+  const auto rows = predictions(*data, logits);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].at("prediction") == Json{"B-X", "O"});
+  CHECK(rows[1].at("prediction") == Json{"O"});
+  CHECK(rows[2].at("prediction") == Json{"B-X"});
+  CHECK(data->score(logits).at("accuracy") == doctest::Approx(2.0 / 3));
+}
+
+TEST_CASE("labelled_data: tags that mark no entities are chosen by accuracy, and numbers may have names") {
+  const TemporaryFile words("n.conll", "the DT\ncat NN\n\nthe DT\nmat NN\n");
+  EncoderTask task;
+  task.kind = HeadKind::tokens;
+  CHECK(completed(task, words.path(), {}).chosen_metric() == "accuracy");
+  task.labels = R"(["O", "B-X"])";
+  const TemporaryFile numbers("n.jsonl", R"({"tokens": ["the", "cat"], "ner_tags": [0, 1]})");
+  const EncoderTask named = completed(task, numbers.path(), {});
+  CHECK(named.tags == std::vector<std::string>{"O", "B-X"});
+  CHECK(named.chosen_metric() == "f1");
+  CHECK(load_labelled_data(named, numbers.path(), *testing::word_tokenizer())->score(std::vector<HeadLogits>{{1, 0, 0, 1}}).at("f1") == 1);
+}
+
+TEST_CASE("labelled_data: questions whose answer has no place are skipped in training alone, and counted") {
+  const TemporaryFile file("q.json", R"({"data": [{"paragraphs": [{"context": "the cat sat", "qas": [
+    {"id": "1", "question": "who ?", "answers": [{"text": "cat", "answer_start": 4}]},
+    {"id": "2", "question": "who ?", "answers": [{"text": "CAT", "answer_start": 4}]}]}]}]})");
+  EncoderTask task;
+  task.kind = HeadKind::span;
+  const WarningCapture capture;
+  CHECK(load_labelled_data(task, file.path(), *testing::word_tokenizer())->examples().size() == 2);
+  CHECK(capture.messages().empty());
+  CHECK(load_labelled_data(task, file.path(), *testing::word_tokenizer(), {.training = true})->examples().size() == 1);
+  REQUIRE(capture.messages().size() == 1);
+  CHECK(capture.messages()[0].starts_with(file.name() + ": 1 questions skipped, '2' first"));
 }
