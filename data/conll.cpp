@@ -56,8 +56,8 @@ class Collector {
     }
     const std::size_t wanted = sentence_.columns.size();
     require<FileError>(fields.size() == wanted,
-                       "{}:{}: {} column{}; wanted {} as in line {}: a word and its tag in columns, a token a line (CoNLL)", source_, number,
-                       fields.size(), fields.size() == 1 ? "" : "s", wanted, sentence_.line);
+                       "{}:{}: {} column{}; wanted {} as in line {}: a word and its tag in columns, a token a line (CoNLL)", source_,
+                       number, fields.size(), fields.size() == 1 ? "" : "s", wanted, sentence_.line);
     for (std::size_t i = 0; i < wanted; ++i) sentence_.columns[i].emplace_back(fields[i]);
   }
 

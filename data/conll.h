@@ -1,5 +1,5 @@
-// Files of tokens in columns, a token a line, a blank line after each sentence (CoNLL-2000, CoNLL-2003, WNUT, CoNLL-U), and tables of tokens
-// (CSV).
+// Files of tokens in columns, a token a line, a blank line after each sentence (CoNLL-2000, CoNLL-2003, WNUT, CoNLL-U), and tables of
+// tokens (CSV).
 #pragma once
 
 #include <cstddef>

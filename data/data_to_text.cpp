@@ -79,7 +79,8 @@ std::array<std::string, 3> triple_of(std::string_view text, const std::string& w
   std::array<std::string, 3> triple;
   const std::size_t first = text.find(kBetween);
   const std::size_t last = text.rfind(kBetween);
-  require<FileError>(first != std::string_view::npos && first != last, "{}: triple '{}'; wanted 'subject | property | object'", where, text);
+  require<FileError>(first != std::string_view::npos && first != last, "{}: triple '{}'; wanted 'subject | property | object'", where,
+                     text);
   return {std::string(text.substr(0, first)), std::string(text.substr(first + kBetween.size(), last - first - kBetween.size())),
           std::string(text.substr(last + kBetween.size()))};
 }
@@ -158,7 +159,8 @@ bool LanguageFilter::takes(std::string_view language) {
 }
 
 void LanguageFilter::report(const std::string& source) const {
-  for (const auto& [language, count] : others_) warn(fmt::format("{}: {} texts in '{}' left out; wanted '{}'", source, count, language, language_));
+  for (const auto& [language, count] : others_)
+    warn(fmt::format("{}: {} texts in '{}' left out; wanted '{}'", source, count, language, language_));
 }
 
 std::string linearised_e2e(std::string_view mr, const std::string& where) {
@@ -247,14 +249,16 @@ void read_dart(Table& table, std::string_view content) {
     const std::string where = fmt::format("{}: set {}", table.source(), ++number);
     std::string source;
     for (const auto& triple : field(set, "tripleset", Json::value_t::array, where)) {
-      const bool three = triple.is_array() && triple.size() == 3 && std::ranges::all_of(triple, [](const Json& part) { return part.is_string(); });
+      const bool three =
+          triple.is_array() && triple.size() == 3 && std::ranges::all_of(triple, [](const Json& part) { return part.is_string(); });
       require<FileError>(three, "{}: a triple that is no list of three texts", where);
-      source += fmt::format("{}{} : {} : {}", source.empty() ? "" : " | ", triple[0].get<std::string>(), lower(triple[1].get<std::string>()),
-                            triple[2].get<std::string>());
+      source += fmt::format("{}{} : {} : {}", source.empty() ? "" : " | ", triple[0].get<std::string>(),
+                            lower(triple[1].get<std::string>()), triple[2].get<std::string>());
     }
     require<FileError>(!source.empty(), "{}: no triples; wanted one at least", where);
     for (const auto& annotation : field(set, "annotations", Json::value_t::array, where)) {
-      add_fields(table, 0, {{"source", source}, {"target", text_of(annotation, "text", where)}, {"corpus", text_of(annotation, "source", where)}});
+      add_fields(table, 0,
+                 {{"source", source}, {"target", text_of(annotation, "text", where)}, {"corpus", text_of(annotation, "source", where)}});
     }
   }
 }

@@ -32,8 +32,8 @@ class LanguageFilter {
 
 // Each appends a row for every text. Their columns: `source`, the linearised record; `target`, absent in files without texts.
 
-/// E2E's CSV with the columns `mr` and, unless it is to be answered, `ref` (whatever their case), which are kept. Or lines of a record that is
-/// linearised already, `||` and its text (Prefix-Tuning's files). Throws FileError as `read_delimited`, and for malformed records.
+/// E2E's CSV with the columns `mr` and, unless it is to be answered, `ref` (whatever their case), which are kept. Or lines of a record that
+/// is linearised already, `||` and its text (Prefix-Tuning's files). Throws FileError as `read_delimited`, and for malformed records.
 void read_e2e(Table& table, std::string_view content);
 
 /// WebNLG's XML, or its JSON (`{"entries": [{"1": {...}}]}`). A source is `| subject : property : object` for each triple of

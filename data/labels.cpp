@@ -15,10 +15,13 @@ namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 using Json = nlohmann::ordered_json;
 
-bool is_json(std::string_view text) { return text.starts_with("[\"") || text.starts_with("{\"") || ((text.starts_with('[') || text.starts_with('{')) && Json::accept(text)); }
+bool is_json(std::string_view text) {
+  return text.starts_with("[\"") || text.starts_with("{\"") || ((text.starts_with('[') || text.starts_with('{')) && Json::accept(text));
+}
 
 std::string text_of(const Json& value) {
-  require<ConfigError>(value.is_string() || value.is_number_integer() || value.is_boolean(), "labels: {} in JSON; wanted texts", value.dump());
+  require<ConfigError>(value.is_string() || value.is_number_integer() || value.is_boolean(), "labels: {} in JSON; wanted texts",
+                       value.dump());
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 

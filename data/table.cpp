@@ -25,8 +25,9 @@ std::string format_of(const std::filesystem::path& path, const TableOptions& opt
   constexpr std::array<std::string_view, 8> kKnown = {"jsonl", "json", "tsv", "csv", "pairs", "e2e", "webnlg", "dart"};
   const bool known = std::ranges::find(kKnown, format) != kKnown.end();
   if (options.format.empty()) {
-    require<ConfigError>(known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv, .csv, .xml or .source, or a format given by name",
-                         path.string());
+    require<ConfigError>(
+        known, "{}: no data format of that extension; wanted .jsonl, .json, .tsv, .csv, .xml or .source, or a format given by name",
+        path.string());
   }
   require<ConfigError>(known, "data format '{}': unknown; wanted {}", format, fmt::join(kKnown, ", "));
   return format;
@@ -108,19 +109,22 @@ void read_pairs(Table& table, std::string_view content, const std::filesystem::p
     std::vector<Cell> cells = {{source_column, CellKind::text, std::string(*source)}};
     if (targets) {
       const auto target = answers.next();
-      require<FileError>(target.has_value(), "{}: {} lines, fewer than {}; wanted as many", target_path.string(), answers.number(), path.string());
+      require<FileError>(target.has_value(), "{}: {} lines, fewer than {}; wanted as many", target_path.string(), answers.number(),
+                         path.string());
       require_text(*target, target_path.string(), answers.number());
       cells.push_back({target_column, CellKind::text, std::string(*target)});
     }
     table.add_row(sources.number(), std::move(cells));
   }
-  require<FileError>(!answers.next(), "{}: more lines than the {} of {}; wanted as many", target_path.string(), sources.number(), path.string());
+  require<FileError>(!answers.next(), "{}: more lines than the {} of {}; wanted as many", target_path.string(), sources.number(),
+                     path.string());
 }
 
 void append_file(Table& table, const std::filesystem::path& path, const std::string& format, const TableOptions& options,
                  LanguageFilter& languages) {
   const std::string content = read_text_file(path);
-  if (format == "csv" || format == "tsv") read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
+  if (format == "csv" || format == "tsv")
+    read_delimited(table, content, format == "csv" ? Delimited::csv : Delimited::tsv, options.columns);
   if (format == "jsonl" || format == "json") read_json(table, content);
   if (format == "e2e") read_e2e(table, content);
   if (format == "pairs") read_pairs(table, content, path);

@@ -27,7 +27,9 @@ constexpr const char* kWanted = "a word and its tag in columns, a token a line (
 bool is_json(std::string_view content) {
   const std::size_t first = content.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return false;
-  if (content[first] == '{') return content.find_first_not_of(" \t\r\n", first + 1) != std::string_view::npos && content[content.find_first_not_of(" \t\r\n", first + 1)] == '"';
+  if (content[first] == '{')
+    return content.find_first_not_of(" \t\r\n", first + 1) != std::string_view::npos &&
+           content[content.find_first_not_of(" \t\r\n", first + 1)] == '"';
   if (content[first] != '[') return false;
   const std::size_t second = content.find_first_not_of(" \t\r\n", first + 1);
   return second != std::string_view::npos && content[second] == '{';
@@ -49,8 +51,8 @@ std::vector<std::string> texts_of(const Table& table, std::int64_t row, std::siz
                      table.columns()[column]);
   std::vector<std::string> texts;
   for (const auto& item : nlohmann::json::parse(cell.value)) {
-    require<FileError>(item.is_string() || item.is_number_integer(), "{}: list '{}' holds {}; wanted texts or whole numbers", table.where(row),
-                       table.columns()[column], item.type_name());
+    require<FileError>(item.is_string() || item.is_number_integer(), "{}: list '{}' holds {}; wanted texts or whole numbers",
+                       table.where(row), table.columns()[column], item.type_name());
     texts.push_back(item.is_string() ? item.get<std::string>() : item.dump());
   }
   return texts;
@@ -129,7 +131,8 @@ void name_tags(std::vector<TaggedWords>& sentences, const std::vector<std::strin
     for (auto& tag : sentence.tags) {
       if (std::ranges::find(names, tag) != names.end()) continue;
       const bool number = is_number(tag) && tag.size() < 9 && std::stoul(tag) < names.size();
-      require<FileError>(number, "{}: tag '{}'; wanted a number below {}, or one of {}", sentence.place, tag, names.size(), fmt::join(names, " "));
+      require<FileError>(number, "{}: tag '{}'; wanted a number below {}, or one of {}", sentence.place, tag, names.size(),
+                         fmt::join(names, " "));
       tag = names[std::stoul(tag)];
     }
   }
@@ -164,8 +167,8 @@ std::vector<TaggedWords> columns_of(const ConllFile& file, const TaggedFileOptio
                        "{}: words and tags in the same column, {}; wanted two columns", file.source(), given.word_column);
   auto sentences = tagged_words(file, given.word_column, given.tag_column, options.with_tags);
   const auto listed = [](const std::string& word) { return word.starts_with('[') && word.ends_with(']') && word.size() > 2; };
-  require<FileError>(file.header().empty() || !listed(sentences.front().words.front()),
-                     "{}: a list of words in a column, '{}'; wanted {}", sentences.front().place, sentences.front().words.front(), kWanted);
+  require<FileError>(file.header().empty() || !listed(sentences.front().words.front()), "{}: a list of words in a column, '{}'; wanted {}",
+                     sentences.front().place, sentences.front().words.front(), kWanted);
   return sentences;
 }
 
@@ -180,7 +183,8 @@ std::vector<TaggedWords> read_tagged_file(const std::filesystem::path& path, con
   if (options.roles) return semantic_roles(ConllFile::parse(path.string(), content, {.conllu = true}));
   const bool json = format.empty() ? extension == ".jsonl" || extension == ".json" || is_json(content) : format.starts_with("json");
   const bool csv = format.empty() ? extension == ".csv" : format == "csv";
-  if (!json && !csv && format.empty() && !options.with_tags && holds_sentences(content, options.known)) return plain_sentences(path, content);
+  if (!json && !csv && format.empty() && !options.with_tags && holds_sentences(content, options.known))
+    return plain_sentences(path, content);
   auto sentences = json ? json_sentences(path, content, options)
                         : columns_of(ConllFile::parse(path.string(), content, {.csv = csv, .header = true}), options);
   if (!options.names.empty()) name_tags(sentences, options.names);
@@ -206,8 +210,8 @@ TagSet checked_tag_set(const std::vector<TaggedWords>& sentences, const std::str
   // numbers in JSON were named as tags; a few of them may well be all different
   if (names.size() <= kFew && std::ranges::all_of(names, is_number)) return tags;
   const bool garbage = names.size() >= words.size() || (tokens >= kFew && 2 * names.size() > words.size());
-  require<FileError>(!garbage, "{}: {} different tags, as '{}' and '{}', for {} different words: this is no column of tags; wanted {}", source,
-                     names.size(), names[0], names[1], words.size(), kWanted);
+  require<FileError>(!garbage, "{}: {} different tags, as '{}' and '{}', for {} different words: this is no column of tags; wanted {}",
+                     source, names.size(), names[0], names[1], words.size(), kWanted);
   return tags;
 }
 

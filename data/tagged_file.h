@@ -30,8 +30,8 @@ struct TaggedFileOptions {
 };
 
 /// The sentences of a file. JSON objects hold `tokens` (or `words`) and tags, which are names or numbers, or, where tags are not read, a
-/// `text` or `sentence`. Throws ConfigError for other formats, FileError (file and place) for what is malformed, with tags also for a file of one column, and for words
-/// and tags that differ in number.
+/// `text` or `sentence`. Throws ConfigError for other formats, FileError (file and place) for what is malformed, with tags also for a file
+/// of one column, and for words and tags that differ in number.
 [[nodiscard]] std::vector<TaggedWords> read_tagged_file(const std::filesystem::path& path, const TaggedFileOptions& options = {});
 
 /// The different tags of a training file, as `tag_set`. Throws FileError that shows two of them if they cannot be tags: a single one for

@@ -81,7 +81,8 @@ class XmlReader {
     const char quote = at_ < text_.size() ? text_[at_] : '\0';
     const std::size_t end = quote == '"' || quote == '\'' ? text_.find(quote, at_ + 1) : std::string_view::npos;
     if (end == std::string_view::npos) fail(fmt::format("attribute '{}' without a value in quotes", key));
-    if (!result.attributes.emplace(key, resolved(text_.substr(at_ + 1, end - at_ - 1))).second) fail(fmt::format("attribute '{}' twice", key));
+    if (!result.attributes.emplace(key, resolved(text_.substr(at_ + 1, end - at_ - 1))).second)
+      fail(fmt::format("attribute '{}' twice", key));
     at_ = end + 1;
   }
 

@@ -102,15 +102,13 @@ AttentionShape shape_in_file(const std::filesystem::path& folder, Site site) {
 Json site_facts(const SitePrefixTable& table) {
   const KeysAndValues both = table.unpacked();
   // a row of a head is a vector of its own
-  const auto norms = [&](const Tensor& heads) { return summary(row_norms(heads.reshaped({heads.count() / table.head_dim, table.head_dim}))); };
+  const auto norms = [&](const Tensor& heads) {
+    return summary(row_norms(heads.reshaped({heads.count() / table.head_dim, table.head_dim})));
+  };
   Json layers = Json::array();
   for (const auto& [layer, pair] : table.pair_of_layer) layers.push_back(layer);
-  return {{"layers", layers},
-          {"num_virtual_tokens", table.tokens()},
-          {"heads", table.heads},
-          {"head_dim", table.head_dim},
-          {"key_norm", norms(both.key)},
-          {"value_norm", norms(both.value)}};
+  return {{"layers", layers},           {"num_virtual_tokens", table.tokens()}, {"heads", table.heads},
+          {"head_dim", table.head_dim}, {"key_norm", norms(both.key)},          {"value_norm", norms(both.value)}};
 }
 
 Json inspect_native(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model_folder) {
@@ -243,7 +241,9 @@ class Inspection {
   [[nodiscard]] Json neighbours_of(std::size_t row) const {
     Json list = Json::array();
     for (const auto& neighbour : neighbours_[row]) {
-      list.push_back({{"id", neighbour.id}, {"token", tokenizer_ ? token_text(*tokenizer_, neighbour.id) : fmt::format("#{}", neighbour.id)}, {"cosine", neighbour.cosine}});
+      list.push_back({{"id", neighbour.id},
+                      {"token", tokenizer_ ? token_text(*tokenizer_, neighbour.id) : fmt::format("#{}", neighbour.id)},
+                      {"cosine", neighbour.cosine}});
     }
     return list;
   }

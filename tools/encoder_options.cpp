@@ -18,43 +18,55 @@ namespace preamble {
 void EncoderOptions::add_to(CLI::App& app) {
   app_ = &app;
   const auto group = [](CLI::Option* option) { return option->group("Task of an encoder"); };
-  group(app.add_option("--task", task_,
-                       "head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, or MASKED_LM (a verbalizer: --labels are words, --input "
-                       "holds the mask)")
+  group(app.add_option(
+               "--task", task_,
+               "task of the head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, or MASKED_LM (a verbalizer: --labels gives the words "
+               "and --input holds the mask token)")
             ->check(CLI::IsMember({"SEQ_CLS", "MULTIPLE_CHOICE", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM"})));
   group(app.add_option("--pair", values_.pair, "template of the second text of a pair"));
+  group(
+      app.add_option(
+             "--choice", values_.choices,
+             "MULTIPLE_CHOICE: template of one choice, which follows --input as the second text of a pair; give the option once per choice "
+             "(rows may lack the last ones); the label is the number of the right choice from 0, or a value of --labels")
+          ->allow_extra_args(false));
+  group(
+      app.add_option(
+             "--pooler", pooler_,
+             "SEQ_CLS, MULTIPLE_CHOICE: what stands between [CLS] and the classifier; auto: as in transformers (BERT, DeBERTa: the pooler; "
+             "RoBERTa: a dense layer of the head), frozen: the checkpoint's pooler, trained: a pooler trained with the head, none: nothing")
+          ->check(CLI::IsMember({"auto", "frozen", "trained", "none"})));
   group(app.add_option(
-               "--choice", values_.choices,
-               "MULTIPLE_CHOICE: template of a choice, which follows --input as the second text of a pair; one for each, and rows may "
-               "lack the last ones; the label is the right one's number from 0, or as --labels name them")
-            ->allow_extra_args(false));
-  group(app.add_option(
-               "--pooler", pooler_,
-               "SEQ_CLS, MULTIPLE_CHOICE: what the classifier reads; auto: as transformers' class (BERT, DeBERTa: the pooler; RoBERTa's "
-               "classes: a dense layer), frozen: the checkpoint's pooler, trained: a pooler that learns with the head, none: [CLS] itself")
-            ->check(CLI::IsMember({"auto", "frozen", "trained", "none"})));
-  group(app.add_option("--verbalizer-loss", values_.verbalizer_loss,
-                       "MASKED_LM: normalise over the whole vocabulary (default) or over the words of --labels alone, which is cheaper")
+               "--verbalizer-loss", values_.verbalizer_loss,
+               "MASKED_LM: the loss normalises over the whole vocabulary (default), or over the words of --labels alone, which is cheaper")
             ->check(CLI::IsMember({"vocabulary", "labels"})));
   group(app.add_flag("--regression", values_.regression, "SEQ_CLS: the label is a number"));
-  group(app.add_option("--superglue", values_.superglue,
-                       "SEQ_CLS, and of copa MULTIPLE_CHOICE: the file is of this SuperGLUE task; gives "
-                       "templates, labels and metric")
+  group(app.add_option(
+               "--superglue", values_.superglue,
+               "name of the SuperGLUE task of the files, which sets templates, labels and metric (SEQ_CLS; copa also MULTIPLE_CHOICE)")
             ->check(CLI::IsMember(superglue_names())));
-  group(app.add_option("--max-length", values_.max_length, "tokens of a sequence (default: 128; QUESTION_ANS: 384)")
+  group(app.add_option("--max-length", values_.max_length, "largest number of tokens per sequence (default: 128; QUESTION_ANS: 384)")
             ->check(CLI::PositiveNumber));
-  group(app.add_option("--layout", values_.layout, "TOKEN_CLS: columns of words and tags, or roles (CoNLL-U with PropBank columns)")
+  group(app.add_option("--layout", values_.layout,
+                       "TOKEN_CLS: layout of the file: columns (a word and its tag per line) or roles (CoNLL-U with PropBank columns)")
             ->check(CLI::IsMember({"columns", "roles"})));
-  group(app.add_option("--word-column", values_.word_column, "TOKEN_CLS: from 0; negative: from the last (default: 0)"));
-  group(app.add_option("--tag-column", values_.tag_column, "TOKEN_CLS: likewise (default: -1)"));
-  group(app.add_option("--doc-stride", values_.doc_stride, "QUESTION_ANS: tokens that neighbouring windows share (default: 128)")
+  group(app.add_option("--word-column", values_.word_column,
+                       "TOKEN_CLS: number of the column of words, from 0; negative numbers count from the last column (default: 0)"));
+  group(
+      app.add_option("--tag-column", values_.tag_column, "TOKEN_CLS: number of the column of tags, counted in the same way (default: -1)"));
+  group(app.add_option("--doc-stride", values_.doc_stride,
+                       "QUESTION_ANS: number of tokens that neighbouring windows of a long text share (default: 128)")
             ->check(CLI::NonNegativeNumber));
-  group(app.add_option("--n-best-size", values_.n_best_size, "QUESTION_ANS: candidates (default: 20)")->check(CLI::PositiveNumber));
-  group(app.add_option("--max-answer-length", values_.max_answer_length, "QUESTION_ANS: tokens (default: 30)")->check(CLI::PositiveNumber));
+  group(app.add_option("--n-best-size", values_.n_best_size, "QUESTION_ANS: number of candidate answers (default: 20)")
+            ->check(CLI::PositiveNumber));
+  group(
+      app.add_option("--max-answer-length", values_.max_answer_length, "QUESTION_ANS: largest number of tokens of an answer (default: 30)")
+          ->check(CLI::PositiveNumber));
   group(app.add_flag("--version-2-with-negative", values_.version_2_with_negative,
                      "QUESTION_ANS: some questions have no answer (SQuAD 2.0)"));
   if (app.get_name() == "train") {
-    group(app.add_option("--tasks", tasks_file_, "several tasks with a shared prompt and a head each: a JSON file, see README")
+    group(app.add_option("--tasks", tasks_file_,
+                         "JSON file of several tasks that share the prompt and have a head each; the README shows its form")
               ->check(CLI::ExistingFile));
   }
 }

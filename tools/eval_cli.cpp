@@ -18,8 +18,10 @@ struct EvalOptions {
 
 CLI::Option* add_model(CLI::App& command, std::filesystem::path& model, std::vector<std::filesystem::path>& adapters,
                        std::string& weights) {
-  command.add_option("--adapter", adapters, "adapter folder")->check(CLI::ExistingDirectory)->allow_extra_args(false);
-  command.add_option("--weights", weights, "how frozen matrices are held: f32 or bf16")
+  command.add_option("--adapter", adapters, "adapter folder; give the option again for each further adapter")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+  command.add_option("--weights", weights, "element type in which frozen matrices are held: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   return command.add_option("--model", model, "Hugging Face folder of the model")->required()->check(CLI::ExistingDirectory);
@@ -29,10 +31,14 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
   auto options = std::make_shared<EvalOptions>();
   EvalArguments& args = options->arguments;
   add_model(command, args.model, args.adapters, args.weights);
-  command.add_option("--file", args.file, "JSONL, JSON, TSV, CSV; a set that --format names; CoNLL columns; SQuAD's JSON")
+  command
+      .add_option("--file", args.file,
+                  "data file: JSONL, JSON, TSV, CSV; CoNLL columns or JSON with tokens (TOKEN_CLS); SQuAD's JSON (QUESTION_ANS); or the "
+                  "format that --format names")
       ->required()
       ->check(CLI::ExistingPath);
-  command.add_option("--output", args.output, "predictions as JSONL; to a name that ends in .txt the texts alone, one a line");
+  command.add_option("--output", args.output,
+                     "file for the predictions, as JSONL; if its name ends in .txt, it gets the predicted texts alone, one per line");
   add_common(command, options->common);
   options->task.add_to(command);
   options->encoder.add_to(command);
@@ -44,11 +50,16 @@ std::shared_ptr<EvalOptions> add_shared(CLI::App& command) {
 
 void add_eval(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "eval", "score a model with its adapter on a labelled file; several adapters vote (with heads: the mean of their probabilities)");
+      "eval",
+      "score a model with its adapter on a labelled file; several adapters vote, and with heads the mean of their probabilities decides");
   const auto options = add_shared(*command);
-  command->add_flag("--generate", options->arguments.generate, "classes: generate texts too, and count those that are the label word");
-  command->add_option("--metrics", options->arguments.metrics, "of generated texts: names of `preamble score`, and loss")->delimiter(',');
-  command->add_flag("--json", options->arguments.json, "one JSON object on standard output");
+  command->add_flag("--generate", options->arguments.generate,
+                    "with --labels: also generate texts, and report the share that equals the label word");
+  command
+      ->add_option("--metrics", options->arguments.metrics,
+                   "metrics of the generated texts, separated by commas: names of `preamble score --list`, and loss")
+      ->delimiter(',');
+  command->add_flag("--json", options->arguments.json, "print one JSON object to standard output");
   command->callback([options] {
     if (is_encoder_task(options->arguments, options->encoder)) {
       eval_encoder_command(options->arguments, options->task, options->encoder);
@@ -60,9 +71,9 @@ void add_eval(CLI::App& app) {
 }
 
 void add_predict(CLI::App& app) {
-  auto* command = app.add_subcommand("predict", "answer each row of a file, as JSONL");
+  auto* command = app.add_subcommand("predict", "predict the answer of each row of a file; the result is JSONL");
   const auto options = add_shared(*command);
-  command->add_flag("--distinct", options->arguments.distinct, "answer rows with equal inputs once");
+  command->add_flag("--distinct", options->arguments.distinct, "predict one answer for all rows with equal inputs");
   command->callback([options] {
     if (is_encoder_task(options->arguments, options->encoder)) {
       predict_encoder_command(options->arguments, options->task, options->encoder);
@@ -79,10 +90,10 @@ void add_generate(CLI::App& app) {
     GenerationOptions generation;
     CommonOptions common;
   };
-  auto* command = app.add_subcommand("generate", "continue texts: --text, or lines of standard input");
+  auto* command = app.add_subcommand("generate", "generate a continuation for each --text, or for each line of standard input");
   const auto options = std::make_shared<Options>();
   add_model(*command, options->arguments.model, options->arguments.adapters, options->arguments.weights);
-  command->add_option("--text", options->arguments.texts, "a text; may repeat")->allow_extra_args(false);
+  command->add_option("--text", options->arguments.texts, "a text; give the option again for each further text")->allow_extra_args(false);
   add_common(*command, options->common);
   options->generation.add_to(*command);
   command->callback([options] { generate_command(options->arguments, options->generation); });

@@ -12,8 +12,8 @@
 
 #include "data/jsonl.h"
 #include "engine/core/error.h"
-#include "engine/core/warnings.h"
 #include "engine/core/file.h"
+#include "engine/core/warnings.h"
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
@@ -134,13 +134,17 @@ int predict_command(const EvalArguments& args, const TaskOptions& task_options, 
       RankClassifier classifier(*loaded.model, *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
       const auto scores = classifier.classify(examples, 0);
       for (std::size_t i = 0; i < scores.size(); ++i) {
-        sink(Json{{"row", examples[i].row}, {"prediction", words[static_cast<std::size_t>(scores[i].best())]}, {"probabilities", probabilities(scores[i], words)}});
+        sink(Json{{"row", examples[i].row},
+                  {"prediction", words[static_cast<std::size_t>(scores[i].best())]},
+                  {"probabilities", probabilities(scores[i], words)}});
       }
       return;
     }
-    TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, generation_for(args.model, task, generation), static_cast<std::int64_t>(longest));
+    TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, generation_for(args.model, task, generation),
+                            static_cast<std::int64_t>(longest));
     ProgressLine line;
-    const auto texts = generator.generate(examples, 0, [&](std::int64_t done) { line.show(fmt::format("{} of {}", done, examples.size())); });
+    const auto texts =
+        generator.generate(examples, 0, [&](std::int64_t done) { line.show(fmt::format("{} of {}", done, examples.size())); });
     for (std::size_t i = 0; i < texts.size(); ++i) {
       sink(Json{{"row", examples[i * examples.size() / texts.size()].row}, {"prediction", answer_of(task, texts[i])}});
     }
@@ -175,7 +179,8 @@ int generate_command(const GenerateArguments& args, const GenerationOptions& gen
   TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, config, static_cast<std::int64_t>(longest));
   const auto answers = generator.generate(examples, 0);
   const bool continues = dynamic_cast<const CausalLm*>(loaded.model.get()) != nullptr;
-  for (std::size_t i = 0; i < answers.size(); ++i) fmt::print("{}{}\n", continues ? texts[i * texts.size() / answers.size()] : "", answers[i]);
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    fmt::print("{}{}\n", continues ? texts[i * texts.size() / answers.size()] : "", answers[i]);
   return 0;
 }
 

@@ -54,8 +54,7 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
                        name_of(encoder.heads.front().pooler()));
   for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
-  if (!args.adapters.empty())
-    method = open_adapters(args.adapters, *model, warn);
+  if (!args.adapters.empty()) method = open_adapters(args.adapters, *model, warn);
   Predicted result{load_labelled_data(task, args.file, *tokenizer, {.table = files.table_options(), .with_labels = with_labels}), {}};
   report_data(args.file, *result.data);
   std::size_t longest = 1;

@@ -10,16 +10,16 @@ void add_inspect(CLI::App& app) {
     InspectArguments arguments;
     CommonOptions common;
   };
-  auto* command = app.add_subcommand("inspect", "what an adapter folder holds, and which words its prompt lies close to");
+  auto* command = app.add_subcommand("inspect", "show what an adapter folder holds, and which words lie closest to its prompt rows");
   const auto options = std::make_shared<Options>();
   InspectArguments& args = options->arguments;
   command->add_option("--adapter", args.adapter, "adapter folder")->required()->check(CLI::ExistingDirectory);
-  command->add_option("--model", args.model, "Hugging Face folder of the model: adds the share of its parameters, and neighbours")
+  command->add_option("--model", args.model, "Hugging Face folder of the model; adds the share of trained parameters and the nearest words")
       ->check(CLI::ExistingDirectory);
-  command->add_option("--neighbours", args.neighbours, "nearest words of each row, by cosine; 0: none")
+  command->add_option("--neighbours", args.neighbours, "number of nearest words to show for each row, by cosine; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_flag("--json", args.json, "one JSON object on standard output");
+  command->add_flag("--json", args.json, "print one JSON object to standard output");
   add_common(*command, options->common);
   command->callback([options] { inspect_command(options->arguments); });
 }

@@ -19,32 +19,43 @@ std::unique_ptr<Optimizer> OptimizerOptions::make(std::vector<Dims> shapes) cons
   return make_adamw(std::move(shapes), given);
 }
 
-LearningRate OptimizerOptions::schedule(std::int64_t total_steps, std::int64_t steps_per_epoch) const {
-  return {learning_rate, schedule_of(lr_scheduler_type), warmup_steps, total_steps, steps_per_epoch, lr_gamma};
+LearningRate OptimizerOptions::schedule(std::int64_t total_steps, std::int64_t steps_per_epoch, double otherwise) const {
+  return {learning_rate.value_or(otherwise), schedule_of(lr_scheduler_type), warmup_steps, total_steps, steps_per_epoch, lr_gamma};
 }
 
 void add_options(CLI::App& app, OptimizerOptions& o) {
   const auto group = [&](CLI::Option* option) { option->group("Optimizer")->capture_default_str(); };
   group(
       app.add_option("--optim", o.optim, "adamw, adafactor (as t5x runs it) or sgd")->check(CLI::IsMember({"adamw", "adafactor", "sgd"})));
-  group(app.add_option("--learning-rate", o.learning_rate, "peak learning rate")->check(CLI::NonNegativeNumber));
-  group(app.add_option("--weight-decay", o.weight_decay, "weight decay (adafactor: not multiplied by the learning rate)")
+  app.add_option(
+         "--learning-rate", o.learning_rate,
+         "peak learning rate (default by method and optimizer: adafactor 0.3, full 1e-3; adamw prompt 0.03, prefix and head 1e-2, ptuning "
+         "3e-3, prefix with projection and full 5e-5; sgd 0.3, full 1e-2)")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Optimizer");
+  group(app.add_option("--weight-decay", o.weight_decay, "weight decay; adafactor does not multiply it by the learning rate")
             ->check(CLI::NonNegativeNumber));
-  group(app.add_option("--max-grad-norm", o.max_grad_norm, "clip gradients to this norm; 0: don't")->check(CLI::NonNegativeNumber));
-  group(app.add_option("--adam-beta1", o.adamw.beta1)->check(CLI::Range(0.0, 1.0)));
-  group(app.add_option("--adam-beta2", o.adamw.beta2)->check(CLI::Range(0.0, 1.0)));
-  group(app.add_option("--adam-epsilon", o.adamw.epsilon)->check(CLI::NonNegativeNumber));
-  group(app.add_option("--momentum", o.momentum, "of sgd")->check(CLI::Range(0.0, 1.0)));
-  group(app.add_option("--adafactor-decay-rate", o.adafactor.decay_rate)->check(CLI::NonNegativeNumber));
-  group(
-      app.add_option("--adafactor-step-offset", o.adafactor.step_offset, "global step of the first update")->check(CLI::NonNegativeNumber));
-  group(app.add_option("--adafactor-clip-threshold", o.adafactor.clip_threshold)->check(CLI::PositiveNumber));
-  group(app.add_option("--adafactor-epsilon", o.adafactor.epsilon)->check(CLI::NonNegativeNumber));
+  group(app.add_option("--max-grad-norm", o.max_grad_norm, "largest norm of the gradient, which is scaled down to it; 0: no limit")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--adam-beta1", o.adamw.beta1, "adamw: decay rate of the first moment")->check(CLI::Range(0.0, 1.0)));
+  group(app.add_option("--adam-beta2", o.adamw.beta2, "adamw: decay rate of the second moment")->check(CLI::Range(0.0, 1.0)));
+  group(app.add_option("--adam-epsilon", o.adamw.epsilon, "adamw: added to the root of the second moment")->check(CLI::NonNegativeNumber));
+  group(app.add_option("--momentum", o.momentum, "sgd: momentum")->check(CLI::Range(0.0, 1.0)));
+  group(app.add_option("--adafactor-decay-rate", o.adafactor.decay_rate, "adafactor: exponent of the second moment's decay")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--adafactor-step-offset", o.adafactor.step_offset,
+                       "adafactor: number of the first update, as if training went on from there")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--adafactor-clip-threshold", o.adafactor.clip_threshold, "adafactor: largest root mean square of an update")
+            ->check(CLI::PositiveNumber));
+  group(app.add_option("--adafactor-epsilon", o.adafactor.epsilon, "adafactor: added to squared gradients")->check(CLI::NonNegativeNumber));
   group(app.add_option("--lr-scheduler-type", o.lr_scheduler_type,
-                       "constant, constant_with_warmup, linear, cosine, inverse_sqrt, or exponential (once an epoch)")
+                       "course of the learning rate: constant, constant_with_warmup, linear, cosine, inverse_sqrt, or exponential (one "
+                       "factor per epoch)")
             ->check(CLI::IsMember({"constant", "constant_with_warmup", "linear", "cosine", "inverse_sqrt", "exponential"})));
-  group(app.add_option("--warmup-steps", o.warmup_steps)->check(CLI::NonNegativeNumber));
-  group(app.add_option("--lr-gamma", o.lr_gamma, "exponential: factor of an epoch")->check(CLI::Range(0.0, 1.0)));
+  group(app.add_option("--warmup-steps", o.warmup_steps, "updates during which the rate rises from 0 to its peak")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--lr-gamma", o.lr_gamma, "exponential: factor per epoch")->check(CLI::Range(0.0, 1.0)));
 }
 
 }  // namespace preamble

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace preamble {
 
 struct OptimizerOptions {
   std::string optim = "adamw";
-  double learning_rate = 0.3;
+  std::optional<double> learning_rate = {};  ///< absent: by method, see `default_learning_rate`
   double weight_decay = 0;
   double max_grad_norm = 0;
   AdamWOptions adamw;
@@ -26,7 +27,8 @@ struct OptimizerOptions {
   double lr_gamma = 0.95;
 
   [[nodiscard]] std::unique_ptr<Optimizer> make(std::vector<Dims> shapes) const;
-  [[nodiscard]] LearningRate schedule(std::int64_t total_steps, std::int64_t steps_per_epoch = 1) const;
+  /// `otherwise`: the peak where none is given.
+  [[nodiscard]] LearningRate schedule(std::int64_t total_steps, std::int64_t steps_per_epoch = 1, double otherwise = 0.3) const;
 };
 
 /// Adds the options to a command.

@@ -29,7 +29,8 @@ void add_commands(CLI::App& app) {
 /// Names and descriptions, one a line.
 std::string list_of_commands(const CLI::App& app) {
   std::string list;
-  for (const CLI::App* command : app.get_subcommands({})) list += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
+  for (const CLI::App* command : app.get_subcommands({}))
+    list += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
   return list;
 }
 

@@ -21,22 +21,30 @@ struct RunOptions {
 }  // namespace
 
 void add_run(CLI::App& app) {
-  auto* command = app.add_subcommand("run", "one batch from a safetensors file through a model, for comparing with other implementations");
+  auto* command =
+      app.add_subcommand("run", "run one batch from a safetensors file through a model, to compare the results with other implementations");
   const auto options = std::make_shared<RunOptions>();
   RunArguments& args = options->arguments;
   command->add_option("--model", args.model, "model folder")->required()->check(CLI::ExistingDirectory);
-  command->add_option("--adapter", args.adapters, "adapter folder; several: slots 0, 1, ...")->check(CLI::ExistingDirectory)->allow_extra_args(false);
-  command->add_option("--trainable", args.trainable, "safetensors of reparametrisation weights")->check(CLI::ExistingFile);
-  command->add_option("--method", args.method, "full: every parameter is trainable")->check(CLI::IsMember({"full"}));
-  command->add_option("--task", args.task)->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM", "FEATURE_EXTRACTION"}));
-  command->add_flag("--grad", args.grad, "write gradients");
+  command->add_option("--adapter", args.adapters, "adapter folder; several folders become slots 0, 1, ...")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+  command->add_option("--trainable", args.trainable, "safetensors file with the weights of the reparametrisation")
+      ->check(CLI::ExistingFile);
+  command->add_option("--method", args.method, "full: train every parameter")->check(CLI::IsMember({"full"}));
+  command->add_option("--task", args.task, "task of an encoder's head")
+      ->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM", "FEATURE_EXTRACTION"}));
+  command->add_flag("--grad", args.grad, "write the gradients too");
   command->add_flag("--generate", args.generate, "write generated sequences");
-  command->add_option("--steps", args.steps, "train so many steps on the batch")->check(CLI::NonNegativeNumber);
-  command->add_option("--gradient-accumulation-steps", args.accumulation, "cut the batch into so many parts")->check(CLI::PositiveNumber);
-  command->add_option("--memory-budget", options->budget, "auto, none, min, or bytes (512M, 2G)");
-  command->add_option("--weights", options->weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
-  command->add_option("--in", args.in, "input tensors")->required()->check(CLI::ExistingFile);
-  command->add_option("--out", args.out, "where results go")->required();
+  command->add_option("--steps", args.steps, "number of training steps on the batch")->check(CLI::NonNegativeNumber);
+  command->add_option("--gradient-accumulation-steps", args.accumulation, "number of parts into which the batch is cut")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--memory-budget", options->budget,
+                      "memory for activations: auto, none (no recomputation), min, or a number of bytes such as 512M or 2G");
+  command->add_option("--weights", options->weights, "element type in which frozen matrices are held: f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  command->add_option("--in", args.in, "safetensors file with the input tensors")->required()->check(CLI::ExistingFile);
+  command->add_option("--out", args.out, "safetensors file that gets the results")->required();
   add_common(*command, options->common);
   add_options(*command, args.optimizer);
   options->generation.add_to(*command);

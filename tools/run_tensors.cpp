@@ -33,8 +33,8 @@ Ids RunInputs::vector(std::string_view name) const {
 
 std::vector<float> RunInputs::reals(std::string_view name) const {
   const Tensor tensor = file_.get(name);
-  require<FileError>(tensor.dims().size() == 1 && is_floating(tensor.dtype()), "{}: '{}' is {} {}; wanted numbers with 1 axis", file_.path().string(), name,
-                     name_of(tensor.dtype()), to_string(tensor.dims()));
+  require<FileError>(tensor.dims().size() == 1 && is_floating(tensor.dtype()), "{}: '{}' is {} {}; wanted numbers with 1 axis",
+                     file_.path().string(), name, name_of(tensor.dtype()), to_string(tensor.dims()));
   const Tensor numbers = tensor.to(Dtype::f32);
   const auto values = std::as_const(numbers).values<float>();
   return {values.begin(), values.end()};
@@ -46,7 +46,8 @@ std::vector<Ids> RunInputs::unpadded(std::string_view name, std::string_view mas
   const std::vector<Ids> masks = matrix(mask);
   require<FileError>(ids.size() == masks.size(), "'{}': {} rows were given for {} rows of '{}'", mask, masks.size(), ids.size(), name);
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    require<FileError>(ids[i].size() == masks[i].size(), "'{}': {} columns were given for {} columns of '{}'", mask, masks[i].size(), ids[i].size(), name);
+    require<FileError>(ids[i].size() == masks[i].size(), "'{}': {} columns were given for {} columns of '{}'", mask, masks[i].size(),
+                       ids[i].size(), name);
     Ids row;
     for (std::size_t t = 0; t < ids[i].size(); ++t) {
       const std::int32_t read = masks[i][t];
@@ -79,7 +80,8 @@ Tensor rectangle(const std::vector<Ids>& sequences, const GenerationConfig& conf
   Tensor tensor(Dtype::i64, {static_cast<std::int64_t>(sequences.size()), static_cast<std::int64_t>(longest)});
   auto values = tensor.values<std::int64_t>();
   std::ranges::fill(values, fill_token(config));
-  for (std::size_t i = 0; i < sequences.size(); ++i) std::ranges::copy(sequences[i], values.begin() + static_cast<std::ptrdiff_t>(i * longest));
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    std::ranges::copy(sequences[i], values.begin() + static_cast<std::ptrdiff_t>(i * longest));
   return tensor;
 }
 

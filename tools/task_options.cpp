@@ -12,14 +12,21 @@ void TaskOptions::add_to(CLI::App& app) {
   const auto group = [&](CLI::Option* option) { option->group("Task"); };
   group(app.add_option("--input", given_.input, "template of the input, as 'sentence: {sentence}'"));
   group(app.add_option("--target", given_.target, "template of the target, as '{summary}'"));
-  group(app.add_option("--labels", given_.labels, 
-               "words of the classes: 0=negative,1=positive, or bare words; JSON where they hold commas or '=': [\"a, b\", \"c\"] or "
-               "{\"0\": \"a, b\"}; TOKEN_CLS: names of tags that are numbers in the file"));
-  group(app.add_option("--label-column", given_.label_column, "column of the label (default: label)"));
-  group(app.add_option("--separator", separator_,
-                       "decoder-only models: text between input and target (default: a space, the token that begins texts, a space)"));
-  group(app.add_option("--max-source-length", given_.max_source_length, "tokens of an input, end token included (default: 512)")->check(CLI::PositiveNumber));
-  group(app.add_option("--max-target-length", given_.max_target_length, "tokens of a target, end token included (default: 128)")->check(CLI::PositiveNumber));
+  group(
+      app.add_option("--labels", given_.labels,
+                     "words of the classes: 0=negative,1=positive, or bare words; JSON where they hold commas or '=': [\"a, b\", \"c\"] or "
+                     "{\"0\": \"a, b\"}; TOKEN_CLS: names of tags that are numbers in the file"));
+  group(app.add_option("--label-column", given_.label_column,
+                       "column of the label (default: label); TOKEN_CLS: field of the tags in JSON (default: ner_tags or tags)"));
+  group(app.add_option(
+      "--separator", separator_,
+      "decoder-only models: text between input and target (default: the token that begins texts, with a space on each side)"));
+  group(app.add_option("--max-source-length", given_.max_source_length,
+                       "largest number of tokens of an input, end token included (default: 512)")
+            ->check(CLI::PositiveNumber));
+  group(app.add_option("--max-target-length", given_.max_target_length,
+                       "largest number of tokens of a target, end token included (default: 128)")
+            ->check(CLI::PositiveNumber));
   group(app.add_option("--format", format_,
                        "of the data files: jsonl, json, tsv, csv; e2e, webnlg, dart, whose records are linearised to {source} and whose "
                        "texts are {target}; default: by their extension")
@@ -31,8 +38,9 @@ TextTask TaskOptions::task(const std::optional<std::filesystem::path>& adapter, 
   TextTask task;
   if (adapter) task = TextTask::read(*adapter).value_or(TextTask());
   const auto given = [&](const char* name) { return app_->count(name) > 0; };
-  const bool fixed_columns = format_ == "e2e" || format_ == "webnlg" || format_ == "dart" || format_ == "pairs" ||
-                             (format_.empty() && (file.extension() == ".source" || file.extension() == ".xml" || std::filesystem::is_directory(file)));
+  const bool fixed_columns =
+      format_ == "e2e" || format_ == "webnlg" || format_ == "dart" || format_ == "pairs" ||
+      (format_.empty() && (file.extension() == ".source" || file.extension() == ".xml" || std::filesystem::is_directory(file)));
   if (task.input.empty() && fixed_columns) {
     task.input = "{source}";
     task.target = "{target}";
@@ -53,8 +61,8 @@ Table TaskOptions::load(const std::filesystem::path& file) const { return load_t
 
 void report_truncation(const std::filesystem::path& file, const TruncationReport& report) {
   if (report.sources_cut + report.targets_cut == 0) return;
-  warn(fmt::format("{}: {} inputs cut by {} tokens, {} targets cut by {} tokens", file.string(), report.sources_cut, report.source_tokens_cut,
-                   report.targets_cut, report.target_tokens_cut));
+  warn(fmt::format("{}: {} inputs cut by {} tokens, {} targets cut by {} tokens", file.string(), report.sources_cut,
+                   report.source_tokens_cut, report.targets_cut, report.target_tokens_cut));
 }
 
 }  // namespace preamble

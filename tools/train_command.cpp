@@ -14,9 +14,10 @@
 #include "models/generate/generation_config_file.h"
 #include "models/open_model.h"
 #include "peft/evaluation.h"
+#include "peft/make_method.h"
+#include "peft/save_method.h"
 #include "peft/save_model.h"
 #include "peft/trainer.h"
-#include "tools/train_method.h"
 #include "tools/train_run.h"
 
 namespace preamble {

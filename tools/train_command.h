@@ -7,26 +7,18 @@
 #include <string>
 
 #include "engine/compile/rematerialise.h"
-#include "peft/initialise.h"
+#include "peft/method_recipe.h"
 #include "tools/optimizer_options.h"
 #include "tools/task_options.h"
-#include "tools/train_method.h"
 
 namespace preamble {
 
-struct TrainArguments {
-  std::filesystem::path model;
-  std::string method = "prompt";      ///< prompt, ptuning, prefix, full
+/// A method on a data set. `method` may be `full` too.
+struct TrainArguments : MethodRecipe {
   std::int64_t trainable_layers = 0;  ///< full: the last so many layers alone; 0: everything
   std::filesystem::path train_file;
   std::optional<std::filesystem::path> validation_file;
   std::filesystem::path output_dir;
-
-  std::string prompt_tuning_init;  ///< empty: class_labels for classes, else sample_vocab
-  PromptInit init;
-  std::optional<std::filesystem::path> init_adapter;
-  std::int64_t submodules = 0;  ///< 0: by method, see `submodules_of`
-  MethodOptions method_options;
 
   OptimizerOptions optimizer;
   std::int64_t max_steps = 0;  ///< 0: by epochs
@@ -46,7 +38,6 @@ struct TrainArguments {
   std::int64_t validation_samples = 0;
   std::int64_t train_samples = 0;
   std::optional<std::uint64_t> samples_seed = {};  ///< of the draws of training and validation rows; absent: `seed`
-  std::uint64_t seed = 42;
   bool resume = false;
   std::string memory_budget = "auto";
   std::string weights = "f32";

@@ -11,10 +11,11 @@
 #include "engine/core/error.h"
 #include "models/open_model.h"
 #include "peft/head_file.h"
+#include "peft/make_method.h"
+#include "peft/save_method.h"
 #include "peft/save_model.h"
 #include "peft/tasks/labelled_data.h"
 #include "peft/tasks/predictor.h"
-#include "tools/train_method.h"
 #include "tools/train_run.h"
 
 namespace preamble {

@@ -28,6 +28,7 @@ int TrainRun::run() {
   log_ = std::make_unique<JsonLog>(args_.json, args_.resume);
   const auto trainer = make_trainer(options());
   if (args_.dump_batches) dump_batches(*args_.dump_batches, *trainer);
+  announce();
   const std::uint64_t before = model().parameters().frozen_hash();
   auto line = std::make_unique<ProgressLine>();
   const TrainingResult result = trainer->fit(evaluator(), [&](const TrainingProgress& progress) { report(*line, progress); });
@@ -37,6 +38,12 @@ int TrainRun::run() {
   save();
   summarise(*trainer, result);
   return 0;
+}
+
+void TrainRun::announce() const {
+  const OptimizerOptions& o = args_.optimizer;
+  fmt::print(stderr, "{}: {}, learning rate {}{}, {}, {} steps\n", args_.method, o.optim, learning_rate_,
+             o.learning_rate ? "" : " (default; --learning-rate sets it)", o.lr_scheduler_type, steps_);
 }
 
 Parameters::Options TrainRun::model_options() const {
@@ -70,7 +77,7 @@ TrainerOptions TrainRun::options() const {
   options.max_steps = steps_;
   options.batches = batch_rules();
   options.gradient_accumulation_steps = args_.gradient_accumulation_steps;
-  options.learning_rate = args_.optimizer.schedule(steps_, steps_per_epoch_);
+  options.learning_rate = args_.optimizer.schedule(steps_, steps_per_epoch_, learning_rate_);
   options.step.memory = Budget::parse(args_.memory_budget);
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
@@ -90,7 +97,7 @@ TrainerOptions TrainRun::options() const {
       "method {}{} tokens {} optim {} lr {} {}{} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {}{} seed {} "
       "samples {} data {} weights {} {}",
       args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim,
-      o.learning_rate, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
+      learning_rate_, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
       o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss,
       args_.z_loss, args_.dropout,
       attention_dropout + args_.prefix_dropout > 0 ? fmt::format("/{}/{}", attention_dropout, args_.prefix_dropout) : "", args_.seed,

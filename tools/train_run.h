@@ -30,7 +30,8 @@ class TrainRun {
   int run();
 
  protected:
-  explicit TrainRun(const TrainArguments& args) : args_(args) {}
+  explicit TrainRun(const TrainArguments& args)
+      : args_(args), learning_rate_(args.optimizer.learning_rate.value_or(default_learning_rate(args, args.optimizer.optim))) {}
 
   /// How the model is opened: all of it frozen, or trained.
   [[nodiscard]] Parameters::Options model_options() const;
@@ -67,7 +68,11 @@ class TrainRun {
   void report(ProgressLine& line, const TrainingProgress& progress) const;
   void summarise(const Trainer& trainer, const TrainingResult& result) const;
 
+  /// A line about the optimizer, before the first step.
+  void announce() const;
+
   const TrainArguments& args_;
+  double learning_rate_;  ///< at its peak
   std::vector<ExampleLength> lengths_;
   std::int64_t steps_ = 0, steps_per_epoch_ = 0;
   Metrics last_metrics_;

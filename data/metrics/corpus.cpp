@@ -152,8 +152,8 @@ Corpus read_corpus(const std::filesystem::path& hypotheses, const std::vector<st
   return assemble(sources ? read_e2e_file(hypotheses) : without_sources(read_lines(hypotheses)), sources, hypotheses, references, layout);
 }
 
-Corpus read_corpus(std::vector<std::string> hypotheses, const std::filesystem::path& name, const std::vector<std::filesystem::path>& references,
-                   ReferenceLayout layout) {
+Corpus read_corpus(std::vector<std::string> hypotheses, const std::filesystem::path& name,
+                   const std::vector<std::filesystem::path>& references, ReferenceLayout layout) {
   return assemble(without_sources(std::move(hypotheses)), false, name, references, layout);
 }
 

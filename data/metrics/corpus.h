@@ -51,7 +51,6 @@ enum class ReferenceLayout : std::uint8_t {
 
 /// The same for hypotheses without sources that have been read already, from `name`.
 [[nodiscard]] Corpus read_corpus(std::vector<std::string> hypotheses, const std::filesystem::path& name,
-                                 const std::vector<std::filesystem::path>& references,
-                                 ReferenceLayout layout = ReferenceLayout::automatic);
+                                 const std::vector<std::filesystem::path>& references, ReferenceLayout layout = ReferenceLayout::automatic);
 
 }  // namespace preamble::metrics

@@ -51,7 +51,8 @@ struct MetricInfo {
 [[nodiscard]] ScoreReport score(const ScoreOptions& options);
 
 /// The same for texts in memory: metrics of generation alone. Throws ConfigError also for a metric that wants files.
-[[nodiscard]] ScoreReport score(const std::vector<std::string>& metrics, const Corpus& corpus, const std::filesystem::path& meteor_jar = {});
+[[nodiscard]] ScoreReport score(const std::vector<std::string>& metrics, const Corpus& corpus,
+                                const std::filesystem::path& meteor_jar = {});
 
 /// {"name": value, ..., "notes": [...]}; `notes` only if there are any.
 [[nodiscard]] std::string to_json(const ScoreReport& report);

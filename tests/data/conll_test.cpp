@@ -91,7 +91,8 @@ TEST_CASE("conll: rejects ragged sentences, bad bytes and files without tokens")
   check_rejected("a x\nb\n", ":2: 1 column; wanted 2 as in line 1: a word and its tag in columns, a token a line (CoNLL)");
   check_rejected("ok O\n\na x y\nb x y z\n", ":4: 4 columns; wanted 3 as in line 3: a word and its tag in columns, a token a line (CoNLL)");
   check_rejected("a\tO\nb\t\0\n"sv, ":2: a NUL byte; wanted UTF-8 text");
-  check_rejected("a\tO\ncaf\xE9\tO\n", ":2: byte 0xE9 is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)");
+  check_rejected("a\tO\ncaf\xE9\tO\n",
+                 ":2: byte 0xE9 is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)");
   check_rejected("", ": no tokens; wanted at least one sentence");
   check_rejected("\n \n\n", ": no tokens; wanted at least one sentence");
 }

@@ -39,7 +39,8 @@ TEST_CASE("data to text: E2E records as Prefix-Tuning spells them") {
         "name : The Mill | Type : pub | price : less than 10, or so | family friendly : no");
   CHECK_THROWS_WITH_AS((void)linearised_e2e("name The Mill", "f:1"),
                        "f:1: 'name The Mill' in a meaning representation; wanted 'name[value], name[value]'", FileError);
-  CHECK_THROWS_WITH_AS((void)linearised_e2e("", "f:1"), "f:1: an empty meaning representation; wanted 'name[value], name[value]'", FileError);
+  CHECK_THROWS_WITH_AS((void)linearised_e2e("", "f:1"), "f:1: an empty meaning representation; wanted 'name[value], name[value]'",
+                       FileError);
 }
 
 TEST_CASE("data to text: E2E's CSV with references and without") {
@@ -53,7 +54,8 @@ TEST_CASE("data to text: E2E's CSV with references and without") {
   CHECK(column(bare, "source") == std::vector<std::string>{"name : Oak"});
   CHECK_THROWS_AS((void)bare.column("target"), ConfigError);
   const auto other = folder.write("other.csv", "a,b\n1,2\n");
-  CHECK_THROWS_WITH_AS((void)load_table(other, {.format = "e2e"}), (other.string() + ": no column 'mr'; wanted E2E's CSV").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)load_table(other, {.format = "e2e"}), (other.string() + ": no column 'mr'; wanted E2E's CSV").c_str(),
+                       FileError);
 }
 
 TEST_CASE("data to text: WebNLG's XML keeps good texts and tells seen from unseen categories") {
@@ -98,7 +100,8 @@ TEST_CASE("data to text: malformed sets are one error that names the file and th
     const auto file = folder.write(name, content);
     CHECK_THROWS_WITH_AS((void)load_table(file, {.format = format}), (file.string() + message).c_str(), FileError);
   };
-  fails("w.xml", "webnlg", "<benchmark><entries>\n<entry><modifiedtripleset><mtriple>a | b</mtriple></modifiedtripleset></entry></entries></benchmark>",
+  fails("w.xml", "webnlg",
+        "<benchmark><entries>\n<entry><modifiedtripleset><mtriple>a | b</mtriple></modifiedtripleset></entry></entries></benchmark>",
         ":2: triple 'a | b'; wanted 'subject | property | object'");
   fails("w.xml", "webnlg", "<benchmark><entries><entry/></entries></benchmark>",
         ":1: an entry without triples; wanted modifiedtripleset with mtriple");
@@ -110,13 +113,14 @@ TEST_CASE("data to text: malformed sets are one error that names the file and th
 
 TEST_CASE("data to text: E2E lines of a record, two bars and a text") {
   const TemporaryFolder folder;
-  const Table table = load_table(folder.write("train.txt", " name : The Fox | Type : food||The Fox has food .\n\nname : Mill||\n"), {.format = "e2e"});
+  const Table table =
+      load_table(folder.write("train.txt", " name : The Fox | Type : food||The Fox has food .\n\nname : Mill||\n"), {.format = "e2e"});
   CHECK(column(table, "source") == std::vector<std::string>{"name : The Fox | Type : food", "name : Mill"});
   CHECK(table.text(0, table.column("target")) == "The Fox has food .");
   CHECK(table.find(1, table.column("target")) == nullptr);
   const auto bad = folder.write("bad.txt", "a||b\nc\n");
-  CHECK_THROWS_WITH_AS((void)load_table(bad, {.format = "e2e"}), (bad.string() + ":2: no '||'; wanted record||text as in the lines above").c_str(),
-                       FileError);
+  CHECK_THROWS_WITH_AS((void)load_table(bad, {.format = "e2e"}),
+                       (bad.string() + ":2: no '||'; wanted record||text as in the lines above").c_str(), FileError);
 }
 
 TEST_CASE("data to text: WebNLG's texts of the language that is asked for, its otriples and CDATA sections") {

@@ -81,7 +81,8 @@ TEST_CASE("squad_json: places may count UTF-16 units or bytes") {
 }
 
 TEST_CASE("squad_json: blanks round an answer are left out if it does not stand with them") {
-  const SquadData data = read(R"({"context": "a cat", "qas": [{"id": 7, "question": "  Who?\n", "answers": [{"text": " cat ", "answer_start": 2}]}]})");
+  const SquadData data =
+      read(R"({"context": "a cat", "qas": [{"id": 7, "question": "  Who?\n", "answers": [{"text": " cat ", "answer_start": 2}]}]})");
   CHECK(data.questions[0].answers[0].text == "cat");
   CHECK(data.questions[0].answers[0].begin == std::optional<std::size_t>(2));
   CHECK(data.questions[0].question == "Who?");
@@ -98,7 +99,8 @@ TEST_CASE("squad_json: empty answers and those of an impossible question are non
 }
 
 TEST_CASE("squad_json: an answer without a place is kept for scoring") {
-  const SquadData data = read(R"({"context": "abc abc", "qas": [{"id": "1", "question": "?", "answers": [{"text": "xyz", "answer_start": 1}]}]})");
+  const SquadData data =
+      read(R"({"context": "abc abc", "qas": [{"id": "1", "question": "?", "answers": [{"text": "xyz", "answer_start": 1}]}]})");
   CHECK(data.questions[0].answers[0].text == "xyz");
   CHECK_FALSE(data.questions[0].answers[0].begin.has_value());
 }
@@ -108,8 +110,9 @@ TEST_CASE("squad_json: reads tables of questions: JSON lines, a list, a list und
       R"({"id": "a", "title": "T", "context": "a cat", "question": "Who?", "answers": {"text": ["cat"], "answer_start": [2]}})",
       R"({"id": 2, "context": "a cat", "question": "What?", "answers": [{"text": "a", "answer_start": "0"}]})",
       R"({"context": "other", "question": "Why?", "answers": {"text": [], "answer_start": []}})"};
-  for (const std::string& content : {rows[0] + "\n" + rows[1] + "\n\n" + rows[2] + "\n", "[" + rows[0] + ",\n" + rows[1] + "," + rows[2] + "]",
-                                     R"({"version": 1, "data": [)" + rows[0] + "," + rows[1] + "," + rows[2] + "]}"}) {
+  for (const std::string& content :
+       {rows[0] + "\n" + rows[1] + "\n\n" + rows[2] + "\n", "[" + rows[0] + ",\n" + rows[1] + "," + rows[2] + "]",
+        R"({"version": 1, "data": [)" + rows[0] + "," + rows[1] + "," + rows[2] + "]}"}) {
     CAPTURE(content);
     const SquadData data = read_squad(TemporaryFile("q.json", content).path());
     REQUIRE(data.questions.size() == 3);
@@ -120,8 +123,10 @@ TEST_CASE("squad_json: reads tables of questions: JSON lines, a list, a list und
     CHECK(data.questions[2].answers.empty());
     CHECK_FALSE(data.questions[2].id.empty());
   }
-  const TemporaryFile uneven("q.jsonl", R"({"id": "a", "context": "a cat", "question": "?", "answers": {"text": ["cat"], "answer_start": []}})");
-  CHECK_THROWS_WITH_AS((void)read_squad(uneven.path()), (uneven.name() + ":1.answers: 1 texts and 0 places; wanted as many").c_str(), FileError);
+  const TemporaryFile uneven("q.jsonl",
+                             R"({"id": "a", "context": "a cat", "question": "?", "answers": {"text": ["cat"], "answer_start": []}})");
+  CHECK_THROWS_WITH_AS((void)read_squad(uneven.path()), (uneven.name() + ":1.answers: 1 texts and 0 places; wanted as many").c_str(),
+                       FileError);
 }
 
 TEST_CASE("squad_json: rejects missing, mistyped and repeated values with their place") {
@@ -155,9 +160,11 @@ TEST_CASE("squad_json: reads predictions by id") {
 
 TEST_CASE("squad_json: reads predictions as rows") {
   const std::map<std::string, std::string> wanted = {{"a", "x"}, {"7", ""}};
-  CHECK(read_squad_predictions(TemporaryFile("p.jsonl", "{\"id\": \"a\", \"prediction\": \"x\"}\n{\"id\": 7, \"prediction\": \"\"}\n").path()) == wanted);
-  CHECK(read_squad_predictions(TemporaryFile("p.json", R"([{"id": "a", "prediction_text": "x"}, {"id": "7", "prediction_text": ""}])").path()) ==
-        wanted);
+  CHECK(read_squad_predictions(
+            TemporaryFile("p.jsonl", "{\"id\": \"a\", \"prediction\": \"x\"}\n{\"id\": 7, \"prediction\": \"\"}\n").path()) == wanted);
+  CHECK(read_squad_predictions(
+            TemporaryFile("p.json", R"([{"id": "a", "prediction_text": "x"}, {"id": "7", "prediction_text": ""}])").path()) == wanted);
   const TemporaryFile twice("p.json", R"([{"id": "a", "prediction": "x"}, {"id": "a", "prediction": "y"}])");
-  CHECK_THROWS_WITH_AS((void)read_squad_predictions(twice.path()), (twice.name() + ": row 2: id 'a' twice; wanted different ids").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)read_squad_predictions(twice.path()), (twice.name() + ": row 2: id 'a' twice; wanted different ids").c_str(),
+                       FileError);
 }

@@ -49,10 +49,11 @@ TEST_CASE("table: rejects unknown formats and column names for JSON") {
   const TemporaryFile bare("train", "1\t2\n");
   CHECK_THROWS_WITH_AS(
       (void)load_table(bare.path()),
-      (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv, .csv or .xml, or a format given by name").c_str(),
+      (bare.name() + ": no data format of that extension; wanted .jsonl, .json, .tsv, .csv, .xml or .source, or a format given by name")
+          .c_str(),
       ConfigError);
-  CHECK_THROWS_WITH_AS((void)load_table(bare.path(), {.format = "xml"}), "data format 'xml': unknown; wanted jsonl, json, tsv, csv, e2e, webnlg, dart",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS((void)load_table(bare.path(), {.format = "xml"}),
+                       "data format 'xml': unknown; wanted jsonl, json, tsv, csv, pairs, e2e, webnlg, dart", ConfigError);
   const TemporaryFile jsonl("a.jsonl", "{}");
   CHECK_THROWS_WITH_AS((void)load_table(jsonl.path(), {.columns = {"x"}}),
                        (jsonl.name() + ": column names given; wanted them only for tsv and csv").c_str(), ConfigError);
@@ -132,9 +133,11 @@ TEST_CASE("table: lines of NAME.source and NAME.target are pairs") {
   CHECK(table.text(0, table.column("target")) == "A");
   CHECK(table.text(1, table.column("target")).empty());
   const std::string target = folder.write("train.target", "A\n").string();
-  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": 1 lines, fewer than " + source.string() + "; wanted as many").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": 1 lines, fewer than " + source.string() + "; wanted as many").c_str(),
+                       FileError);
   folder.write("train.target", "A\nB\nC\n");
-  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": more lines than the 2 of " + source.string() + "; wanted as many").c_str(), FileError);
+  CHECK_THROWS_WITH_AS((void)load_table(source), (target + ": more lines than the 2 of " + source.string() + "; wanted as many").c_str(),
+                       FileError);
 }
 
 TEST_CASE("table: JSON lines in a .json file and a list in a .jsonl file are read by their content") {

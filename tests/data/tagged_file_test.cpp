@@ -54,8 +54,8 @@ TEST_CASE("tagged_file: numbers become names if these are given") {
   CHECK(read("t.jsonl", R"({"tokens": ["a", "b", "c"], "ner_tags": [0, 1, 0]})", options)[0].tags == Names{"O", "B-X", "O"});
   CHECK(read("t.conll", "a 1\nb O\n", options)[0].tags == Names{"B-X", "O"});
   const TemporaryFile beyond("t.jsonl", R"({"tokens": ["a"], "ner_tags": [2]})");
-  CHECK_THROWS_WITH_AS((void)read_tagged_file(beyond.path(), options), (beyond.name() + ":1: tag '2'; wanted a number below 2, or one of O B-X").c_str(),
-                       FileError);
+  CHECK_THROWS_WITH_AS((void)read_tagged_file(beyond.path(), options),
+                       (beyond.name() + ":1: tag '2'; wanted a number below 2, or one of O B-X").c_str(), FileError);
 }
 
 TEST_CASE("tagged_file: JSON that lacks words or tags, or has them in other numbers, is refused") {
@@ -115,10 +115,11 @@ TEST_CASE("tagged_file: a column that cannot be tags is an error that shows two 
   const auto tags_of = [](std::string_view content) { return checked_tag_set(read("t.conll", content), "f").names(); };
   CHECK(tags_of("the O\nheron B-PER\n\nOslo B-LOC\n") == Names{"O", "B-LOC", "B-PER"});
   CHECK(tags_of("the DT\nboat NN\n\nthe DT\nfox NN\n") == Names{"DT", "NN"});
-  CHECK_THROWS_WITH_AS((void)tags_of("the boat left\n\na fox sleeps\n"),
-                       "f: 2 different tags, as 'left' and 'sleeps', for 2 different words: this is no column of tags; wanted a word and its tag in "
-                       "columns, a token a line (CoNLL, CSV), or JSON with 'tokens' and 'ner_tags'",
-                       FileError);
+  CHECK_THROWS_WITH_AS(
+      (void)tags_of("the boat left\n\na fox sleeps\n"),
+      "f: 2 different tags, as 'left' and 'sleeps', for 2 different words: this is no column of tags; wanted a word and its tag in "
+      "columns, a token a line (CoNLL, CSV), or JSON with 'tokens' and 'ner_tags'",
+      FileError);
   CHECK_THROWS_AS((void)tags_of("the boat .\n\na fox .\n"), FileError);
   std::string long_file;
   for (int i = 0; i < 60; ++i) long_file += "w" + std::to_string(i) + " l" + std::to_string(i / 2 + 1) + "\n";
@@ -133,6 +134,4 @@ TEST_CASE("tagged_file: tells tags that mark entities") {
   for (const char* tag : {"", "B", "NN", "X-Y", "0", "B-"}) CHECK_FALSE(marks_entity(tag));
 }
 
-TEST_CASE("tagged_file: other formats are refused") {
-  CHECK_THROWS_AS((void)read("t.conll", "a O\n", {.format = "e2e"}), ConfigError);
-}
+TEST_CASE("tagged_file: other formats are refused") { CHECK_THROWS_AS((void)read("t.conll", "a O\n", {.format = "e2e"}), ConfigError); }

@@ -91,7 +91,8 @@ TEST_CASE("tagging_examples: semantic roles are a sentence for each predicate, w
 }
 
 TEST_CASE("tagging_examples: a sentence whose words leave no token has no example") {
-  const std::vector<TaggedWords> sentences = {{.words = {"cat"}, .tags = {"B-X"}}, {.words = {"\xEF\xB8\x8F"}, .tags = {"O"}}, {}, {.words = {"in"}, .tags = {"O"}}};
+  const std::vector<TaggedWords> sentences = {
+      {.words = {"cat"}, .tags = {"B-X"}}, {.words = {"\xEF\xB8\x8F"}, .tags = {"O"}}, {}, {.words = {"in"}, .tags = {"O"}}};
   TruncationReport report;
   const auto examples = tagging_examples(sentences, TagSet({"O", "B-X"}), *testing::word_tokenizer(), 9, report);
   REQUIRE(examples.size() == 2);

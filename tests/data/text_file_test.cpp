@@ -31,7 +31,9 @@ TEST_CASE("text_file: the line feed at the end begins no line, and empty text ha
 
 TEST_CASE("text_file: accepts UTF-8 and names the first byte that is none") {
   CHECK_NOTHROW(require_text("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80", "f", 1));
-  CHECK_THROWS_WITH_AS(require_text("a\xFF", "f.tsv", 7), "f.tsv:7: byte 0xFF is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)", FileError);
+  CHECK_THROWS_WITH_AS(require_text("a\xFF", "f.tsv", 7),
+                       "f.tsv:7: byte 0xFF is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)",
+                       FileError);
   CHECK_THROWS_WITH_AS(require_text("a\0b"sv, "f.tsv", 2), "f.tsv:2: a NUL byte; wanted UTF-8 text", FileError);
   for (const std::string_view bad : {"\xC0\xAF"sv, "\xED\xA0\x80"sv, "\xF4\x90\x80\x80"sv, "\xE2\x82"sv, "\x80"sv}) {
     CHECK_THROWS_AS(require_text(bad, "f", 1), FileError);
@@ -73,11 +75,13 @@ TEST_CASE("text_file: UTF-16 with a byte-order mark is read as UTF-8") {
 
 TEST_CASE("text_file: what is no text is named, with what to do about it") {
   const testing::TemporaryFile packed("t.csv.gz", "\x1F\x8B\x08\x00"sv);
-  CHECK_THROWS_WITH_AS((void)read_text_file(packed.path()), (packed.name() + ": compressed with gzip; wanted text: gunzip it").c_str(), FileError);
-  const testing::TemporaryFile table("t.parquet", "PAR1\x15\x04"sv);
-  CHECK_THROWS_WITH_AS((void)read_text_file(table.path()), (table.name() + ": a Parquet table; wanted text: export it as JSON lines").c_str(),
+  CHECK_THROWS_WITH_AS((void)read_text_file(packed.path()), (packed.name() + ": compressed with gzip; wanted text: gunzip it").c_str(),
                        FileError);
+  const testing::TemporaryFile table("t.parquet", "PAR1\x15\x04"sv);
+  CHECK_THROWS_WITH_AS((void)read_text_file(table.path()),
+                       (table.name() + ": a Parquet table; wanted text: export it as JSON lines").c_str(), FileError);
   const testing::TemporaryFile sheet("t.csv", "PK\x03\x04"sv);
   CHECK_THROWS_WITH_AS((void)read_text_file(sheet.path()),
-                       (sheet.name() + ": a ZIP archive or a spreadsheet; wanted text: unpack it, or save the sheet as CSV").c_str(), FileError);
+                       (sheet.name() + ": a ZIP archive or a spreadsheet; wanted text: unpack it, or save the sheet as CSV").c_str(),
+                       FileError);
 }

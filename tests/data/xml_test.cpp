@@ -11,7 +11,8 @@ using namespace preamble;
 
 TEST_CASE("xml: elements, attributes, text and entities") {
   const XmlElement root = read_xml(
-      "<?xml version=\"1.0\"?>\n<!DOCTYPE a>\n<!-- first -->\n<a x='1' y=\"&quot;2&quot;\">\n one &amp; <b/>two &#233;&#x41;\n<!-- c --><b z=\"3\">in</b></a>\n",
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE a>\n<!-- first -->\n<a x='1' y=\"&quot;2&quot;\">\n one &amp; <b/>two &#233;&#x41;\n<!-- c --><b "
+      "z=\"3\">in</b></a>\n",
       "f.xml");
   CHECK(root.name == "a");
   CHECK(root.line == 4);
@@ -28,7 +29,9 @@ TEST_CASE("xml: elements, attributes, text and entities") {
 }
 
 TEST_CASE("xml: what is malformed is one error with the line") {
-  const auto fails = [](const std::string& text, const char* message) { CHECK_THROWS_WITH_AS((void)read_xml(text, "f.xml"), message, FileError); };
+  const auto fails = [](const std::string& text, const char* message) {
+    CHECK_THROWS_WITH_AS((void)read_xml(text, "f.xml"), message, FileError);
+  };
   fails("", "f.xml:1: no element; wanted '<'");
   fails("<a>\n<b></a>", "f.xml:2: 'b' is closed by 'a'");
   fails("<a>\n", "f.xml:1: 'a' is not closed");

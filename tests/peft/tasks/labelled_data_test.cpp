@@ -177,7 +177,8 @@ TEST_CASE("labelled_data: labels with commas and equals signs, blanks and fracti
   const WarningCapture capture;
   const TemporaryFile hidden("h.tsv", "s\tlabel\ncat\t-1\nmat\t-1\n");
   (void)completed(sentiment(), hidden.path(), {});
-  CHECK(capture.messages() == std::vector<std::string>{hidden.name() + ": column 'label' holds '-1' in every row; there is nothing to learn"});
+  CHECK(capture.messages() ==
+        std::vector<std::string>{hidden.name() + ": column 'label' holds '-1' in every row; there is nothing to learn"});
 }
 
 TEST_CASE("labelled_data: a sentence without tokens is not trained on, and is predicted as O") {
