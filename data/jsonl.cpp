@@ -191,6 +191,15 @@ class BracketScanner {
   std::int64_t depth_ = 0;
 };
 
+/// The text up to the end of the list that it begins with, or all of it.
+std::string_view first_list(std::string_view text) {
+  BracketScanner scanner(text);
+  while (!scanner.next().empty()) {
+    if (scanner.depth() == 0) return text.substr(0, scanner.at());
+  }
+  return text;
+}
+
 std::string line_of(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
@@ -211,28 +220,19 @@ void read_json_array(Table& table, std::string_view content) {
   nlohmann::json::sax_parse(content, &events);
 }
 
-namespace {
-
-/// The text up to the end of the list that it begins with, or all of it.
-std::string_view first_list(std::string_view text) {
-  BracketScanner scanner(text);
-  while (!scanner.next().empty()) {
-    if (scanner.depth() == 0) return text.substr(0, scanner.at());
-  }
-  return text;
-}
-
-}  // namespace
-
 std::optional<std::string_view> data_list(std::string_view content) {
   BracketScanner scanner(content);
   if (scanner.next() != "{") return std::nullopt;
+  std::string_view former, key;
   for (std::string_view token = scanner.next(); !token.empty(); token = scanner.next()) {
-    if (token != "\"data\"" || scanner.depth() != 1 || scanner.next() != ":" || scanner.next() != "[") continue;
-    const std::size_t begin = scanner.at() - 1;
-    while (scanner.depth() > 1 && !scanner.next().empty()) {
+    if (token == ":" && scanner.depth() == 1) key = former;
+    if (token == "[" && scanner.depth() == 2 && former == ":" && key == "\"data\"") {
+      const std::size_t begin = scanner.at() - 1;
+      while (scanner.depth() > 1 && !scanner.next().empty()) {
+      }
+      return content.substr(begin, scanner.at() - begin);
     }
-    return content.substr(begin, scanner.at() - begin);
+    former = token;
   }
   return std::nullopt;
 }

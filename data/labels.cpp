@@ -12,25 +12,25 @@ namespace preamble {
 
 namespace {
 
-using Pairs = std::vector<std::pair<std::string, std::string>>;
-using Json = nlohmann::ordered_json;
+using LabelPairs = std::vector<std::pair<std::string, std::string>>;
+using LabelJson = nlohmann::ordered_json;
 
-bool is_json(std::string_view text) {
-  return text.starts_with("[\"") || text.starts_with("{\"") || ((text.starts_with('[') || text.starts_with('{')) && Json::accept(text));
+bool is_label_json(std::string_view text) {
+  return text.starts_with("[\"") || text.starts_with("{\"") || ((text.starts_with('[') || text.starts_with('{')) && LabelJson::accept(text));
 }
 
-std::string text_of(const Json& value) {
+std::string label_text(const LabelJson& value) {
   require<ConfigError>(value.is_string() || value.is_number_integer() || value.is_boolean(), "labels: {} in JSON; wanted texts",
                        value.dump());
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-Pairs pairs_of_json(std::string_view text) {
-  Pairs pairs;
+LabelPairs pairs_of_json(std::string_view text) {
+  LabelPairs pairs;
   try {
-    const Json json = Json::parse(text);
-    for (const auto& [key, value] : json.items()) pairs.emplace_back(json.is_array() ? text_of(value) : key, text_of(value));
-  } catch (const Json::exception&) {
+    const LabelJson json = LabelJson::parse(text);
+    for (const auto& [key, value] : json.items()) pairs.emplace_back(json.is_array() ? label_text(value) : key, label_text(value));
+  } catch (const LabelJson::exception&) {
     raise<ConfigError>("labels: '{}' is no JSON; wanted a list of texts, or an object of values and words", text);
   }
   return pairs;
@@ -40,8 +40,8 @@ Pairs pairs_of_json(std::string_view text) {
 
 LabelMap LabelMap::parse(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string_view::npos && is_json(text.substr(first))) return LabelMap(pairs_of_json(text));
-  Pairs pairs;
+  if (first != std::string_view::npos && is_label_json(text.substr(first))) return LabelMap(pairs_of_json(text));
+  LabelPairs pairs;
   for (;;) {
     const std::size_t comma = text.find(',');
     const std::string_view entry = text.substr(0, comma);
@@ -56,7 +56,7 @@ std::string LabelMap::spelled(const std::vector<std::string>& values) {
   const bool plain = std::ranges::none_of(values, [](const std::string& value) {
     return value.find_first_of(",=") != std::string::npos || value.starts_with('[') || value.starts_with('{') || canonical(value) != value;
   });
-  return plain ? fmt::format("{}", fmt::join(values, ",")) : Json(values).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return plain ? fmt::format("{}", fmt::join(values, ",")) : LabelJson(values).dump(-1, ' ', false, LabelJson::error_handler_t::replace);
 }
 
 std::string LabelMap::canonical(std::string_view value) {

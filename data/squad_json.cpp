@@ -109,7 +109,7 @@ std::vector<SquadAnswer> read_answers(const Place& place, const std::string& con
 }
 
 /// Collects the questions of a file.
-class Collector {
+class QuestionCollector {
  public:
   void add_paragraph(std::string title, std::string context) { data_.paragraphs.push_back({std::move(title), std::move(context)}); }
 
@@ -143,7 +143,7 @@ class Collector {
   std::unordered_set<std::string> ids_;
 };
 
-void read_articles(Collector& collector, const std::vector<Place>& articles) {
+void read_articles(QuestionCollector& collector, const std::vector<Place>& articles) {
   for (const Place& article : articles) {
     const auto title = article.find("title");
     for (const Place& paragraph : article.at("paragraphs").items()) {
@@ -154,7 +154,7 @@ void read_articles(Collector& collector, const std::vector<Place>& articles) {
 }
 
 /// Whether the content is JSON with an object a line.
-bool is_lines(std::string_view content) {
+bool holds_rows(std::string_view content) {
   const std::string_view line = content.substr(0, content.find('\n'));
   return line.starts_with('{') && !data_list(content) && json::accept(line);
 }
@@ -177,7 +177,7 @@ std::optional<std::size_t> byte_of_utf16(std::string_view text, std::size_t unit
   return std::nullopt;
 }
 
-std::vector<std::size_t> occurrences(std::string_view text, std::string_view part) {
+std::vector<std::size_t> places_of(std::string_view text, std::string_view part) {
   std::vector<std::size_t> places;
   for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) places.push_back(at);
   return places;
@@ -195,7 +195,7 @@ std::optional<std::size_t> answer_place(std::string_view context, std::string_vi
     for (const auto& at : {byte_offset(context, index), byte_of_utf16(context, index), std::optional(index)}) {
       if (stands(at)) return at;
     }
-    places = occurrences(context, text);
+    places = places_of(context, text);
     const auto distance = [&](std::size_t at) {
       const std::size_t chars = count_chars(context.substr(0, at));
       return chars > index ? chars - index : index - chars;
@@ -206,7 +206,7 @@ std::optional<std::size_t> answer_place(std::string_view context, std::string_vi
     if (nearest != distances.end() && *nearest <= kNear && std::ranges::count(distances, *nearest) == 1)
       return places[static_cast<std::size_t>(nearest - distances.begin())];
   } else {
-    places = occurrences(context, text);
+    places = places_of(context, text);
   }
   return places.size() == 1 ? std::optional(places.front()) : std::nullopt;
 }
@@ -214,8 +214,8 @@ std::optional<std::size_t> answer_place(std::string_view context, std::string_vi
 SquadData read_squad(const std::filesystem::path& path) {
   const std::string text = read_text_file(path);
   const std::string_view content = without_byte_order_mark(text);
-  Collector collector;
-  if (is_lines(content)) {
+  QuestionCollector collector;
+  if (holds_rows(content)) {
     LineReader lines(content);
     while (const auto line = lines.next()) {
       if (metrics::strip(*line).empty()) continue;

@@ -22,9 +22,9 @@
 namespace preamble {
 namespace {
 
-constexpr const char* kWanted = "a word and its tag in columns, a token a line (CoNLL, CSV), or JSON with 'tokens' and 'ner_tags'";
+constexpr const char* kWantedTags = "a word and its tag in columns, a token a line (CoNLL, CSV), or JSON with 'tokens' and 'ner_tags'";
 
-bool is_json(std::string_view content) {
+bool holds_json(std::string_view content) {
   const std::size_t first = content.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return false;
   if (content[first] == '{')
@@ -37,7 +37,7 @@ bool is_json(std::string_view content) {
 
 // ---------------------------------------------------------------------------------------------------------------- JSON
 
-std::optional<std::size_t> field_of(const Table& table, std::span<const std::string_view> names) {
+std::optional<std::size_t> first_field(const Table& table, std::span<const std::string_view> names) {
   for (const std::string_view name : names) {
     if (std::ranges::find(table.columns(), name) != table.columns().end()) return table.column(name);
   }
@@ -45,7 +45,7 @@ std::optional<std::size_t> field_of(const Table& table, std::span<const std::str
 }
 
 /// The texts of a list, numbers as they are spelled.
-std::vector<std::string> texts_of(const Table& table, std::int64_t row, std::size_t column) {
+std::vector<std::string> list_texts(const Table& table, std::int64_t row, std::size_t column) {
   const Cell& cell = table.cell(row, column);
   require<FileError>(cell.kind == CellKind::list, "{}: field '{}' is no list; wanted one text for each word", table.where(row),
                      table.columns()[column]);
@@ -64,19 +64,19 @@ std::vector<TaggedWords> json_sentences(const std::filesystem::path& path, std::
   static constexpr std::array<std::string_view, 2> kTexts = {"text", "sentence"};
   Table table(path.string());
   read_json(table, content);
-  const auto words = field_of(table, kWords);
-  const auto texts = options.with_tags ? std::nullopt : field_of(table, kTexts);
+  const auto words = first_field(table, kWords);
+  const auto texts = options.with_tags ? std::nullopt : first_field(table, kTexts);
   std::optional<std::size_t> tags;
-  if (options.with_tags) tags = options.tag_field.empty() ? field_of(table, kTags) : table.column(options.tag_field);
-  require<FileError>(words || texts, "{}: no field 'tokens'; wanted {}", path.string(), kWanted);
-  require<FileError>(tags || !options.with_tags, "{}: no field 'ner_tags' or 'tags'; wanted {}", path.string(), kWanted);
+  if (options.with_tags) tags = options.tag_field.empty() ? first_field(table, kTags) : table.column(options.tag_field);
+  require<FileError>(words || texts, "{}: no field 'tokens'; wanted {}", path.string(), kWantedTags);
+  require<FileError>(tags || !options.with_tags, "{}: no field 'ner_tags' or 'tags'; wanted {}", path.string(), kWantedTags);
   std::vector<TaggedWords> sentences;
   for (std::int64_t row = 0; row < table.rows(); ++row) {
     TaggedWords& sentence = sentences.emplace_back();
     sentence.place = table.where(row);
-    sentence.words = words ? texts_of(table, row, *words) : words_of(table.text(row, *texts));
+    sentence.words = words ? list_texts(table, row, *words) : words_of(table.text(row, *texts));
     if (!tags) continue;
-    sentence.tags = texts_of(table, row, *tags);
+    sentence.tags = list_texts(table, row, *tags);
     require<FileError>(sentence.tags.size() == sentence.words.size(), "{}: {} words and {} tags; wanted as many", sentence.place,
                        sentence.words.size(), sentence.tags.size());
   }
@@ -121,7 +121,7 @@ std::vector<TaggedWords> plain_sentences(const std::filesystem::path& path, std:
   return sentences;
 }
 
-bool is_number(std::string_view tag) {
+bool is_tag_number(std::string_view tag) {
   return !tag.empty() && std::ranges::all_of(tag, [](char c) { return c >= '0' && c <= '9'; });
 }
 
@@ -130,7 +130,7 @@ void name_tags(std::vector<TaggedWords>& sentences, const std::vector<std::strin
   for (auto& sentence : sentences) {
     for (auto& tag : sentence.tags) {
       if (std::ranges::find(names, tag) != names.end()) continue;
-      const bool number = is_number(tag) && tag.size() < 9 && std::stoul(tag) < names.size();
+      const bool number = is_tag_number(tag) && tag.size() < 9 && std::stoul(tag) < names.size();
       require<FileError>(number, "{}: tag '{}'; wanted a number below {}, or one of {}", sentence.place, tag, names.size(),
                          fmt::join(names, " "));
       tag = names[std::stoul(tag)];
@@ -162,13 +162,13 @@ std::vector<TaggedWords> columns_of(const ConllFile& file, const TaggedFileOptio
   }
   const ConllSentence& first = file.sentences().front();
   require<FileError>(!options.with_tags || first.columns.size() > 1, "{}:{}: one column, '{}'; wanted {}", file.source(), first.line,
-                     first.columns[0][0], kWanted);
+                     first.columns[0][0], kWantedTags);
   require<ConfigError>(!options.with_tags || &file.column(0, given.word_column) != &file.column(0, given.tag_column),
                        "{}: words and tags in the same column, {}; wanted two columns", file.source(), given.word_column);
   auto sentences = tagged_words(file, given.word_column, given.tag_column, options.with_tags);
   const auto listed = [](const std::string& word) { return word.starts_with('[') && word.ends_with(']') && word.size() > 2; };
   require<FileError>(file.header().empty() || !listed(sentences.front().words.front()), "{}: a list of words in a column, '{}'; wanted {}",
-                     sentences.front().place, sentences.front().words.front(), kWanted);
+                     sentences.front().place, sentences.front().words.front(), kWantedTags);
   return sentences;
 }
 
@@ -181,7 +181,7 @@ std::vector<TaggedWords> read_tagged_file(const std::filesystem::path& path, con
   require<ConfigError>(format.empty() || format == "jsonl" || format == "json" || format == "csv" || format == "tsv" || format == "conll",
                        "{}: format '{}' of words with tags; wanted conll, tsv, csv, json or jsonl", path.string(), format);
   if (options.roles) return semantic_roles(ConllFile::parse(path.string(), content, {.conllu = true}));
-  const bool json = format.empty() ? extension == ".jsonl" || extension == ".json" || is_json(content) : format.starts_with("json");
+  const bool json = format.empty() ? extension == ".jsonl" || extension == ".json" || holds_json(content) : format.starts_with("json");
   const bool csv = format.empty() ? extension == ".csv" : format == "csv";
   if (!json && !csv && format.empty() && !options.with_tags && holds_sentences(content, options.known))
     return plain_sentences(path, content);
@@ -206,12 +206,12 @@ TagSet checked_tag_set(const std::vector<TaggedWords>& sentences, const std::str
     if (names.size() == 1) warn(fmt::format("{}: every word has the tag '{}'; there is nothing to learn", source, names.front()));
     return tags;
   }
-  require<FileError>(names.size() > 1, "{}: every word has the tag '{}'; wanted {}", source, names.front(), kWanted);
+  require<FileError>(names.size() > 1, "{}: every word has the tag '{}'; wanted {}", source, names.front(), kWantedTags);
   // numbers in JSON were named as tags; a few of them may well be all different
-  if (names.size() <= kFew && std::ranges::all_of(names, is_number)) return tags;
+  if (names.size() <= kFew && std::ranges::all_of(names, is_tag_number)) return tags;
   const bool garbage = names.size() >= words.size() || (tokens >= kFew && 2 * names.size() > words.size());
   require<FileError>(!garbage, "{}: {} different tags, as '{}' and '{}', for {} different words: this is no column of tags; wanted {}",
-                     source, names.size(), names[0], names[1], words.size(), kWanted);
+                     source, names.size(), names[0], names[1], words.size(), kWantedTags);
   return tags;
 }
 

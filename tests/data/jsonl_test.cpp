@@ -182,10 +182,15 @@ TEST_CASE("read_json: the form is read from the content") {
   CHECK(rows_of("[{\"a\": 1}]\n[{\"a\": 2}]\n") == two);
   CHECK(rows_of("{\"a\": \"one row\"}") == std::vector<std::string>{"one row"});
   CHECK_THROWS_WITH_AS((void)rows_of("{\n \"a\": {\"0\": 1}\n}\n"), "t.json: an object; wanted a list of objects", FileError);
-  CHECK_THROWS_WITH_AS((void)rows_of("{\"a\": 1}\n{\"a\": NaN}\n"), doctest::Contains("t.json:2: not JSON: "), FileError);
+  try {
+    (void)rows_of("{\"a\": 1}\n{\"a\": NaN}\n");
+    FAIL_CHECK("NaN was accepted");
+  } catch (const FileError& error) {
+    CHECK(std::string_view(error.what()).starts_with("t.json:2: not JSON: "));
+  }
   CHECK_THROWS_AS((void)rows_of("{\"data\": [{\"a\": 1}]"), FileError);
   CHECK_THROWS_AS((void)rows_of("{\"data\": [{\"a\": 1}]} x"), FileError);
-  CHECK(data_list("{\"x\": {\"data\": [1]}}") == std::nullopt);
-  CHECK(data_list("{\"data\": {\"a\": [1]}}") == std::nullopt);
-  CHECK(data_list("{\"x\": \"data\", \"data\": [[1], \"]\"], \"y\": 2}") == std::optional<std::string_view>("[[1], \"]\"]"));
+  CHECK_FALSE(data_list("{\"x\": {\"data\": [1]}}").has_value());
+  CHECK_FALSE(data_list("{\"data\": {\"a\": [1]}}").has_value());
+  CHECK(data_list("{\"x\": \"data\", \"data\": [[1], \"]\"], \"y\": 2}").value_or("") == "[[1], \"]\"]");
 }

@@ -135,7 +135,7 @@ TEST_CASE("labelled_data: tags are scored as entities, and predictions cover eve
   const Metrics metrics = data->score(logits);
   CHECK(metrics.at("precision") == 1);
   CHECK(metrics.at("recall") == 0.5);
-  CHECK(predictions(*data, logits)[0].at("prediction") == Json{"B-X", "O"});
+  CHECK(predictions(*data, logits)[0].at("prediction") == Json::array({"B-X", "O"}));
 }
 
 TEST_CASE("labelled_data: answers are scored as SQuAD does") {
@@ -193,9 +193,9 @@ TEST_CASE("labelled_data: a sentence without tokens is not trained on, and is pr
   const std::vector<HeadLogits> logits = {{0, 1, 1, 0}, {0, 1}};
   const auto rows = predictions(*data, logits);
   REQUIRE(rows.size() == 3);
-  CHECK(rows[0].at("prediction") == Json{"B-X", "O"});
-  CHECK(rows[1].at("prediction") == Json{"O"});
-  CHECK(rows[2].at("prediction") == Json{"B-X"});
+  CHECK(rows[0].at("prediction") == Json::array({"B-X", "O"}));
+  CHECK(rows[1].at("prediction") == Json::array({"O"}));
+  CHECK(rows[2].at("prediction") == Json::array({"B-X"}));
   CHECK(data->score(logits).at("accuracy") == doctest::Approx(2.0 / 3));
 }
 
