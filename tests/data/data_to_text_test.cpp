@@ -54,7 +54,7 @@ TEST_CASE("data to text: E2E's CSV with references and without") {
   CHECK(column(bare, "source") == std::vector<std::string>{"name : Oak"});
   CHECK_THROWS_AS((void)bare.column("target"), ConfigError);
   const auto other = folder.write("other.csv", "a,b\n1,2\n");
-  CHECK_THROWS_WITH_AS((void)load_table(other, {.format = "e2e"}), (other.string() + ": no column 'mr'; wanted E2E's CSV").c_str(),
+  CHECK_THROWS_WITH_AS((void)load_table(other, {.format = "e2e"}), (other.string() + ": no column 'mr'; wanted E2E's CSV, or lines of record||text").c_str(),
                        FileError);
 }
 

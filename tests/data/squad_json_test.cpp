@@ -108,7 +108,7 @@ TEST_CASE("squad_json: an answer without a place is kept for scoring") {
 TEST_CASE("squad_json: reads tables of questions: JSON lines, a list, a list under data") {
   const std::string rows[] = {
       R"({"id": "a", "title": "T", "context": "a cat", "question": "Who?", "answers": {"text": ["cat"], "answer_start": [2]}})",
-      R"({"id": 2, "context": "a cat", "question": "What?", "answers": [{"text": "a", "answer_start": "0"}]})",
+      R"({"id": 17, "context": "a cat", "question": "What?", "answers": [{"text": "a", "answer_start": "0"}]})",
       R"({"context": "other", "question": "Why?", "answers": {"text": [], "answer_start": []}})"};
   for (const std::string& content :
        {rows[0] + "\n" + rows[1] + "\n\n" + rows[2] + "\n", "[" + rows[0] + ",\n" + rows[1] + "," + rows[2] + "]",
@@ -118,7 +118,7 @@ TEST_CASE("squad_json: reads tables of questions: JSON lines, a list, a list und
     REQUIRE(data.questions.size() == 3);
     CHECK(data.paragraphs.size() == 2);
     CHECK(data.questions[0].answers[0].begin == std::optional<std::size_t>(2));
-    CHECK(data.questions[1].id == "2");
+    CHECK(data.questions[1].id == "17");
     CHECK(data.questions[1].answers[0].begin == std::optional<std::size_t>(0));
     CHECK(data.questions[2].answers.empty());
     CHECK_FALSE(data.questions[2].id.empty());

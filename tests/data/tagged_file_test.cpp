@@ -122,7 +122,7 @@ TEST_CASE("tagged_file: a column that cannot be tags is an error that shows two 
       FileError);
   CHECK_THROWS_AS((void)tags_of("the boat .\n\na fox .\n"), FileError);
   std::string long_file;
-  for (int i = 0; i < 60; ++i) long_file += "w" + std::to_string(i) + " l" + std::to_string(i / 2 + 1) + "\n";
+  for (int i = 0; i < 60; ++i) long_file += "w" + std::to_string(i) + " l" + std::to_string(i * 2 / 3) + "\n";
   CHECK_THROWS_AS((void)tags_of(long_file + "w1 l9\nw2 l9\n" + "x l1\n"), FileError);
   const WarningCapture capture;
   CHECK(tags_of("the O\nboat O\n") == Names{"O"});
