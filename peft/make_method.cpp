@@ -98,7 +98,7 @@ class PrefixMaker {
     const auto& given = options_.prefix_sites;
     for (const auto& name : given.empty() ? std::vector{std::string(name_of(own))} : given) {
       const Site site = site_of(name);
-      require<ConfigError>(site == own || !has_one_stack(model_), "prefix_sites {}: the model has no such attention; wanted {}", name,
+      require<ConfigError>(site == own || !is_single_stack(model_), "prefix_sites {}: the model has no such attention; wanted {}", name,
                            name_of(own));
       std::map<std::int64_t, std::int64_t> pairs;
       const std::int64_t count = model_.attention_shape(site).layers;
@@ -115,7 +115,7 @@ class PrefixMaker {
 
  private:
   [[nodiscard]] bool shifted() const {
-    return options_.prefix_positions.empty() ? has_one_stack(model_) : options_.prefix_positions == "shifted";
+    return options_.prefix_positions.empty() ? is_single_stack(model_) : options_.prefix_positions == "shifted";
   }
   [[nodiscard]] bool conditioned(std::int64_t layer) const {
     return options_.prefix_layers.empty() || std::ranges::find(options_.prefix_layers, layer) != options_.prefix_layers.end();

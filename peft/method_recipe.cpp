@@ -15,13 +15,13 @@ std::string MethodOptions::fingerprint() const {
                      prefix_init_text);
 }
 
-bool has_one_stack(const LanguageModel& model) { return dynamic_cast<const EncoderDecoder*>(&model) == nullptr; }
+bool is_single_stack(const LanguageModel& model) { return dynamic_cast<const EncoderDecoder*>(&model) == nullptr; }
 
 std::int64_t submodules_of(const MethodRecipe& recipe, const LanguageModel& model) {
-  require<ConfigError>(recipe.submodules < 2 || !has_one_stack(model), "num_transformer_submodules {}: a model of one stack has 1",
+  require<ConfigError>(recipe.submodules < 2 || !is_single_stack(model), "num_transformer_submodules {}: a model of one stack has 1",
                        recipe.submodules);
   if (recipe.submodules > 0) return recipe.submodules;
-  return recipe.method == "prefix" && !has_one_stack(model) ? 2 : 1;
+  return recipe.method == "prefix" && !is_single_stack(model) ? 2 : 1;
 }
 
 std::string prompt_init_name(const MethodRecipe& recipe, const TextTask& task) {

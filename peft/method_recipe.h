@@ -49,7 +49,7 @@ struct MethodRecipe {
 };
 
 /// A decoder or an encoder: one site of prefixes, one submodule.
-[[nodiscard]] bool has_one_stack(const LanguageModel& model);
+[[nodiscard]] bool is_single_stack(const LanguageModel& model);
 
 /// How many submodules PEFT's file has: as given, else 2 for a prefix of an encoder-decoder (PEFT loads no other) and 1 otherwise.
 /// Throws ConfigError for 2 with a model of one stack.

@@ -26,7 +26,7 @@ PeftConfig config_of(const MethodRecipe& recipe, PeftType type, std::int64_t tok
   config.peft_type = type;
   // an encoder's is that of its head
   if (dynamic_cast<const CausalLm*>(&model) != nullptr) config.task_type = "CAUSAL_LM";
-  if (!has_one_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
+  if (!is_single_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = recipe.model.string();
   config.num_virtual_tokens = tokens;
   config.num_transformer_submodules = submodules_of(recipe, model);

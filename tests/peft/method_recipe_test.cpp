@@ -29,7 +29,7 @@ TEST_CASE("method_recipe: the learning rate goes by method and optimizer") {
 TEST_CASE("method_recipe: submodules and initialisers go by method, model and task") {
   const auto model = open_encoder_decoder(golden("../../tools/demo_model"));
   MethodRecipe recipe;
-  CHECK_FALSE(has_one_stack(*model));
+  CHECK_FALSE(is_single_stack(*model));
   CHECK(submodules_of(recipe, *model) == 1);
   CHECK(prompt_init_name(recipe, {.input = "{x}", .target = "{y}"}) == "sample_vocab");
   CHECK(prompt_init_name(recipe, {.input = "{x}", .labels = "0=a"}) == "class_labels");
