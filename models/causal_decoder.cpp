@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/runtime/compile.h"
 #include "models/building.h"
@@ -37,7 +38,7 @@ CausalDecoderCapacity CausalDecoderCapacity::of(std::span<const Ids> prompts, co
 CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity)
     : model_(model), capacity_(capacity) {
   {
-    Graph graph;
+    Graph graph = model_.parameters().graph();
     conditioning_ = conditioner(graph);
   }
   seen_ = prompt_as_prefix(model, conditioning_);
@@ -46,26 +47,27 @@ CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, co
   capacity_.longest += infix_rows(conditioning_);
   const AttentionShape shape = model.attention_shape(Site::decoder_self);
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
-    caches_.push_back({Tensor(Dtype::f32, {places, shape.kv_width()}), Tensor(Dtype::f32, {places, shape.kv_width()})});
+    const auto memory = [&] { return Tensor(model.activations(), {places, shape.kv_width()}); };
+    caches_.push_back({memory(), memory()});
   }
   prefill_ = std::make_unique<Session>(compile_prefill(conditioner));
   step_ = std::make_unique<Session>(compile_step());
 }
 
 std::shared_ptr<const Program> CausalDecoder::compile_prefill(const Conditioner& conditioner) {
-  Graph graph;
+  Graph graph = model_.parameters().graph();
   const Conditioning conditioning = with_prompt_read(model_, graph, conditioner(graph)).conditioning;
   prefixes_.write(graph, conditioning);
   const Value hidden = model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.prompt_tokens}, caches_);
   const Value last = graph.subset(causal::kLabelled, hidden.type().rows, capacity_.sequences);
-  graph.output(causal::kLogits, model_.head(graph, gather_rows(hidden, last)));
+  graph.output(causal::kLogits, cast(model_.head(graph, gather_rows(hidden, last)), graph.statistic()));
   return compile(std::move(graph));
 }
 
 std::shared_ptr<const Program> CausalDecoder::compile_step() {
-  Graph graph;
+  Graph graph = model_.parameters().graph();
   const Value hidden = model_.step(graph, prefixes_.read(graph), capacity_.sequences * capacity_.beams, capacity_.longest, caches_);
-  graph.output(causal::kLogits, model_.head(graph, hidden));
+  graph.output(causal::kLogits, cast(model_.head(graph, hidden), graph.statistic()));
   return compile(std::move(graph));
 }
 
@@ -149,7 +151,7 @@ std::int64_t CausalDecoder::cache_bytes() const noexcept {
 
 CacheNeed cache_need(const CausalLm& model, const Conditioning& conditioning, const CausalDecoderCapacity& capacity) {
   const AttentionShape shape = model.attention_shape(Site::decoder_self);
-  const std::int64_t row = shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t row = shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(size_of(model.activations()));
   const std::int64_t read = capacity.prompt_tokens + capacity.sequences * infix_rows(conditioning);
   return {PrefixCache::bytes_for(model, prompt_as_prefix(model, conditioning), kSites), read * row, capacity.generated_tokens() * row};
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/merge_rows.h"
@@ -29,7 +30,7 @@ void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_outpu
   const Scope scope(graph, "head");
   const Value index = graph.subset(causal::kLabelled, hidden.type().rows, capacity.tokens);
   const Value labels = row_input(graph, causal::kLabels, index.type().rows);
-  const Value weight = graph.input(causal::kLossWeight, {graph.real(), kNoRows, {}});
+  const Value weight = graph.input(causal::kLossWeight, {graph.statistic(), kNoRows, {}});
   Value rows = gather_rows(hidden, index);
   if (prompt_output) rows = merge_rows(rows, prompt_output, row_input(graph, causal::kLabelledMerge, index.type().rows));
   const Value loss = cross_entropy(model.head(graph, rows), labels, weight, z_loss);
@@ -74,7 +75,7 @@ void add_logits(CausalLm& model, Graph& graph, const Conditioning& conditioning,
   const Value hidden = model.decode(graph, read.conditioning, capacity);
   if (loss) add_loss_of(model, graph, hidden, read.prompt_output, capacity, 0);
   const Scope scope(graph, "head");
-  graph.output(causal::kLogits, model.head(graph, hidden));
+  graph.output(causal::kLogits, cast(model.head(graph, hidden), graph.statistic()));
 }
 
 }  // namespace preamble

@@ -1,5 +1,6 @@
 #include "models/encoder_decoder.h"
 
+#include "engine/ops/cast.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
 #include "models/building.h"
@@ -11,7 +12,7 @@ void add_loss_of(EncoderDecoder& model, Graph& graph, Value hidden, const Seq2Se
   const Scope scope(graph, "head");
   const Value index = graph.subset(seq2seq::kLabelled, hidden.type().rows, capacity.target_rows);
   const Value labels = row_input(graph, seq2seq::kLabels, index.type().rows);
-  const Value weight = graph.input(seq2seq::kLossWeight, {graph.real(), kNoRows, {}});
+  const Value weight = graph.input(seq2seq::kLossWeight, {graph.statistic(), kNoRows, {}});
   const Value logits = model.head(graph, gather_rows(hidden, index));
   const Value loss = cross_entropy(logits, labels, weight, z_loss);
   graph.output(seq2seq::kLoss, loss);
@@ -30,7 +31,7 @@ void add_logits(EncoderDecoder& model, Graph& graph, const Conditioning& conditi
   const Value hidden = model.decode(graph, encoded, conditioning, capacity);
   if (loss) add_loss_of(model, graph, hidden, capacity, 0);
   const Scope scope(graph, "head");
-  graph.output(seq2seq::kLogits, model.head(graph, hidden));
+  graph.output(seq2seq::kLogits, cast(model.head(graph, hidden), graph.statistic()));
 }
 
 }  // namespace preamble

@@ -47,6 +47,8 @@ class LanguageModel {
   /// A model with one stack has one shape, whatever the site.
   [[nodiscard]] virtual AttentionShape attention_shape(Site site) const = 0;
   [[nodiscard]] virtual Parameters& parameters() noexcept = 0;
+  /// What activations, and the caches of generation, are computed in.
+  [[nodiscard]] Dtype activations() const noexcept { return const_cast<LanguageModel*>(this)->parameters().activations(); }
   /// The embedding of the vocabulary [V, D], as loaded.
   [[nodiscard]] virtual Tensor embedding() = 0;
   /// Name of that parameter.

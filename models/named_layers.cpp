@@ -29,7 +29,7 @@ void load_encoder(EncoderModel& model, const ParameterSource& source, std::strin
     const std::string_view inside = whole.starts_with(prefix) ? whole.substr(prefix.size()) : whole;
     if (std::ranges::any_of(beside, [&](std::string_view beginning) { return inside.starts_with(beginning); })) parameters.tolerate(name);
   }
-  Graph graph(parameters.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+  Graph graph = parameters.graph();
   (void)model.encode(graph, {}, {});
   parameters.require_all_known();
 }

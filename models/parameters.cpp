@@ -94,6 +94,8 @@ bool freeze_none(std::string_view) noexcept { return false; }
 Parameters::Parameters(std::shared_ptr<const ParameterSource> source, Options options) : source_(std::move(source)), options_(std::move(options)) {
   const Dtype w = options_.weights;
   require<DtypeError>(w == Dtype::f32 || w == Dtype::bf16 || w == Dtype::f64, "weights: {} was given; wanted F32 or BF16", name_of(w));
+  require<DtypeError>(options_.activations == Dtype::f32 || options_.activations == Dtype::bf16, "activations: {} was given; wanted F32 or BF16",
+                      name_of(options_.activations));
 }
 
 Tensor Parameters::tensor(std::string_view name, const Dims& dims, ParameterKind kind) {

@@ -60,6 +60,8 @@ class Parameters {
   struct Options {
     /// How frozen matrices are held: F32, BF16, or F64 for double-precision graphs. Computation is in the graph's type.
     Dtype weights = Dtype::f32;
+    /// What activations are computed in: F32 or BF16. With weights in F64 it is F64.
+    Dtype activations = Dtype::f32;
     Freeze frozen = freeze_all;
   };
 
@@ -95,6 +97,10 @@ class Parameters {
   /// The same of those loaded tensors whose names are given.
   [[nodiscard]] std::uint64_t hash_of(const std::set<std::string, std::less<>>& names) const;
   [[nodiscard]] Dtype weights() const noexcept { return options_.weights; }
+  /// What activations are computed in.
+  [[nodiscard]] Dtype activations() const noexcept { return options_.weights == Dtype::f64 ? Dtype::f64 : options_.activations; }
+  /// An empty graph of that type.
+  [[nodiscard]] Graph graph() const { return Graph(activations()); }
 
  private:
   std::shared_ptr<const ParameterSource> source_;

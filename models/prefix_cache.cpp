@@ -6,6 +6,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ops/append_rows.h"
+#include "engine/ops/cast.h"
 #include "models/building.h"
 #include "models/feeding.h"
 
@@ -38,7 +39,7 @@ void PrefixCache::write(Graph& graph, const Conditioning& conditioning) const {
       const PrefixRows* values = conditioning.prefix(site, layer);
       const auto keep = [&](std::string_view what, const Tensor& tensor, Value value) {
         const std::string name = label(what, cache.space, layer);
-        graph.output(name, append_rows(graph.state(name, tensor), value, place));
+        graph.output(name, append_rows(graph.state(name, tensor), cast(value, tensor.dtype()), place));
       };
       keep("key", memory.key, values->key);
       keep("value", memory.value, values->value);

@@ -21,7 +21,7 @@ std::int64_t encoder_rows(const Conditioning& conditioning, const DecoderCapacit
 Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity)
     : model_(model), capacity_(capacity) {
   {
-    Graph graph;
+    Graph graph = model_.parameters().graph();
     conditioning_ = conditioner(graph);
   }
   prefixes_ = PrefixCache(model, conditioning_, kDecoderSites);
@@ -30,7 +30,7 @@ Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditi
   const AttentionShape self = model.attention_shape(Site::decoder_self);
   const AttentionShape cross = model.attention_shape(Site::cross);
   for (std::int64_t layer = 0; layer < self.layers; ++layer) {
-    const auto memory = [](std::int64_t rows, std::int64_t width) { return Tensor(Dtype::f32, {rows, width}); };
+    const auto memory = [&](std::int64_t rows, std::int64_t width) { return Tensor(model.activations(), {rows, width}); };
     caches_.push_back({memory(places, self.kv_width()), memory(places, self.kv_width()), memory(encoded, cross.kv_width()),
                        memory(encoded, cross.kv_width())});
   }
@@ -39,7 +39,7 @@ Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditi
 }
 
 std::shared_ptr<const Program> Seq2SeqDecoder::compile_prefill(const Conditioner& conditioner) {
-  Graph graph;
+  Graph graph = model_.parameters().graph();
   const Conditioning conditioning = conditioner(graph);
   model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.source_rows, 1, 0}, caches_);
   prefixes_.write(graph, conditioning);
@@ -47,7 +47,7 @@ std::shared_ptr<const Program> Seq2SeqDecoder::compile_prefill(const Conditioner
 }
 
 std::shared_ptr<const Program> Seq2SeqDecoder::compile_step() {
-  Graph graph;
+  Graph graph = model_.parameters().graph();
   const Conditioning conditioning = prefixes_.read(graph);
   Seq2SeqCapacity capacity;
   capacity.sequences = capacity_.sequences;
@@ -166,7 +166,7 @@ std::int64_t Seq2SeqDecoder::cache_bytes() const noexcept {
 CacheNeed cache_need(const EncoderDecoder& model, const Conditioning& conditioning, const DecoderCapacity& capacity) {
   const auto row = [&](Site site) {
     const AttentionShape shape = model.attention_shape(site);
-    return shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(sizeof(float));
+    return shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(size_of(model.activations()));
   };
   return {PrefixCache::bytes_for(model, conditioning, kDecoderSites), encoder_rows(conditioning, capacity) * row(Site::cross),
           capacity.generated_tokens() * row(Site::decoder_self)};

@@ -38,7 +38,7 @@ LossMeter::LossMeter(LanguageModel& model, const Method& method, std::vector<Exa
   BatchRules rules;
   rules.sequences = batch;
   loss_ = loss_model_for(model, examples_, rules, 1);
-  Graph graph;
+  Graph graph = model.parameters().graph();
   conditioning_ = method.condition(graph);
   loss_->build(graph, conditioning_, 0);
   session_ = std::make_unique<Session>(compile(std::move(graph)));

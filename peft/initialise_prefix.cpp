@@ -62,7 +62,7 @@ std::map<Site, SiteActivations> collect(const Session& session, const std::map<S
 std::map<Site, SiteActivations> activations_of(CausalLm& model, std::vector<std::int32_t> ids) {
   const auto tokens = static_cast<std::int64_t>(ids.size());
   const CausalBatch batch{.sequences = {std::move(ids)}};
-  Graph graph;
+  Graph graph = model.parameters().graph();
   (void)model.decode(graph, {}, batch.capacity());
   const auto layers = mark_activations(graph);
   Session session(compile(std::move(graph)));
@@ -75,7 +75,7 @@ std::map<Site, SiteActivations> activations_of(EncoderDecoder& model, const std:
   Seq2SeqBatch batch;
   batch.sources = batch.decoder_inputs = {ids};
   batch.decoder_inputs[0].insert(batch.decoder_inputs[0].begin(), model.decoder_start_id());
-  Graph graph;
+  Graph graph = model.parameters().graph();
   const Value encoded = model.encode(graph, {}, batch.capacity());
   (void)model.decode(graph, encoded, {}, batch.capacity());
   const auto layers = mark_activations(graph);

@@ -31,7 +31,7 @@ std::unique_ptr<LossModel> loss_of(LanguageModel& model, const std::vector<std::
 }
 
 std::shared_ptr<const Program> compile_scores(const LossModel& loss, const Method& method, Conditioning& conditioning) {
-  Graph graph;
+  Graph graph = loss.model().parameters().graph();
   conditioning = method.condition(graph);
   loss.build(graph, conditioning, 0);
   return compile(std::move(graph));

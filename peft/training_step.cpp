@@ -16,7 +16,7 @@ namespace {
 
 std::shared_ptr<const Program> compile_loss(const LossModel& model, const Method& method, const TrainingStepOptions& options,
                                             Conditioning& conditioning) {
-  Graph graph;
+  Graph graph = model.model().parameters().graph();
   if (options.dropout_seed) graph.input(kDropoutKey, {Dtype::i32, kNoRows, {2}});
   conditioning = method.condition(graph);
   conditioning.dropout = options.dropout;

@@ -56,7 +56,7 @@ PlannedStep plan(const ExplainArguments& args, const std::string& method, Budget
 CacheNeed plan_cache(const ExplainArguments& args, const std::string& method) {
   const auto model = made_up_model(args.model, untouched_source());
   const auto conditioned = method_of(args, method, *model);
-  Graph graph;
+  Graph graph = model->parameters().graph();
   const Conditioning conditioning = conditioned->condition(graph);
   const std::int64_t sequences = args.batch.sequences;
   if (const auto* encoder_decoder = dynamic_cast<const EncoderDecoder*>(model.get())) {

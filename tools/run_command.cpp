@@ -24,7 +24,7 @@ void forward(Model& model, const Method& method, const RunArguments& args, const
   const auto batch = read_batch(model, inputs);
   const bool loss = has_labels(batch);
   require<ConfigError>(loss || !args.grad, "--grad: the input has no labels");
-  Graph graph;
+  Graph graph = model.parameters().graph();
   const Conditioning conditioning = method.condition(graph);
   add_results(model, graph, conditioning, batch);
   CompileOptions options;

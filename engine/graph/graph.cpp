@@ -12,7 +12,8 @@ namespace preamble {
 const Type& Value::type() const { return graph->node(*this).outputs.at(static_cast<std::size_t>(output)); }
 
 Graph::Graph(Dtype real) : real_(real) {
-  require<DtypeError>(real == Dtype::f32 || real == Dtype::f64, "graph: {} was given as the type of activations; wanted F32 or F64",
+  require<DtypeError>(real == Dtype::f32 || real == Dtype::bf16 || real == Dtype::f64,
+                      "graph: {} was given as the type of activations; wanted F32, BF16 or F64",
                       name_of(real));
 }
 

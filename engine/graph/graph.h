@@ -64,8 +64,10 @@ class Graph {
   ~Graph() = default;
 
   [[nodiscard]] Dtype real() const noexcept { return real_; }
-  /// Type of statistics, losses and gradients of parameters: that of activations, but f32 for bf16.
+  /// Type of parameters that are trained and their gradients, of statistics and losses: that of activations, but f32 for bf16.
   [[nodiscard]] Dtype statistic() const noexcept { return real_ == Dtype::bf16 ? Dtype::f32 : real_; }
+  /// May values be computed in that type? A graph of bf16 activations has values in f32 besides: what belongs to parameters.
+  [[nodiscard]] bool computes_in(Dtype dtype) const noexcept { return dtype == real_ || dtype == statistic(); }
 
   /// Declares a row space. Names are unique; declaring the same again returns the first. Throws ShapeError if the
   /// capacities differ from the first declaration's or are not positive.

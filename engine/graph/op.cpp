@@ -13,7 +13,7 @@ void require_rows(const Op& op, const OperandTypes& operands, std::size_t index,
   const Type& type = operands[index];
   require<ShapeError>(type.has_rows() && (width < 0 || type.width() == width), "{}: {} is {}; wanted rows{}", op.name(), operand,
                       operands.graph.describe(type), width < 0 ? "" : fmt::format(" of {} elements", width));
-  require<DtypeError>(type.dtype == operands.graph.real(), "{}: {} is {}; wanted {}", op.name(), operand, operands.graph.describe(type),
+  require<DtypeError>(operands.graph.computes_in(type.dtype), "{}: {} is {}; wanted {}", op.name(), operand, operands.graph.describe(type),
                       name_of(operands.graph.real()));
 }
 

@@ -124,7 +124,7 @@ void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const A
     const Type& table = operands[bias_table];
     require<ShapeError>(!table.has_rows() && table.dims.size() == 2 && table.dims[1] == options.heads,
                         "{}: bias_table is {}; wanted [buckets, {}]", op.name(), graph.describe(table), options.heads);
-    require<DtypeError>(table.dtype == graph.real(), "{}: bias_table is {}; wanted {}", op.name(), graph.describe(table),
+    require<DtypeError>(graph.computes_in(table.dtype), "{}: bias_table is {}; wanted {}", op.name(), graph.describe(table),
                         name_of(graph.real()));
     const std::int64_t direction = options.relative.bidirectional ? table.dims[0] / 2 : table.dims[0];
     constexpr int kLongest = 1 << 20;
@@ -148,7 +148,7 @@ void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const A
 std::vector<Type> Attention::infer(const OperandTypes& operands) const {
   require_operands(*this, operands, options);
   const Type& q = operands[kQuery];
-  return {q, {q.dtype, q.rows, {options.heads}}};
+  return {q, {operands.graph.statistic(), q.rows, {options.heads}}};
 }
 
 std::vector<Value> Attention::prefix_gradients(const GradientRequest& request) const {

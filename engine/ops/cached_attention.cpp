@@ -35,7 +35,7 @@ std::vector<Type> CachedAttention::infer(const OperandTypes& operands) const {
     const Type& cache = operands[i];
     require<ShapeError>(!cache.has_rows() && cache.dims.size() == 2 && cache.dims[1] == kv_width && cache == operands[kCacheKey],
                         "cached_attention: {} is {}; wanted [N, {}], the same for both", operand, graph.describe(cache), kv_width);
-    require<DtypeError>(cache.dtype == graph.real(), "cached_attention: {} is {}; wanted {}", operand, graph.describe(cache),
+    require<DtypeError>(graph.computes_in(cache.dtype), "cached_attention: {} is {}; wanted {}", operand, graph.describe(cache),
                         name_of(graph.real()));
   }
   require_indices(*this, operands, kTable, "table", 1);

@@ -13,7 +13,7 @@ void require_present(const Op& op, const OperandTypes& operands, std::size_t ind
 
 void require_real(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
   require_present(op, operands, index, operand);
-  require<DtypeError>(operands[index].dtype == operands.graph.real(), "{}: {} is {}; wanted {}", op.name(), operand,
+  require<DtypeError>(operands.graph.computes_in(operands[index].dtype), "{}: {} is {}; wanted {}", op.name(), operand,
                       operands.graph.describe(operands[index]), name_of(operands.graph.real()));
 }
 

@@ -28,7 +28,10 @@ std::vector<Type> ConcatRows::infer(const OperandTypes& operands) const {
   const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
   require<ShapeError>(operands.graph.rows(space).rows == total, "concat_rows: {} rows were given; the row space '{}' has {}", total,
                       operands.graph.rows(space).name, operands.graph.rows(space).rows);
-  return {{operands.graph.real(), space, {row_width(operands[0])}}};
+  // rows of a parameter join activations as activations
+  Dtype dtype = operands[0].dtype;
+  for (std::size_t i = 1; i < counts.size(); ++i) dtype = operands[i].dtype == dtype ? dtype : operands.graph.real();
+  return {{dtype, space, {row_width(operands[0])}}};
 }
 
 std::vector<Value> ConcatRows::gradients(const GradientRequest& request) const {

@@ -21,8 +21,8 @@ void require_logits(const Op& op, const OperandTypes& operands, double z_loss) {
 
 std::vector<Type> CrossEntropy::infer(const OperandTypes& operands) const {
   require_logits(*this, operands, z_loss);
-  const Dtype real = operands.graph.real();
-  return {{real, kNoRows, {}}, {real, operands[kLogits].rows, {}}};
+  const Dtype statistic = operands.graph.statistic();
+  return {{statistic, kNoRows, {}}, {statistic, operands[kLogits].rows, {}}};
 }
 
 std::vector<Value> CrossEntropy::gradients(const GradientRequest& request) const {

@@ -60,7 +60,7 @@ std::vector<Type> Constant::infer(const OperandTypes&) const { return {{real, kN
 
 std::vector<Type> Dot::infer(const OperandTypes& operands) const {
   one_type(*this, operands, "x");
-  return {{operands.graph.real(), kNoRows, {}}};
+  return {{operands.graph.statistic(), kNoRows, {}}};
 }
 
 std::vector<Value> Dot::gradients(const GradientRequest& request) const {
@@ -83,7 +83,7 @@ Value scale_by(Value x, Value s) {
   return x.graph->add(std::make_shared<ScaleBy>(), {x, s});
 }
 
-Value constant(Graph& graph, double value) { return graph.add(std::make_shared<Constant>(graph.real(), value), {}); }
+Value constant(Graph& graph, double value) { return graph.add(std::make_shared<Constant>(graph.statistic(), value), {}); }
 
 Value dot(Value x, Value y) { return x.graph->add(std::make_shared<Dot>(), {x, y}); }
 

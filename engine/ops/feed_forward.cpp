@@ -12,7 +12,7 @@ void require_weight(const Op& op, const OperandTypes& operands, std::size_t inde
   require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2,
                       "{}: {} is {}; wanted a matrix", op.name(), operand,
                       operands.has(index) ? operands.graph.describe(operands[index]) : "absent");
-  require<DtypeError>(operands[index].dtype == operands.graph.real() || operands[index].dtype == Dtype::bf16,
+  require<DtypeError>(operands.graph.computes_in(operands[index].dtype) || operands[index].dtype == Dtype::bf16,
                       "{}: {} is {}; wanted {} or BF16", op.name(), operand, operands.graph.describe(operands[index]),
                       name_of(operands.graph.real()));
 }

@@ -12,10 +12,12 @@ std::vector<Type> GatherRows::infer(const OperandTypes& operands) const {
   const Dtype real = operands.graph.real();
   require<ShapeError>(table.has_rows() || table.dims.size() == 2, "gather_rows: table is {}; wanted rows or [N, D]",
                       operands.graph.describe(table));
-  require<DtypeError>(table.dtype == real || table.dtype == Dtype::i32 || (table.dtype == Dtype::bf16 && !table.has_rows()),
+  require<DtypeError>(operands.graph.computes_in(table.dtype) || table.dtype == Dtype::i32 || (table.dtype == Dtype::bf16 && !table.has_rows()),
                       "gather_rows: table is {}; wanted {}, {}I32", operands.graph.describe(table), name_of(real),
                       table.has_rows() ? "" : "BF16, ");
-  return {{table.dtype == Dtype::i32 ? Dtype::i32 : real, operands[kIndex].rows, table.has_rows() ? table.dims : Dims{table.dims[1]}}};
+  // embeddings become activations; rows stay what they are
+  const Dtype result = table.has_rows() || table.dtype == Dtype::i32 ? table.dtype : real;
+  return {{result, operands[kIndex].rows, table.has_rows() ? table.dims : Dims{table.dims[1]}}};
 }
 
 std::vector<Value> GatherRows::gradients(const GradientRequest& request) const {
@@ -23,7 +25,7 @@ std::vector<Value> GatherRows::gradients(const GradientRequest& request) const {
   std::vector<Value> d(request.node.inputs.size());
   if (!request.wanted[kTable]) return d;
   const Type table = request.input(kTable).type();
-  require<UnsupportedError>(table.dtype == request.graph.real(), "gather_rows: a gradient was asked for 'table', which is {}; wanted {}",
+  require<UnsupportedError>(request.graph.computes_in(table.dtype), "gather_rows: a gradient was asked for 'table', which is {}; wanted {}",
                             request.graph.describe(table), name_of(request.graph.real()));
   d[kTable] = scatter_add_rows(request.output_gradients[0], request.input(kIndex), table, Side::nonnegative, skip);
   return d;
@@ -38,8 +40,8 @@ std::vector<Type> ScatterAddRows::infer(const OperandTypes& operands) const {
   require<ShapeError>(like.has_rows() ? like.dims == dy.dims : like.dims.size() == 2 && like.dims[1] == dy.width(),
                       "scatter_add_rows: dy is {}; wanted rows like those of {}", operands.graph.describe(dy),
                       operands.graph.describe(like));
-  require<DtypeError>(like.dtype == dy.dtype, "scatter_add_rows: the result is {}; wanted {}", operands.graph.describe(like),
-                      name_of(dy.dtype));
+  require<DtypeError>(operands.graph.computes_in(like.dtype), "scatter_add_rows: the result is {}; wanted {}", operands.graph.describe(like),
+                      name_of(operands.graph.statistic()));
   return {like};
 }
 

@@ -9,7 +9,7 @@ std::vector<Type> HeadLinear::infer(const OperandTypes& operands) const {
   require<ShapeError>(operands.has(kWeight), "head_linear: operand 'w' is absent");
   const Type& x = operands[kInput];
   const Type& w = operands[kWeight];
-  require<DtypeError>(w.dtype == operands.graph.real() || w.dtype == Dtype::bf16, "head_linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
+  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "head_linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
                       name_of(operands.graph.real()));
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && heads > 0 && w.dims[0] % heads == 0, "head_linear: w is {}; wanted [{}·d, D]",
                       operands.graph.describe(w), heads);
@@ -18,7 +18,7 @@ std::vector<Type> HeadLinear::infer(const OperandTypes& operands) const {
   const bool expand = direction == Direction::expand;
   require<ShapeError>(x.width() == (expand ? narrow : wide), "head_linear: x is {} and w is {}; wanted {} columns of x", operands.graph.describe(x),
                       operands.graph.describe(w), expand ? narrow : wide);
-  return {{operands.graph.real(), x.rows, {expand ? wide : narrow}}};
+  return {{x.dtype, x.rows, {expand ? wide : narrow}}};
 }
 
 std::vector<Value> HeadLinear::gradients(const GradientRequest& request) const {

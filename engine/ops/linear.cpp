@@ -10,7 +10,7 @@ std::vector<Type> Linear::infer(const OperandTypes& operands) const {
   require<ShapeError>(operands.has(kWeight), "linear: operand 'w' is absent");
   const Type& x = operands[kInput];
   const Type& w = operands[kWeight];
-  require<DtypeError>(w.dtype == operands.graph.real() || w.dtype == Dtype::bf16, "linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
+  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
                       name_of(operands.graph.real()));
   const std::size_t in_axis = layout == WeightLayout::out_in ? 1 : 0;
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && w.dims[in_axis] == x.width(), "linear: x is {} and w is {}; wanted {} for w",
@@ -18,7 +18,7 @@ std::vector<Type> Linear::infer(const OperandTypes& operands) const {
                       layout == WeightLayout::out_in ? fmt::format("[N, {}]", x.width()) : fmt::format("[{}, N]", x.width()));
   const std::int64_t n = w.dims[1 - in_axis];
   if (operands.has(kBias)) require_dims(*this, operands, kBias, "b", {n});
-  Type y{operands.graph.real(), x.rows, {n}};
+  Type y{x.dtype, x.rows, {n}};
   if (operands.has(kResidual)) {
     require<UnsupportedError>(!activation, "linear: a residual and an activation were given; wanted one of them");
     require<ShapeError>(operands[kResidual] == y, "linear: residual is {}; wanted {}", operands.graph.describe(operands[kResidual]),

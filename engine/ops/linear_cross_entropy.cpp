@@ -12,12 +12,13 @@ std::vector<Type> LinearCrossEntropy::infer(const OperandTypes& operands) const 
   require_rows(*this, operands, kInput, "x");
   const Type& x = operands[kInput];
   const Dtype real = operands.graph.real();
+  const Dtype statistic = operands.graph.statistic();
   require<ShapeError>(operands.has(kWeights), "linear_cross_entropy: operand 'w' is absent");
   const Type& w = operands[kWeights];
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && w.dims[0] > 0 && w.dims[1] == x.width(),
                       "linear_cross_entropy: x is {} and w is {}; wanted [V, {}] for w", operands.graph.describe(x),
                       operands.graph.describe(w), x.width());
-  require<DtypeError>(w.dtype == real || w.dtype == Dtype::bf16, "linear_cross_entropy: w is {}; wanted {} or BF16",
+  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "linear_cross_entropy: w is {}; wanted {} or BF16",
                       operands.graph.describe(w), name_of(real));
   const std::int64_t vocabulary = w.dims[0];
   if (operands.has(kBias)) require_parameter(*this, operands, kBias, "bias", {vocabulary});
@@ -26,7 +27,7 @@ std::vector<Type> LinearCrossEntropy::infer(const OperandTypes& operands) const 
                       operands.graph.describe(x), operands.graph.describe(operands[kLabels]));
   require_scalar(*this, operands, kWeight, "weight");
   require<ConfigError>(z_loss >= 0, "linear_cross_entropy: z_loss is {}; wanted a number >= 0", z_loss);
-  return {{real, kNoRows, {}}, {real, x.rows, {}}, x, {real, kNoRows, w.dims}, {real, kNoRows, {vocabulary}}};
+  return {{statistic, kNoRows, {}}, {statistic, x.rows, {}}, x, {statistic, kNoRows, w.dims}, {statistic, kNoRows, {vocabulary}}};
 }
 
 std::vector<Value> LinearCrossEntropy::gradients(const GradientRequest& request) const {
@@ -36,7 +37,7 @@ std::vector<Value> LinearCrossEntropy::gradients(const GradientRequest& request)
   constexpr std::array kGradients = {kInputGradient, kWeightsGradient, kBiasGradient};
   for (std::size_t i = kInput; i <= kBias; ++i) {
     if (!request.wanted[i]) continue;
-    require<UnsupportedError>(i != kWeights || request.input(i).type().dtype == request.graph.real(),
+    require<UnsupportedError>(i != kWeights || request.graph.computes_in(request.input(i).type().dtype),
                               "linear_cross_entropy: a gradient was asked for 'w', which is {}; wanted {}",
                               request.graph.describe(request.input(i).type()), name_of(request.graph.real()));
     d[i] = scale_by(request.output(static_cast<std::int32_t>(kGradients[i])), dloss);

@@ -25,7 +25,9 @@ std::vector<Type> MergeRows::infer(const OperandTypes& operands) const {
                       operands.graph.describe(operands[kB]));
   require_indices(*this, operands, kIndex, "index");
   if (located) require_indices(*this, operands, kWhereB, "where_b");
-  return {{operands.graph.real(), operands[kIndex].rows, a}};
+  // rows of a parameter join activations as activations
+  const bool joined = operands[kA].dtype != operands[kB].dtype;
+  return {{joined ? operands.graph.real() : operands[kA].dtype, operands[kIndex].rows, a}};
 }
 
 std::vector<Value> MergeRows::gradients(const GradientRequest& request) const {

@@ -60,7 +60,7 @@ std::vector<Type> NormGrad::infer(const OperandTypes& operands) const {
   if (operands.has(kScale)) require_parameter(*this, operands, kScale, "scale", {x.width()});
   require_same(*this, operands, kInput, kGradient);
   if (operands.has(kSumGradient)) require_same(*this, operands, kInput, kSumGradient);
-  const Type parameter{x.dtype, kNoRows, {x.width()}};
+  const Type parameter{operands.graph.statistic(), kNoRows, {x.width()}};
   return {x, parameter, parameter};
 }
 

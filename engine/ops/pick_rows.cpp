@@ -29,7 +29,7 @@ std::vector<Type> PickRows::infer(const OperandTypes& operands) const {
   require_table(*this, operands, "table");
   const Type& table = operands[0];
   const Dtype real = operands.graph.real();
-  require<DtypeError>(table.dtype == real || table.dtype == Dtype::bf16, "pick_rows: table is {}; wanted {} or BF16",
+  require<DtypeError>(operands.graph.computes_in(table.dtype) || table.dtype == Dtype::bf16, "pick_rows: table is {}; wanted {} or BF16",
                       operands.graph.describe(table), name_of(real));
   require<ShapeError>(!rows.empty(), "pick_rows: no rows were given; wanted one at least");
   for (const auto row : rows)
@@ -41,7 +41,7 @@ std::vector<Type> PickRows::infer(const OperandTypes& operands) const {
 
 std::vector<Value> PickRows::gradients(const GradientRequest& request) const {
   const Type& table = request.input(0).type();
-  require<UnsupportedError>(table.dtype == request.graph.real(), "pick_rows: a gradient was asked for 'table', which is {}; wanted {}",
+  require<UnsupportedError>(request.graph.computes_in(table.dtype), "pick_rows: a gradient was asked for 'table', which is {}; wanted {}",
                             request.graph.describe(table), name_of(request.graph.real()));
   return {request.graph.add(std::make_shared<PutRows>(rows, table.dims.front()), {request.output_gradients[0]})};
 }

@@ -9,7 +9,7 @@ std::vector<Type> OuterSum::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, 1, "b");
   require<ShapeError>(operands[0].rows == operands[1].rows, "outer_sum: operands are {} and {}; wanted one row space",
                       operands.graph.describe(operands[0]), operands.graph.describe(operands[1]));
-  return {{operands.graph.real(), kNoRows, {operands[0].width(), operands[1].width()}}};
+  return {{operands.graph.statistic(), kNoRows, {operands[0].width(), operands[1].width()}}};
 }
 
 double OuterSum::flops(const NodeCost& cost) const {
@@ -18,7 +18,7 @@ double OuterSum::flops(const NodeCost& cost) const {
 
 std::vector<Type> SumRows::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, 0, "x");
-  return {{operands.graph.real(), kNoRows, operands[0].dims}};
+  return {{operands.graph.statistic(), kNoRows, operands[0].dims}};
 }
 
 Value outer_sum(Value a, Value b) { return a.graph->add(std::make_shared<OuterSum>(), {a, b}); }

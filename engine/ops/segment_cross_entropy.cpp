@@ -21,7 +21,7 @@ void require_operands(const Op& op, const OperandTypes& operands) {
 
 std::vector<Type> SegmentCrossEntropy::infer(const OperandTypes& operands) const {
   require_operands(*this, operands);
-  return {{operands.graph.real(), kNoRows, {}}};
+  return {{operands.graph.statistic(), kNoRows, {}}};
 }
 
 std::vector<Value> SegmentCrossEntropy::gradients(const GradientRequest& request) const {

@@ -34,7 +34,7 @@ std::unique_ptr<Bart> Bart::open(const std::filesystem::path& folder, Parameters
   // transformers saves copies of the tied embedding under these names
   for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
     model->parameters_.tolerate(model->prefix_ + alias);
-  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+  Graph graph = model->parameters_.graph();
   add_logits(*model, graph, {}, {}, false);
   model->parameters_.require_all_known();
   return model;

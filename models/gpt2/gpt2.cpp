@@ -52,7 +52,7 @@ std::unique_ptr<Gpt2> Gpt2::open(const std::filesystem::path& folder, Parameters
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
     for (const auto* mask : {"attn.bias", "attn.masked_bias"}) model->parameters_.tolerate(model->block(layer, mask));
   }
-  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+  Graph graph = model->parameters_.graph();
   add_logits(*model, graph, {}, {}, false);
   model->parameters_.require_all_known();
   return model;

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/core/error.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
@@ -25,12 +26,17 @@ std::int64_t most_rows(const Head& head, const EncoderCapacity& capacity) {
 /// Whether the labels of such a head say which row of a segment is right.
 bool are_rows(HeadKind kind) { return kind == HeadKind::span || kind == HeadKind::choice; }
 
+/// Rows as a head reads them. A head is trained and has few rows, so that it computes in the type of parameters; the vocabulary's does not.
+Value head_input(const Head& head, Value rows) {
+  return head.kind() == HeadKind::masked_lm ? rows : cast(rows, rows.graph->statistic());
+}
+
 /// Logits of the rows that have a label. Segments are sequences; those of a choice its examples.
 Value labelled_logits(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value hidden, const EncoderCapacity& capacity,
                       double dropout = 0) {
   const Head& head = encoder.heads[i];
   const Value index = graph.subset(headed::name(i, headed::kLabelled), hidden.type().rows, most_rows(head, capacity));
-  const Value read = gather_rows(hidden, index);
+  const Value read = head_input(head, gather_rows(hidden, index));
   const Value logits = head.logits(graph, encoder.model, read, dropout);
   if (head.kind() != HeadKind::choice) return logits;
   return regroup_rows(logits, graph.rows(headed::name(i, headed::kChoices), capacity.sequences, capacity.sequences));
@@ -49,7 +55,7 @@ Value loss_of(const HeadedEncoder& encoder, std::size_t i, Graph& graph, Value h
     return scale(segment_cross_entropy(logits, rows, weight), 1.0 / static_cast<double>(columns));
   }
   if (head.is_regression()) {
-    const Value values = input(graph, headed::name(i, headed::kValues), {graph.real(), labelled, {1}});
+    const Value values = input(graph, headed::name(i, headed::kValues), {graph.statistic(), labelled, {1}});
     const Value error = add(logits, scale(values, -1));
     return scale_by(dot(error, error), weight);
   }
@@ -60,7 +66,7 @@ void add_loss_of(const HeadedEncoder& encoder, Graph& graph, Value hidden, const
                  double dropout) {
   require<ConfigError>(!encoder.heads.empty(), "loss: an encoder without a head was given; wanted one at least");
   const Scope scope(graph, "head");
-  const Value weight = graph.input(headed::kLossWeight, {graph.real(), kNoRows, {}});
+  const Value weight = graph.input(headed::kLossWeight, {graph.statistic(), kNoRows, {}});
   Value sum;
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Value loss = loss_of(encoder, i, graph, hidden, weight, capacity, z_loss, dropout);
@@ -251,22 +257,24 @@ void add_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& 
   for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
     const Head& head = encoder.heads[i];
     const Value index = graph.subset(headed::name(i, headed::kRows), hidden.type().rows, most_rows(head, capacity));
-    const Value read = gather_rows(hidden, index);
-    graph.output(headed::name(i, headed::kLogits), head.logits(graph, encoder.model, read));
+    const Value read = head_input(head, gather_rows(hidden, index));
+    graph.output(headed::name(i, headed::kLogits), cast(head.logits(graph, encoder.model, read), graph.statistic()));
   }
 }
 
 void add_label_logits(const HeadedEncoder& encoder, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
   const Value hidden = encoder.model.encode(graph, conditioning, capacity);
   const Scope scope(graph, "head");
-  for (std::size_t i = 0; i < encoder.heads.size(); ++i)
-    graph.output(headed::name(i, headed::kLabelLogits), labelled_logits(encoder, i, graph, hidden, capacity));
+  for (std::size_t i = 0; i < encoder.heads.size(); ++i) {
+    const Value logits = labelled_logits(encoder, i, graph, hidden, capacity);
+    graph.output(headed::name(i, headed::kLabelLogits), cast(logits, graph.statistic()));
+  }
 }
 
 void add_features(EncoderModel& model, Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) {
   Value hidden = model.encode(graph, conditioning, capacity);
   if (conditioning.prompt) hidden = gather_rows(hidden, graph.subset(encoder::kTokenRows, hidden.type().rows, capacity.tokens));
-  graph.output(headed::kHidden, hidden);
+  graph.output(headed::kHidden, cast(hidden, graph.statistic()));
 }
 
 std::int64_t label_count(const EncoderBatch& batch, const HeadedLimits& limits) {

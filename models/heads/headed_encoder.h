@@ -56,6 +56,7 @@ struct HeadedEncoder {
   bool token_types = true;  ///< false: every token is of type 0 (PEFT's QUESTION_ANS drops the types)
 
   [[nodiscard]] HeadedLimits limits() const;
+  [[nodiscard]] const Parameters& parameters() const { return model.parameters(); }
 };
 
 /// Adds the losses of the labelled rows to a graph: result `loss`, the sum over all heads and labels times `loss_weight`. Classes:

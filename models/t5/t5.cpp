@@ -30,7 +30,7 @@ std::unique_ptr<T5> T5::open(const std::filesystem::path& folder, Parameters::Op
     model->tied_ = true;
     model->parameters_.tolerate("lm_head.weight");
   }
-  Graph graph(model->parameters_.weights() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+  Graph graph = model->parameters_.graph();
   model->declare_all(graph);
   model->parameters_.require_all_known();
   return model;

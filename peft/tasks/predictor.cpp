@@ -17,7 +17,7 @@ constexpr std::int64_t kMostSequences = 128;
 std::shared_ptr<const Program> compile_logits(const HeadedEncoder& encoder, const Method& method, const EncoderCapacity& capacity,
                                               Conditioning& conditioning) {
   require<ConfigError>(!encoder.heads.empty(), "prediction: an encoder without a head was given; wanted one at least");
-  Graph graph;
+  Graph graph = encoder.model.parameters().graph();
   conditioning = method.condition(graph);
   add_label_logits(encoder, graph, conditioning, capacity);
   return compile(std::move(graph));
