@@ -28,10 +28,10 @@ Value small_model(Graph& graph) {
 
 }  // namespace
 
-TEST_CASE("graph: computes in float32 or float64 and nothing else") {
+TEST_CASE("graph: computes in float32, bfloat16 or float64 and nothing else") {
   CHECK(Graph().real() == Dtype::f32);
   CHECK(Graph(Dtype::f64).real() == Dtype::f64);
-  CHECK_THROWS_WITH_AS(Graph{Dtype::bf16}, "graph: BF16 was given as the type of activations; wanted F32 or F64", DtypeError);
+  CHECK_THROWS_WITH_AS(Graph{Dtype::f16}, "graph: F16 was given as the type of activations; wanted F32, BF16 or F64", DtypeError);
 }
 
 TEST_CASE("graph: a row space is declared once, and may be named again") {
