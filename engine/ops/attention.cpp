@@ -151,6 +151,8 @@ std::vector<Type> Attention::infer(const OperandTypes& operands) const {
   return {q, {operands.graph.statistic(), q.rows, {options.heads}}};
 }
 
+std::vector<Alias> Attention::aliases() const { return {{kOutput, kQuery}}; }
+
 std::vector<Value> Attention::prefix_gradients(const GradientRequest& request) const {
   const Node& node = request.node;
   const auto given = [&](std::size_t i) { return i < node.inputs.size() && node.inputs[i]; };

@@ -77,7 +77,7 @@ class Attention final : public Op {
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
   [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kQuery, Alignment::Reads::row_and_place}; }
   /// o may overwrite q.
-  [[nodiscard]] std::vector<Alias> aliases() const override { return {{kOutput, kQuery}}; }
+  [[nodiscard]] std::vector<Alias> aliases() const override;
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
   /// ones if causal. Masks are 10 a pair and head.
   [[nodiscard]] double flops(const NodeCost& cost) const override;

@@ -15,7 +15,7 @@ class Cast final : public Op {
   [[nodiscard]] std::string_view name() const noexcept override { return "cast"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
-  [[nodiscard]] std::uint32_t aligned() const noexcept override { return 1U; }
+  [[nodiscard]] Alignment aligned() const noexcept override { return {1U, Alignment::Reads::row}; }
   [[nodiscard]] bool cheap() const noexcept override { return true; }
 
   const Dtype dtype;

@@ -183,7 +183,8 @@ NaiveAttention large_disentangled_case() {
   return filled(a, {.dim = 16, .prefix = true, .position_k = true, .position_q = true});
 }
 
-std::vector<std::pair<std::string, Tensor>> run_all(const NaiveAttention& a, Dtype real, const std::vector<std::string>& trained) {
+std::vector<std::pair<std::string, Tensor>> run_all(const NaiveAttention& a, Dtype real, const std::vector<std::string>& trained,
+                                                    const Backend* backend) {
   const auto is_trained = [&](const Operand& operand) {
     return operand.values.dtype() != Dtype::i32 && (trained.empty() || std::ranges::count(trained, operand.name) > 0);
   };
@@ -195,7 +196,7 @@ std::vector<std::pair<std::string, Tensor>> run_all(const NaiveAttention& a, Dty
     const auto& [name, tensor, space, differentiable] = operand;
     const RowSpaceId rows = space.empty() ? kNoRows : graph.rows(space);
     values.push_back(tensor.dtype() == Dtype::i32 ? graph.input(name, {Dtype::i32, rows, tensor.dims()})
-                     : is_trained(operand)        ? graph.trainable(name, tensor.to(real).clone(), rows)
+                     : is_trained(operand)        ? graph.trainable(name, tensor.to(graph.statistic()).clone(), rows)
                                                   : graph.frozen(name, tensor.to(real), rows));
   }
   const Value o = test.build(graph, values);
@@ -203,6 +204,7 @@ std::vector<std::pair<std::string, Tensor>> run_all(const NaiveAttention& a, Dty
   graph.output("loss", dot(o, graph.frozen("direction", random_tensor(a.q.dims(), 99).to(real), graph.rows("q"))));
   CompileOptions options;
   options.loss = "loss";
+  options.backend = backend;
   Session session(compile(std::move(graph), options));
   for (const auto& [name, rows] : test.spaces) session.rows(name, rows);
   for (const auto& operand : test.operands) {

@@ -37,9 +37,10 @@ struct AttentionCaseShape {
 /// The same with position tables: bands of several blocks and panels.
 [[nodiscard]] NaiveAttention large_disentangled_case();
 
-/// Output and gradients of the `trained` operands of a case (none: of all), by name.
+/// Output and gradients of the `trained` operands of a case (none: of all), by name, computed on a backend (none: the default one).
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> run_all(const NaiveAttention& a, Dtype real,
-                                                                  const std::vector<std::string>& trained = {});
+                                                                  const std::vector<std::string>& trained = {},
+                                                                  const Backend* backend = nullptr);
 
 /// Largest difference relative to the largest element; F32 or F64 against F64.
 [[nodiscard]] double distance(const Tensor& found, const Tensor& expected);

@@ -1,5 +1,6 @@
-// The main function of every test executable: doctest's, but a run in which no test case ran is a failure. With PREAMBLE_BACKEND=guarded
-// in the environment, programs that name no backend run on `guarded_backend()`.
+// The main function of every test executable: doctest's, but a run in which no test case ran is a failure, or, where all of them are skipped
+// because the machine lacks what they need, ends with status 77: "skipped", for Meson. With PREAMBLE_BACKEND in the environment, programs
+// that name no backend run there: `guarded`, see `guarded_backend`, or a device such as `cuda`.
 #define DOCTEST_CONFIG_IMPLEMENT
 
 #include <cstdlib>
@@ -8,7 +9,8 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/backend/backend.h"
+#include "engine/backend/choose.h"
+#include "engine/core/error.h"
 #include "tests/support/guarded_backend.h"
 
 namespace {
@@ -39,15 +41,21 @@ REGISTER_LISTENER("count", 1, CountingReporter);
 
 int main(int argc, char** argv) {
   if (const char* backend = std::getenv("PREAMBLE_BACKEND")) {
-    if (std::string_view(backend) != "guarded") {
-      std::cerr << "PREAMBLE_BACKEND: '" << backend << "' was given; wanted guarded\n";
+    try {
+      preamble::set_default_backend(std::string_view(backend) == "guarded" ? preamble::guarded_backend() : preamble::backend_of(backend));
+    } catch (const preamble::Error& error) {
+      std::cerr << "PREAMBLE_BACKEND: guarded, or a device: " << error.what() << '\n';
       return 2;
     }
-    preamble::set_default_backend(preamble::guarded_backend());
   }
   doctest::Context context(argc, argv);
   const int status = context.run();
   if (context.shouldExit()) return status;  // --help, --count, --list-test-cases and the like run nothing
+  const bool filters = argc > 1;
+  if (cases_run == 0 && !filters) {
+    std::cerr << "all test cases are skipped on this machine\n";
+    return 77;
+  }
   if (cases_run == 0) {
     std::cerr << "no test case ran; wanted at least one (a filter that matches nothing?)\n";
     return 1;

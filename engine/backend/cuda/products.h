@@ -3,27 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <mutex>
-#include <optional>
-#include <tuple>
+#include <memory>
 
-#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include "engine/core/dtype.h"
 
 namespace preamble::cuda {
 
-/// What follows a product while it is written.
-enum class Epilogue : std::uint8_t {
-  none,
-  bias,           ///< + bias[n]
-  gelu_tanh,      ///< gelu_tanh(C + bias?) ; the sum itself goes to `kept` if that is given
-  relu,           ///< max(0, C + bias?)
-};
-
-/// C [M, N] = alpha · op(A) op(B) + beta · C (then the epilogue), row-major with leading dimensions, as `cpu::Gemm`. Accumulates in float32.
+/// C [M, N] = f(alpha · op(A) op(B) + beta · addend + bias), row-major with leading dimensions. op transposes where asked: A is [M, K] or,
+/// transposed, [K, M]; B is [K, N] or, transposed, [N, K]. A and B are of one type, float32 or bf16; sums are float32.
 struct Product {
   std::int64_t m = 0, n = 0, k = 0;
   Dtype a_type = Dtype::f32, b_type = Dtype::f32, c_type = Dtype::f32;
@@ -37,18 +26,25 @@ struct Product {
   std::int64_t ldc = 0;
   float alpha = 1;
   float beta = 0;
-  Epilogue epilogue = Epilogue::none;
-  /// [N], of type c_type or f32
+  /// [M, N], of C's type and leading dimension; null: C itself.
+  const void* addend = nullptr;
+  /// [N], of C's type; may be absent.
   const void* bias = nullptr;
-  Dtype bias_type = Dtype::f32;
-  /// [M, N] with leading dimension ldc: the argument of the activation.
+  /// f is gelu_tanh, for bf16 alone.
+  bool gelu_tanh = false;
+  /// [M, N], of C's type and leading dimension: gets the argument of gelu_tanh. May be absent.
   void* kept = nullptr;
-  /// Products of equal shape side by side, from one to the next these many elements apart.
+  /// Products of equal shape, from one to the next these many elements apart.
   std::int64_t batch = 1;
   std::int64_t stride_a = 0, stride_b = 0, stride_c = 0;
 };
 
-/// Runs products in one stream. Algorithms are chosen once a shape and kept. float32 products use no TF32 unless `allow_tf32`.
+/// May a product end in gelu_tanh? Else it is applied to the sum by a kernel of its own.
+[[nodiscard]] constexpr bool fuses_gelu_tanh(Dtype type, std::int64_t n) noexcept { return type == Dtype::bf16 && n % 8 == 0; }
+
+/// Runs products in one stream. The algorithm of a shape is chosen when it is met first: among those that cuBLASLt's heuristics name, the
+/// first one unless a later one is clearly faster in a trial (no trial while the stream is captured). It is kept, so that equal runs of one
+/// process are equal bit by bit; all of them add in a fixed order. float32 products use no TF32 unless `allow_tf32`.
 class Products {
  public:
   /// `workspace`: device memory that cuBLASLt may use, `kWorkspaceBytes` of it.
@@ -59,14 +55,13 @@ class Products {
 
   static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20U;
 
-  /// Throws DeviceError for a shape that cuBLASLt refuses, with the shape.
+  /// Nothing happens without rows or columns; over no numbers (k = 0) the sum is 0. Throws DeviceError for a product that cuBLASLt refuses,
+  /// with its shape.
   void run(const Product& p);
 
  private:
-  struct Plan;
-  struct Key;
   struct Impl;
-  Impl* impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace preamble::cuda

@@ -1,0 +1,150 @@
+#include "engine/backend/cuda/attention/bf16_queries.cuh"
+#include "engine/backend/cuda/attention/launch.cuh"
+
+namespace preamble::cuda::tensor {
+namespace {
+
+constexpr int kKeys = 64;
+
+template <int D, int M, bool Extras>
+struct OutputShared {
+  Bf16 q[QueryBlock<D, M, kKeys, Extras>::kRows * D];
+  KeyTiles<D, kKeys> keys;
+  typename QueryBlock<D, M, kKeys, Extras>::Shared block;
+};
+
+/// Of the four lanes that share a row of sums.
+[[nodiscard]] __device__ float max_over_row(float x) {
+  x = fmaxf(x, __shfl_xor_sync(~0U, x, 1));
+  return fmaxf(x, __shfl_xor_sync(~0U, x, 2));
+}
+[[nodiscard]] __device__ float sum_over_row(float x) {
+  x += __shfl_xor_sync(~0U, x, 1);
+  return x + __shfl_xor_sync(~0U, x, 2);
+}
+
+/// A block owns 64 M queries of a segment and one head, a warp 16 M of them. Queries, scores, o, maxima and sums stay in registers; 64 keys
+/// and values at a time lie in shared memory while the next 64 are copied. Everything is read once.
+template <int D, int M, bool Extras>
+__global__ void __launch_bounds__(kBlockThreads, 2)
+    output_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionResults results) {
+  using Block = QueryBlock<D, M, kKeys, Extras>;
+  Tile tile;
+  if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
+  auto& s = *shared_memory<OutputShared<D, M, Extras>>();
+  const auto head = static_cast<int>(blockIdx.y);
+  const Block block(p, tile, head, s.keys, s.block);
+
+  block.fetch_rows(p.q, s.q);
+  commit_copies();
+  wait_copies<0>();
+  __syncthreads();
+  FragmentA q[M][D / 16];
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int k = 0; k < D / 16; ++k) q[m][k] = SharedRows<D>::left(s.q, warp() * 16 * M + 16 * m, 16 * k);
+  }
+
+  Sum o[M][D / 8];
+  float largest[M][2];
+  float sum[M][2] = {};
+  clear(o);
+#pragma unroll
+  for (int m = 0; m < M; ++m) largest[m][0] = largest[m][1] = -INFINITY;
+
+  block.for_keys([&](int from, int stage) {
+    Sum c[M][kKeys / 8];
+    clear(c);
+#pragma unroll
+    for (int k = 0; k < D / 16; ++k) {
+#pragma unroll
+      for (int n = 0; n < kKeys / 8; n += 2) {
+        FragmentB b[2];
+        SharedRows<D>::right(s.keys.k[stage], 8 * n, 16 * k, b);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+          multiply_add(q[m][k], b[0], c[m][n]);
+          multiply_add(q[m][k], b[1], c[m][n + 1]);
+        }
+      }
+    }
+    // without extras, the products are scaled inside the exponent
+    float scale = 1;
+    if constexpr (Extras) {
+      block.finish_scores(from, stage, c);
+    } else {
+      scale = p.scale * kLog2E;
+      block.hide(from, c);
+    }
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float most = c[m][0].x[2 * half];
+#pragma unroll
+        for (int n = 0; n < kKeys / 8; ++n) most = fmaxf(most, fmaxf(c[m][n].x[2 * half], c[m][n].x[2 * half + 1]));
+        most = fmaxf(largest[m][half], max_over_row(most));
+        const float shift = most == -INFINITY ? 0.0F : most * scale;
+        const float shrink = exp2_fast(largest[m][half] * scale - shift);
+        largest[m][half] = most;
+        float added = 0;
+#pragma unroll
+        for (int n = 0; n < kKeys / 8; ++n) {
+#pragma unroll
+          for (int i = 2 * half; i < 2 * half + 2; ++i) {
+            c[m][n].x[i] = exp2_fast(c[m][n].x[i] * scale - shift);
+            added += c[m][n].x[i];
+          }
+        }
+        sum[m][half] = sum[m][half] * shrink + added;
+#pragma unroll
+        for (int n = 0; n < D / 8; ++n) {
+          o[m][n].x[2 * half] *= shrink;
+          o[m][n].x[2 * half + 1] *= shrink;
+        }
+      }
+    }
+    if constexpr (Extras) {
+      if (p.mask) block.drop(from, c);
+    }
+    add_rows<D>(c, s.keys.v[stage], 0, o);
+  });
+
+  const float scale = Extras ? 1.0F : p.scale * kLog2E;
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float all = sum_over_row(sum[m][half]);
+      const int i = Block::row(m, half);
+      if (i >= block.rows()) continue;
+      const std::int64_t row = block.first() + i;
+      if (results.output) store_row(results.output, row, block.column(), p.dim, o[m], half, all > 0 ? 1 / all : 0.0F);
+      if (results.log_sum_exp != nullptr && lane() % 4 == 0) {
+        results.log_sum_exp[row * p.heads + head] = all > 0 ? largest[m][half] * scale * kLn2 + logf(all) : 0.0F;
+      }
+    }
+  }
+}
+
+template <int D, int M, bool Extras>
+void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
+  const std::int64_t tiles = M == 1 ? grid.q_tiles64 : grid.q_tiles128;
+  launch_blocks("attention", output_kernel<D, M, Extras>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)), kBlockThreads,
+                sizeof(OutputShared<D, M, Extras>), grid.queue, p, results);
+}
+
+template <int D, int M>
+void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
+  has_extras(p) ? launch<D, M, true>(grid, p, results) : launch<D, M, false>(grid, p, results);
+}
+
+}  // namespace
+
+void output(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
+  if (p.dim > 64) return launch<128, 1>(grid, p, results);
+  has_long_queries(grid) ? launch<64, 2>(grid, p, results) : launch<64, 1>(grid, p, results);
+}
+
+}  // namespace preamble::cuda::tensor

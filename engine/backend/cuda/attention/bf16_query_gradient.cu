@@ -1,0 +1,121 @@
+#include "engine/backend/cuda/attention/bf16_queries.cuh"
+#include "engine/backend/cuda/attention/launch.cuh"
+
+namespace preamble::cuda::tensor {
+namespace {
+
+/// What a block makes of P and dP.
+enum class Purpose : std::uint8_t { products, gradient };
+
+template <int D, int M, int Keys, bool Extras>
+struct GradientShared {
+  Bf16 q[QueryBlock<D, M, Keys, Extras>::kRows * D];
+  Bf16 g[QueryBlock<D, M, Keys, Extras>::kRows * D];
+  KeyTiles<D, Keys> keys;
+  typename QueryBlock<D, M, Keys, Extras>::Shared block;
+};
+
+/// A block owns 64 M queries of a segment and one head, a warp 16 M of them: their dQ, or Σ P ∘ dP over all keys. Queries and dO lie in
+/// shared memory, and `Keys` keys and values at a time while the next ones are copied; P, dP and sums stay in registers.
+template <int D, int M, int Keys, bool Extras, Purpose purpose>
+__global__ void __launch_bounds__(kBlockThreads, 2)
+    query_gradient_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
+                          const __grid_constant__ RowsOut dq) {
+  using Block = QueryBlock<D, M, Keys, Extras>;
+  Tile tile;
+  if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
+  auto& s = *shared_memory<GradientShared<D, M, Keys, Extras>>();
+  const auto head = static_cast<int>(blockIdx.y);
+  const Block block(p, tile, head, s.keys, s.block);
+  block.fetch_rows(p.q, s.q);
+  block.fetch_rows(given.output_gradient, s.g);
+
+  float log_sum_exp[M][2];
+  float mean[M][2] = {};
+  float products[M][2] = {};
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int i = Block::row(m, half);
+      const std::int64_t at = (block.first() + i) * p.heads + head;
+      log_sum_exp[m][half] = i < block.rows() ? kLog2E * given.log_sum_exp[at] : 0.0F;
+      if (purpose == Purpose::gradient && i < block.rows()) mean[m][half] = given.products[at];
+    }
+  }
+  Sum sums[M][D / 8];
+  clear(sums);
+
+  block.for_keys([&](int from, int stage) {
+    Sum c[M][Keys / 8];
+    Sum d[M][Keys / 8];
+    clear(c);
+    add_scores<D>(s.q, warp() * 16 * M, s.keys.k[stage], 0, c);
+    block.finish_scores(from, stage, c);
+    Block::for_scores(c, [&](int m, int half, int, float& x) { x = exp2_fast(x - log_sum_exp[m][half]); });
+    clear(d);
+    add_scores<D>(s.g, warp() * 16 * M, s.keys.v[stage], 0, d);
+    if constexpr (Extras) {
+      if (p.mask) block.drop(from, d);
+    }
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int n = 0; n < Keys / 8; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          if constexpr (purpose == Purpose::gradient) {
+            d[m][n].x[i] = c[m][n].x[i] * (d[m][n].x[i] - mean[m][i / 2]);
+          } else {
+            products[m][i / 2] += c[m][n].x[i] * d[m][n].x[i];
+          }
+        }
+      }
+    }
+    if constexpr (purpose == Purpose::gradient) add_rows<D>(d, s.keys.k[stage], 0, sums);
+  });
+
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float sum = products[m][half];
+      sum += __shfl_xor_sync(~0U, sum, 1);
+      sum += __shfl_xor_sync(~0U, sum, 2);
+      const int i = Block::row(m, half);
+      if (i >= block.rows()) continue;
+      const std::int64_t row = block.first() + i;
+      if constexpr (purpose == Purpose::gradient) {
+        store_row(dq, row, block.column(), p.dim, sums[m], half, p.scale);
+      } else if (lane() % 4 == 0) {
+        given.products[row * p.heads + head] = sum;
+      }
+    }
+  }
+}
+
+template <int D, int M, int Keys, bool Extras, Purpose purpose>
+void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
+  const std::int64_t tiles = M == 1 ? grid.q_tiles64 : grid.q_tiles128;
+  launch_blocks(purpose == Purpose::gradient ? "attention_grad: dq" : "attention_grad: products",
+                query_gradient_kernel<D, M, Keys, Extras, purpose>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                kBlockThreads, sizeof(GradientShared<D, M, Keys, Extras>), grid.queue, p, given, dq);
+}
+
+template <Purpose purpose, bool Extras>
+void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
+  if (p.dim > 64) return launch<128, 1, 32, Extras, purpose>(grid, p, given, dq);
+  has_long_queries(grid) ? launch<64, 2, 64, Extras, purpose>(grid, p, given, dq) : launch<64, 1, 64, Extras, purpose>(grid, p, given, dq);
+}
+
+}  // namespace
+
+void products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given) {
+  has_extras(p) ? launch<Purpose::products, true>(grid, p, given, {}) : launch<Purpose::products, false>(grid, p, given, {});
+}
+
+void query_gradient(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
+  has_extras(p) ? launch<Purpose::gradient, true>(grid, p, given, dq) : launch<Purpose::gradient, false>(grid, p, given, dq);
+}
+
+}  // namespace preamble::cuda::tensor

@@ -1,0 +1,17 @@
+#include "engine/backend/cuda/column_parts.cuh"
+#include "engine/ops/split_columns.h"
+
+namespace preamble::cuda {
+
+template <class T>
+void split_columns(const Arguments& args) {
+  const auto& widths = static_cast<const SplitColumns&>(args.op).widths;
+  move_all_columns<false>(
+      "split_columns", widths.size(), [&](std::size_t i) { return args.output(i); }, [&](std::size_t i) { return widths[i]; }, args.in[0],
+      args.queue);
+}
+
+template void split_columns<float>(const Arguments&);
+template void split_columns<Bf16>(const Arguments&);
+
+}  // namespace preamble::cuda

@@ -1,0 +1,178 @@
+// Attention on a GPU against the CPU in double. Skipped without a device.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "engine/backend/cuda/backend.h"
+#include "tests/support/attention_cases.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+using Results = std::vector<std::pair<std::string, Tensor>>;
+
+/// Largest norm of a head in the rows of a matrix.
+double largest_norm(const Tensor& x, std::int64_t heads) {
+  if (!x.defined() || x.count() == 0) return 0;
+  const std::int64_t dim = x.dim(1) / heads;
+  const auto values = x.values<double>();
+  double largest = 0;
+  for (std::int64_t first = 0; first < x.count(); first += dim) {
+    double sum = 0;
+    for (std::int64_t i = first; i < first + dim; ++i) sum += values[static_cast<std::size_t>(i)] * values[static_cast<std::size_t>(i)];
+    largest = std::max(largest, std::sqrt(sum));
+  }
+  return largest;
+}
+
+/// c · eps · (1 + largest score): an error of a score is a relative error of a probability.
+double tolerance(const NaiveAttention& a, double epsilon) {
+  const double queries = largest_norm(a.q, a.options.heads) + largest_norm(a.position_q, a.options.heads);
+  const double keys = std::max(largest_norm(a.k, a.options.kv_heads), largest_norm(a.prefix_k, a.options.kv_heads)) +
+                      largest_norm(a.position_k, a.options.heads);
+  constexpr double kFactor = 16;
+  return kFactor * epsilon * (1 + a.options.scale * queries * keys);
+}
+
+constexpr double kEpsilon = 0x1p-24, kBf16Epsilon = 0x1p-9;
+
+const Backend& gpu() { return cuda_backend(0); }
+
+/// The case on the GPU gives what the CPU gives in double, twice the same bits.
+void check_parity(const std::string& name, const NaiveAttention& a, const std::vector<std::string>& trained = {}) {
+  CAPTURE(name);
+  const Results expected = run_all(a, Dtype::f64, trained, &cpu_backend());
+  const Results found = run_all(a, Dtype::f32, trained, &gpu());
+  const Results again = run_all(a, Dtype::f32, trained, &gpu());
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(found[i].first);
+    CHECK(distance(found[i].second, expected[i].second) < tolerance(a, kEpsilon));
+    CHECK(std::memcmp(found[i].second.data(), again[i].second.data(), found[i].second.bytes()) == 0);
+  }
+}
+
+NaiveAttention with_dropout(NaiveAttention a) {
+  a.options.dropout = {.rate = 0.25, .stream = 7};
+  return a;
+}
+
+/// Segments longer than a tile of queries or keys, of heads that tiles of 64 columns hold, fill, or do not hold.
+std::vector<std::pair<std::string, NaiveAttention>> tiled_cases() {
+  std::vector<std::pair<std::string, NaiveAttention>> cases;
+  const AttentionOptions full{.heads = 2, .kv_heads = 2, .scale = 0.3};
+  AttentionOptions causal = full;
+  causal.causal = true;
+  const Segments ragged = segments_of({150, 0, 33, 1});
+  const Segments slots = segments_of({10, 0, 70});
+  const std::vector<std::int32_t> used{2, 0, 5, 0};
+  for (const std::int64_t dim : {16, 64, 80, 128, 150}) {
+    NaiveAttention a = filled({causal, ragged, ragged, slots}, {.dim = dim, .prefix = true});
+    a.slots = used;
+    cases.emplace_back(fmt::format("causal, prefix slots, heads of {}", dim), a);
+  }
+  AttentionOptions grouped = causal;
+  grouped.heads = 6;
+  cases.emplace_back("grouped heads", filled({grouped, ragged, ragged, segments_of({10})}, {.dim = 40, .prefix = true}));
+  cases.emplace_back("few queries, many keys", filled({full, segments_of({5, 9, 0, 17}), segments_of({80, 3, 200, 0})}, {.dim = 64}));
+  cases.emplace_back("many queries, few keys", filled({full, segments_of({200, 9, 0, 170}), segments_of({8, 3, 20, 0})}, {.dim = 64}));
+  NaiveAttention beams = filled({full, segments_of({20, 30, 10, 70, 3}), segments_of({30, 130, 4})}, {.dim = 24});
+  beams.kv_segment = {2, 0, 2, 1, -1};
+  cases.emplace_back("kv_segment", beams);
+
+  NaiveAttention apart{causal, {}, {}, segments_of({3})};
+  std::vector<std::int32_t> queries;
+  std::vector<std::int32_t> keys;
+  for (std::int32_t i = 0; i < 90; ++i) queries.push_back(3 * i + 1);
+  for (std::int32_t i = 0; i < 140; ++i) keys.push_back(2 * i + (i > 70 ? 9 : 0));
+  apart.q_rows.append(queries);
+  apart.k_rows.append(keys);
+  cases.emplace_back("positions apart", filled(apart, {.dim = 64, .prefix = true}));
+
+  AttentionOptions t5 = full;
+  t5.scale = 1;
+  t5.relative = {.bidirectional = true, .max_distance = 20};
+  cases.emplace_back("T5 encoder", filled({t5, ragged, ragged}, {.dim = 32, .buckets = 16}));
+  t5.causal = true;
+  t5.relative.bidirectional = false;
+  cases.emplace_back("T5 decoder with prefix", filled({t5, ragged, ragged, segments_of({13})}, {.dim = 32, .buckets = 40, .prefix = true}));
+  t5.prefix_has_positions = true;
+  t5.relative.max_distance = 3000;
+  cases.emplace_back("T5 decoder, prefix with positions, far",
+                     filled({t5, ragged, ragged, segments_of({13})}, {.dim = 32, .buckets = 40, .prefix = true}));
+
+  AttentionOptions deberta = full;
+  deberta.disentangled = {.buckets = 32, .max_distance = 64};
+  NaiveAttention disentangled =
+      filled({deberta, ragged, ragged, slots}, {.dim = 48, .prefix = true, .position_k = true, .position_q = true});
+  disentangled.slots = used;
+  cases.emplace_back("position tables", disentangled);
+  cases.emplace_back("position tables, wide heads", filled({deberta, ragged, ragged}, {.dim = 72, .position_k = true, .position_q = true}));
+  apart.options.disentangled = {.buckets = 0, .max_distance = 200};
+  cases.emplace_back("position tables, positions apart", filled(apart, {.dim = 16, .position_k = true, .position_q = true}));
+  return cases;
+}
+
+/// Every option and operand that attention has.
+std::vector<std::pair<std::string, NaiveAttention>> all_cases() {
+  auto cases = small_attention_cases();
+  for (auto& tiled : tiled_cases()) cases.push_back(std::move(tiled));
+  cases.emplace_back("large causal", large_attention_case(true));
+  cases.emplace_back("large", large_attention_case(false));
+  cases.emplace_back("large with position tables", large_disentangled_case());
+  return cases;
+}
+
+bool no_device() { return cuda_device_count() == 0; }
+
+}  // namespace
+
+TEST_CASE("cuda attention: every variant and all of its gradients are those of the CPU" * doctest::skip(no_device())) {
+  for (const auto& [name, a] : all_cases()) check_parity(name, a);
+}
+
+TEST_CASE("cuda attention: dropout takes what it takes on the CPU" * doctest::skip(no_device())) {
+  for (const auto& [name, a] : all_cases()) check_parity(name, with_dropout(a));
+}
+
+TEST_CASE("cuda attention: single gradients are those of the CPU" * doctest::skip(no_device())) {
+  for (const auto& [name, a] : all_cases()) {
+    check_parity(name, a, {"q"});
+    check_parity(name, a, {"k"});
+    check_parity(name, a, {"v"});
+    // no other key is read then
+    if (a.prefix_k.defined()) check_parity(name, a, {"prefix_k", "prefix_v"});
+    if (a.prefix_k.defined()) check_parity(name, with_dropout(a), {"prefix_v"});
+    if (a.bias_table.defined()) check_parity(name, a, {"bias_table"});
+    if (a.position_k.defined()) check_parity(name, a, {"position_k"});
+    if (a.position_q.defined()) check_parity(name, a, {"position_q"});
+  }
+}
+
+TEST_CASE("cuda attention: bf16 operands give what the CPU gives for the same numbers" * doctest::skip(no_device())) {
+  for (auto [name, a] : all_cases()) {
+    CAPTURE(name);
+    const std::vector<std::string> trained{"prefix_k", "prefix_v"};
+    if (!a.prefix_k.defined()) continue;
+    // frozen operands of a bf16 graph are bf16, trainable ones float32
+    for (Tensor* x : {&a.q, &a.k, &a.v, &a.bias_table, &a.position_k, &a.position_q}) {
+      if (x->defined()) *x = x->to(Dtype::bf16).to(Dtype::f64).clone();
+    }
+    const Results expected = run_all(a, Dtype::f64, trained, &cpu_backend());
+    const Results found = run_all(a, Dtype::bf16, trained, &gpu());
+    const Results again = run_all(a, Dtype::bf16, trained, &gpu());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CAPTURE(found[i].first);
+      CHECK(distance(found[i].second, expected[i].second) < tolerance(a, kBf16Epsilon));
+      CHECK(std::memcmp(found[i].second.data(), again[i].second.data(), found[i].second.bytes()) == 0);
+    }
+  }
+}

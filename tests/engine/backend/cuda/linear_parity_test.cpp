@@ -1,0 +1,81 @@
+#include <array>
+
+#include <doctest/doctest.h>
+
+#include "engine/backend/cuda/backend.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/head_linear.h"
+#include "engine/ops/linear.h"
+#include "tests/support/activations.h"
+#include "tests/support/device_parity.h"
+
+using namespace preamble;
+using namespace preamble::testing;
+
+namespace {
+
+struct MapSizes {
+  std::int32_t rows;
+  std::int64_t k, n;
+};
+
+constexpr std::array kMaps = {MapSizes{130, 64, 96}, MapSizes{33, 24, 56}, MapSizes{7, 13, 9}, MapSizes{1, 8, 1}, MapSizes{0, 16, 16}};
+
+/// Operands x, w, b, residual.
+GradientCase mapped(MapSizes s, WeightLayout layout, std::function<Value(Graph&, const std::vector<Value>&)> build) {
+  const Dims w = layout == WeightLayout::out_in ? Dims{s.n, s.k} : Dims{s.k, s.n};
+  return {{{"r", Segments(std::array{s.rows, 0})}},
+          {{"x", random_tensor({s.rows, s.k}, 1), "r"},
+           {"w", random_tensor(w, 2)},
+           {"b", random_tensor({s.n}, 3)},
+           {"residual", random_tensor({s.rows, s.n}, 4), "r"}},
+          std::move(build)};
+}
+
+const ParityOptions kOverNarrow{.narrow_parameters = true};
+
+}  // namespace
+
+TEST_SUITE("cuda") {
+  TEST_CASE("cuda: affine maps with residual, for both layouts of weights" * doctest::skip(cuda_device_count() == 0)) {
+    for (const auto layout : {WeightLayout::out_in, WeightLayout::in_out}) {
+      for (const auto& sizes : kMaps) {
+        check_parity("affine",
+                     mapped(sizes, layout, [layout](Graph&, const auto& v) { return linear_add(v[0], v[1], v[2], v[3], layout); }),
+                     kOverNarrow);
+        check_parity("no bias",
+                     mapped(sizes, layout, [layout](Graph&, const auto& v) { return add(linear(v[0], v[1], {}, layout), v[3]); }),
+                     kOverNarrow);
+      }
+    }
+  }
+
+  TEST_CASE("cuda: activations behind affine maps" * doctest::skip(cuda_device_count() == 0)) {
+    for (const auto kind : kActivationKinds) {
+      for (const auto& sizes : kMaps) {
+        for (const bool bias : {false, true}) {
+          check_parity(std::string(name_of(kind)),
+                       mapped(sizes, WeightLayout::out_in,
+                              [kind, bias](Graph&, const auto& v) {
+                                const Value y = linear_activation(v[0], v[1], bias ? v[2] : Value{}, WeightLayout::out_in, kind);
+                                return add(y, add(v[3], v[3]));
+                              }),
+                       kOverNarrow);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("cuda: maps of heads" * doctest::skip(cuda_device_count() == 0)) {
+    constexpr std::int64_t kHeads = 3, kNarrow = 16, kWide = 40;
+    for (const bool expand : {false, true}) {
+      const std::int64_t width = kHeads * (expand ? kNarrow : kWide);
+      GradientCase test{
+          {{"r", Segments(std::array{29, 4})}},
+          {{"x", random_tensor({33, width}, 1), "r"}, {"w", random_tensor({kHeads * kNarrow, kWide}, 2)}},
+          [expand](Graph&, const auto& v) { return expand ? head_expand(v[0], v[1], kHeads) : head_reduce(v[0], v[1], kHeads); }};
+      test.operands[1].differentiable = false;
+      check_parity(expand ? "expand" : "reduce", test, kOverNarrow);
+    }
+  }
+}
