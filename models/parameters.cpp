@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -14,6 +15,12 @@
 
 namespace preamble {
 namespace {
+
+std::atomic<Dtype> chosen_activations{Dtype::f32};
+
+void require_activations(Dtype dtype) {
+  require<DtypeError>(dtype == Dtype::f32 || dtype == Dtype::bf16, "activations: {} was given; wanted F32 or BF16", name_of(dtype));
+}
 
 class CheckpointSource final : public ParameterSource {
  public:
@@ -88,14 +95,21 @@ std::shared_ptr<const ParameterSource> random_source(std::uint64_t seed) { retur
 
 std::shared_ptr<const ParameterSource> untouched_source() { return std::make_shared<UntouchedSource>(); }
 
+Dtype default_activations() noexcept { return chosen_activations.load(); }
+
+void set_default_activations(Dtype dtype) {
+  require_activations(dtype);
+  chosen_activations.store(dtype);
+}
+
 bool freeze_all(std::string_view) noexcept { return true; }
 bool freeze_none(std::string_view) noexcept { return false; }
 
 Parameters::Parameters(std::shared_ptr<const ParameterSource> source, Options options) : source_(std::move(source)), options_(std::move(options)) {
   const Dtype w = options_.weights;
   require<DtypeError>(w == Dtype::f32 || w == Dtype::bf16 || w == Dtype::f64, "weights: {} was given; wanted F32 or BF16", name_of(w));
-  require<DtypeError>(options_.activations == Dtype::f32 || options_.activations == Dtype::bf16, "activations: {} was given; wanted F32 or BF16",
-                      name_of(options_.activations));
+  require_activations(options_.activations);
+  if (options_.activations == Dtype::bf16 && w == Dtype::f32) options_.weights = Dtype::bf16;
 }
 
 Tensor Parameters::tensor(std::string_view name, const Dims& dims, ParameterKind kind) {

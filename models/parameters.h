@@ -48,6 +48,11 @@ enum class ParameterKind : std::uint8_t {
   vector,  ///< norm scales, biases, small tables: always in the graph's real type
 };
 
+/// What activations are computed in where nobody says: F32 until it is set, before any model is opened. Throws DtypeError for another type
+/// than F32 and BF16.
+[[nodiscard]] Dtype default_activations() noexcept;
+void set_default_activations(Dtype dtype);
+
 /// Says which parameters are trained.
 using Freeze = std::function<bool(std::string_view name)>;
 /// Every parameter frozen, or none.
@@ -60,8 +65,8 @@ class Parameters {
   struct Options {
     /// How frozen matrices are held: F32, BF16, or F64 for double-precision graphs. Computation is in the graph's type.
     Dtype weights = Dtype::f32;
-    /// What activations are computed in: F32 or BF16. With weights in F64 it is F64.
-    Dtype activations = Dtype::f32;
+    /// What activations are computed in: F32 or BF16; then frozen matrices are held in BF16, too. With weights in F64 it is F64.
+    Dtype activations = default_activations();
     Freeze frozen = freeze_all;
   };
 
