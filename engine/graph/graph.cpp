@@ -79,7 +79,7 @@ Value Graph::frozen(std::string_view name, Tensor tensor, RowSpaceId rows) {
 }
 
 Value Graph::trainable(std::string_view name, Tensor tensor, RowSpaceId rows) {
-  require<DtypeError>(tensor.dtype() == real_, "trainable '{}': {} was given; wanted {}", name, name_of(tensor.dtype()), name_of(real_));
+  require<DtypeError>(computes_in(tensor.dtype()), "trainable '{}': {} was given; wanted {}", name, name_of(tensor.dtype()), name_of(statistic()));
   require<Error>(tensor.writable(), "trainable '{}': its memory is read-only", name);
   Type type{tensor.dtype(), rows, tensor.dims()};
   return leaf(name, Role::trainable, std::move(type), std::move(tensor));

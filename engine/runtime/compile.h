@@ -14,7 +14,7 @@ namespace preamble {
 
 struct CompileOptions {
   /// The scalar result to differentiate; empty: a program that only computes its results.
-  std::string loss;
+  std::string loss = {};
   Budget memory = Budget::automatic();
   /// Add loss and gradients of several runs up: see `differentiate`.
   bool accumulate = false;

@@ -68,6 +68,13 @@ class Cuda final : public CudaPlanning {
   }
 
   [[nodiscard]] std::string_view name() const noexcept override { return name_; }
+  [[nodiscard]] DeviceMemoryUse memory() const {
+    cuda::check(cudaSetDevice(number_), "device ", name_);
+    std::size_t free = 0;
+    std::size_t total = 0;
+    cuda::check(cudaMemGetInfo(&free, &total), "device ", name_);
+    return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total)};
+  }
   [[nodiscard]] std::string_view instruction_set() const noexcept override { return instruction_set_; }
   [[nodiscard]] Residence& residence() const override { return *device_.residence; }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {
@@ -139,6 +146,12 @@ const Backend& cuda_backend(int device) {
   auto& backend = backends[static_cast<std::size_t>(device)];
   if (!backend) backend = std::make_unique<Cuda>(device);
   return *backend;
+}
+
+DeviceMemoryUse cuda_memory(const Backend& backend) {
+  const auto* device = dynamic_cast<const Cuda*>(&backend);
+  if (device == nullptr) cuda::fail("device ", backend.name(), ": is no GPU");
+  return device->memory();
 }
 
 const Backend& cuda_planning_backend() {

@@ -20,6 +20,15 @@ namespace preamble {
 /// UnsupportedError if the library was built without CUDA.
 [[nodiscard]] const Backend& cuda_backend(int device);
 
+/// Memory of a device.
+struct DeviceMemoryUse {
+  std::int64_t free = 0, total = 0;
+  [[nodiscard]] std::int64_t used() const noexcept { return total - free; }
+};
+
+/// Memory of the GPU of `cuda_backend`, whoever uses it. Throws DeviceError for another backend.
+[[nodiscard]] DeviceMemoryUse cuda_memory(const Backend& backend);
+
 /// The plan of a GPU without one: programs can be compiled for it and explained, not run. Throws UnsupportedError as above.
 [[nodiscard]] const Backend& cuda_planning_backend();
 

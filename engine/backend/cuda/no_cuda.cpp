@@ -12,6 +12,8 @@ std::string cuda_problem() { return "this build of preamble has no CUDA backend;
 
 const Backend& cuda_backend(int device) { raise<UnsupportedError>("device cuda:{}: {}", device, cuda_problem()); }
 
+DeviceMemoryUse cuda_memory(const Backend& backend) { raise<DeviceError>("device {}: {}", backend.name(), cuda_problem()); }
+
 const Backend& cuda_planning_backend() { raise<UnsupportedError>("device cuda: {}", cuda_problem()); }
 
 }  // namespace preamble
