@@ -11,6 +11,7 @@
 #include "engine/runtime/compile.h"
 #include "models/building.h"
 #include "models/causal_decoder.h"
+#include "models/score_outputs.h"
 #include "models/seq2seq_decoder.h"
 
 namespace preamble::bench {
@@ -69,13 +70,20 @@ class Rereading : public Generator, public Decoder {
   [[nodiscard]] Decoder& decoder() override { return *this; }
   [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
 
-  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> prompts) override {
+  [[nodiscard]] ScoreRequest prepare(const ScoreRequest& wanted) override {
+    if (session_ == nullptr || !outputs_.serve(wanted)) {
+      outputs_ = ScoreOutputs(wanted);
+      session_ = std::make_unique<Session>(compile_scores(outputs_));
+    }
+    return outputs_.request();
+  }
+  [[nodiscard]] ScoreRows prefill(std::span<const std::vector<std::int32_t>> prompts, const ScoreQueries& queries) override {
     sequences_.assign(prompts.begin(), prompts.end());
     owners_.resize(prompts.size());
     std::iota(owners_.begin(), owners_.end(), 0);
-    return logits(sequences_, owners_);
+    return scores(queries);
   }
-  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override {
+  [[nodiscard]] ScoreRows step(std::span<const StepRow> rows, const ScoreQueries& queries) override {
     std::vector<Ids> next;
     owners_.clear();
     for (const auto& row : rows) {
@@ -84,12 +92,14 @@ class Rereading : public Generator, public Decoder {
       owners_.push_back(row.sequence);
     }
     sequences_ = std::move(next);
-    return logits(sequences_, owners_);
+    return scores(queries);
   }
 
  protected:
-  /// `owners`: which of the inputs each sequence belongs to.
-  [[nodiscard]] virtual std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) = 0;
+  /// The program that reads all sequences.
+  [[nodiscard]] virtual std::shared_ptr<const Program> compile_scores(const ScoreOutputs& outputs) = 0;
+  /// Fills its inputs. `owners`: which of the inputs each sequence belongs to.
+  virtual void feed_sequences(Session& session, const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) = 0;
 
   /// Selects each sequence's last row.
   static void select_last(Session& session, std::string_view subset, const std::vector<Ids>& sequences) {
@@ -100,23 +110,24 @@ class Rereading : public Generator, public Decoder {
   }
 
  private:
+  [[nodiscard]] ScoreRows scores(const ScoreQueries& queries) {
+    feed_sequences(*session_, sequences_, owners_);
+    outputs_.feed(*session_, queries, sequences_.size());
+    session_->run();
+    return outputs_.read(*session_);
+  }
+
   LanguageModel& model_;
+  ScoreOutputs outputs_;
+  std::unique_ptr<Session> session_;
   std::vector<Ids> sequences_;
   std::vector<std::int32_t> owners_;
 };
 
 class UncachedCausal final : public Rereading {
  public:
-  UncachedCausal(CausalLm& model, const Method& method, const Inputs& largest, const GenerationShape& shape) : Rereading(model), model_(model) {
-    const std::int64_t rows = count_of(largest) * shape.beams;
-    Graph graph;
-    conditioning_ = method.condition(graph);
-    const ReadConditioning read = with_prompt_read(model, graph, conditioning_);
-    const Value hidden = model.decode(graph, read.conditioning, {rows, rows * (longest_of(largest) + shape.new_tokens)});
-    const Value last = graph.subset(causal::kLabelled, hidden.type().rows, rows);
-    graph.output(causal::kLogits, model.head(graph, gather_rows(hidden, last)));
-    session_ = std::make_unique<Session>(compile(std::move(graph)));
-  }
+  UncachedCausal(CausalLm& model, const Method& method, const Inputs& largest, const GenerationShape& shape)
+      : Rereading(model), model_(model), method_(method), rows_(count_of(largest) * shape.beams), longest_(longest_of(largest) + shape.new_tokens) {}
 
   [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
     slots_ = inputs.slots;
@@ -124,48 +135,48 @@ class UncachedCausal final : public Rereading {
   }
 
  protected:
-  [[nodiscard]] std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
+  [[nodiscard]] std::shared_ptr<const Program> compile_scores(const ScoreOutputs& outputs) override {
+    Graph graph;
+    conditioning_ = method_.condition(graph);
+    const ReadConditioning read = with_prompt_read(model_, graph, conditioning_);
+    const Value hidden = model_.decode(graph, read.conditioning, {rows_, rows_ * longest_});
+    const Value last = graph.subset(causal::kLabelled, hidden.type().rows, rows_);
+    outputs.add(graph, model_.head(graph, gather_rows(hidden, last)));
+    return compile(std::move(graph));
+  }
+  void feed_sequences(Session& session, const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
     CausalBatch batch{.sequences = sequences};
     for (const auto owner : owners) batch.slots.push_back(slot_of(slots_, static_cast<std::size_t>(owner)));
-    feed_rows(*session_, batch, conditioning_, model_.limits());
-    select_last(*session_, causal::kLabelled, sequences);
-    session_->run();
-    return session_->result<float>(causal::kLogits);
+    feed_rows(session, batch, conditioning_, model_.limits());
+    select_last(session, causal::kLabelled, sequences);
   }
 
  private:
   CausalLm& model_;
+  const Method& method_;
+  std::int64_t rows_;
+  std::int64_t longest_;
   Conditioning conditioning_;
-  std::unique_ptr<Session> session_;
   std::vector<std::int32_t> slots_;
 };
 
 class UncachedSeq2Seq final : public Rereading {
  public:
-  UncachedSeq2Seq(EncoderDecoder& model, const Method& method, const Inputs& largest, const GenerationShape& shape) : Rereading(model), model_(model) {
-    Seq2SeqCapacity capacity;
-    capacity.sequences = count_of(largest);
-    capacity.source_rows = total_rows(largest.sequences);
-    capacity.targets = capacity.sequences * shape.beams;
-    capacity.target_rows = capacity.targets * (1 + shape.new_tokens);
-    std::int64_t encoded_rows = capacity.source_rows;
-    {
-      Graph graph;
-      conditioning_ = method.condition(graph);
-      if (conditioning_.prompt) encoded_rows += capacity.sequences * conditioning_.prompt->space.longest();
-      encoded_ = Tensor(Dtype::f32, {encoded_rows, model.width()});
-      const Value encoded = model.encode(graph, conditioning_, capacity);
-      const Value place = row_input(graph, step_inputs::kEncoderRows, encoded.type().rows);
-      graph.output("encoded", append_rows(graph.state("encoded", encoded_), encoded, place));
-      encoder_ = std::make_unique<Session>(compile(std::move(graph)));
-    }
+  UncachedSeq2Seq(EncoderDecoder& model, const Method& method, const Inputs& largest, const GenerationShape& shape)
+      : Rereading(model), model_(model), method_(method) {
+    capacity_.sequences = count_of(largest);
+    capacity_.source_rows = total_rows(largest.sequences);
+    capacity_.targets = capacity_.sequences * shape.beams;
+    capacity_.target_rows = capacity_.targets * (1 + shape.new_tokens);
+    std::int64_t encoded_rows = capacity_.source_rows;
     Graph graph;
-    const Conditioning conditioning = method.condition(graph);
-    const Value encoded = graph.state("encoded", encoded_, graph.rows(seq2seq::kEncoder, encoded_rows, capacity.sequences));
-    const Value hidden = model.decode(graph, encoded, conditioning, capacity);
-    const Value last = graph.subset(seq2seq::kLabelled, hidden.type().rows, capacity.targets);
-    graph.output(seq2seq::kLogits, model.head(graph, gather_rows(hidden, last)));
-    session_ = std::make_unique<Session>(compile(std::move(graph)));
+    conditioning_ = method.condition(graph);
+    if (conditioning_.prompt) encoded_rows += capacity_.sequences * conditioning_.prompt->space.longest();
+    encoded_ = Tensor(Dtype::f32, {encoded_rows, model.width()});
+    const Value encoded = model.encode(graph, conditioning_, capacity_);
+    const Value place = row_input(graph, step_inputs::kEncoderRows, encoded.type().rows);
+    graph.output("encoded", append_rows(graph.state("encoded", encoded_), encoded, place));
+    encoder_ = std::make_unique<Session>(compile(std::move(graph)));
   }
 
   [[nodiscard]] std::vector<Ids> begin(const Inputs& inputs) override {
@@ -179,23 +190,31 @@ class UncachedSeq2Seq final : public Rereading {
   }
 
  protected:
-  [[nodiscard]] std::span<const float> logits(const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
+  [[nodiscard]] std::shared_ptr<const Program> compile_scores(const ScoreOutputs& outputs) override {
+    Graph graph;
+    const Conditioning conditioning = method_.condition(graph);
+    const Value encoded = graph.state("encoded", encoded_, graph.rows(seq2seq::kEncoder, encoded_.dim(0), capacity_.sequences));
+    const Value hidden = model_.decode(graph, encoded, conditioning, capacity_);
+    const Value last = graph.subset(seq2seq::kLabelled, hidden.type().rows, capacity_.targets);
+    outputs.add(graph, model_.head(graph, gather_rows(hidden, last)));
+    return compile(std::move(graph));
+  }
+  void feed_sequences(Session& session, const std::vector<Ids>& sequences, const std::vector<std::int32_t>& owners) override {
     batch_.decoder_inputs = sequences;
     batch_.target_sources = owners;
-    feed(*session_, batch_, conditioning_, model_.limits(), 1);
-    session_->rows(seq2seq::kEncoder, encoder_segments(batch_, conditioning_));
-    select_last(*session_, seq2seq::kLabelled, sequences);
-    session_->run();
-    return session_->result<float>(seq2seq::kLogits);
+    feed(session, batch_, conditioning_, model_.limits(), 1);
+    session.rows(seq2seq::kEncoder, encoder_segments(batch_, conditioning_));
+    select_last(session, seq2seq::kLabelled, sequences);
   }
 
  private:
   EncoderDecoder& model_;
+  const Method& method_;
+  Seq2SeqCapacity capacity_;
   Conditioning conditioning_;
   Tensor encoded_;
   Seq2SeqBatch batch_;
   std::unique_ptr<Session> encoder_;
-  std::unique_ptr<Session> session_;
 };
 
 template <class OfDecoderOnly, class OfEncoderDecoder>

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "engine/core/error.h"
-#include "engine/ops/cast.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/runtime/compile.h"
 #include "models/building.h"
@@ -36,10 +35,10 @@ CausalDecoderCapacity CausalDecoderCapacity::of(std::span<const Ids> prompts, co
 }
 
 CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity)
-    : model_(model), capacity_(capacity) {
+    : model_(model), conditioner_(conditioner), capacity_(capacity) {
   {
     Graph graph = model_.parameters().graph();
-    conditioning_ = conditioner(graph);
+    conditioning_ = conditioner_(graph);
   }
   seen_ = prompt_as_prefix(model, conditioning_);
   prefixes_ = PrefixCache(model, seen_, kSites);
@@ -50,24 +49,36 @@ CausalDecoder::CausalDecoder(CausalLm& model, const Conditioner& conditioner, co
     const auto memory = [&] { return Tensor(model.activations(), {places, shape.kv_width()}); };
     caches_.push_back({memory(), memory()});
   }
-  prefill_ = std::make_unique<Session>(compile_prefill(conditioner));
+}
+
+ScoreRequest CausalDecoder::prepare(const ScoreRequest& wanted) {
+  if (outputs_.serve(wanted)) return outputs_.request();
+  outputs_ = ScoreOutputs(wanted);
+  prefill_.reset();
+  step_.reset();
+  return wanted;
+}
+
+void CausalDecoder::compile_programs() {
+  if (step_) return;
+  prefill_ = std::make_unique<Session>(compile_prefill());
   step_ = std::make_unique<Session>(compile_step());
 }
 
-std::shared_ptr<const Program> CausalDecoder::compile_prefill(const Conditioner& conditioner) {
+std::shared_ptr<const Program> CausalDecoder::compile_prefill() {
   Graph graph = model_.parameters().graph();
-  const Conditioning conditioning = with_prompt_read(model_, graph, conditioner(graph)).conditioning;
+  const Conditioning conditioning = with_prompt_read(model_, graph, conditioner_(graph)).conditioning;
   prefixes_.write(graph, conditioning);
   const Value hidden = model_.prefill(graph, conditioning, {capacity_.sequences, capacity_.prompt_tokens}, caches_);
   const Value last = graph.subset(causal::kLabelled, hidden.type().rows, capacity_.sequences);
-  graph.output(causal::kLogits, cast(model_.head(graph, gather_rows(hidden, last)), graph.statistic()));
+  outputs_.add(graph, model_.head(graph, gather_rows(hidden, last)));
   return compile(std::move(graph));
 }
 
 std::shared_ptr<const Program> CausalDecoder::compile_step() {
   Graph graph = model_.parameters().graph();
   const Value hidden = model_.step(graph, prefixes_.read(graph), capacity_.sequences * capacity_.beams, capacity_.longest, caches_);
-  graph.output(causal::kLogits, cast(model_.head(graph, hidden), graph.statistic()));
+  outputs_.add(graph, model_.head(graph, hidden));
   return compile(std::move(graph));
 }
 
@@ -85,12 +96,13 @@ Ids CausalDecoder::places_of(const CausalBatch& batch) {
   return places;
 }
 
-std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
+ScoreRows CausalDecoder::prefill(std::span<const Ids> prompts, const ScoreQueries& queries) {
   CausalBatch batch{{prompts.begin(), prompts.end()}, slots_};
   slots_.resize(prompts.size(), 0);
   for (const auto& prompt : prompts) {
     require<ConfigError>(!prompt.empty(), "generation: an empty prompt was given; wanted one token at least");
   }
+  compile_programs();
   feed_rows(*prefill_, batch, conditioning_, model_.limits());
   const Segments rows = segments_of(prompts);
   const auto ends = rows.offsets().subspan(1);
@@ -99,9 +111,10 @@ std::span<const float> CausalDecoder::prefill(std::span<const Ids> prompts) {
   prefill_->select(causal::kLabelled, last);
   feed_input(*prefill_, causal::kPlace, places_of(batch));
   prefixes_.feed(*prefill_);
+  outputs_.feed(*prefill_, queries, prompts.size());
   prefill_->run();
   feed_prefixes(*step_, seen_);
-  return prefill_->result<float>(causal::kLogits);
+  return outputs_.read(*prefill_);
 }
 
 void CausalDecoder::feed_step(std::span<const StepRow> rows) {
@@ -137,10 +150,11 @@ void CausalDecoder::feed_step(std::span<const StepRow> rows) {
   histories_ = std::move(histories);
 }
 
-std::span<const float> CausalDecoder::step(std::span<const StepRow> rows) {
+ScoreRows CausalDecoder::step(std::span<const StepRow> rows, const ScoreQueries& queries) {
   feed_step(rows);
+  outputs_.feed(*step_, queries, rows.size());
   step_->run();
-  return step_->result<float>(causal::kLogits);
+  return outputs_.read(*step_);
 }
 
 std::int64_t CausalDecoder::cache_bytes() const noexcept {

@@ -13,6 +13,7 @@
 #include "models/generate/decoder.h"
 #include "models/generate/generation_config.h"
 #include "models/prefix_cache.h"
+#include "models/score_outputs.h"
 
 namespace preamble {
 
@@ -35,6 +36,7 @@ struct CausalDecoderCapacity {
 /// Two programs over one cache: a pool of rows in which a beam is a list of row numbers. Sequences lie there without padding, each as
 /// if it were alone; the keys and values of a prompt or prefix are computed and kept once per slot and read by all sequences and beams.
 /// An infix stands in front of the last token of each sequence that is given; one of embeddings sees the sequence, and is kept with it.
+/// The programs are compiled when a `prefill` finds none for what was prepared. Model, and what the conditioner reads, must outlive it.
 class CausalDecoder final : public Decoder {
  public:
   CausalDecoder(CausalLm& model, const Conditioner& conditioner, const CausalDecoderCapacity& capacity);
@@ -43,8 +45,9 @@ class CausalDecoder final : public Decoder {
   void use_slots(std::vector<std::int32_t> slots) { slots_ = std::move(slots); }
 
   [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
-  [[nodiscard]] std::span<const float> prefill(std::span<const Ids> prompts) override;
-  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override;
+  [[nodiscard]] ScoreRequest prepare(const ScoreRequest& wanted) override;
+  [[nodiscard]] ScoreRows prefill(std::span<const Ids> prompts, const ScoreQueries& queries) override;
+  [[nodiscard]] ScoreRows step(std::span<const StepRow> rows, const ScoreQueries& queries) override;
 
   /// Bytes of all key/value caches.
   [[nodiscard]] std::int64_t cache_bytes() const noexcept;
@@ -52,19 +55,22 @@ class CausalDecoder final : public Decoder {
  private:
   using History = std::vector<std::int32_t>;
 
-  [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
+  void compile_programs();
+  [[nodiscard]] std::shared_ptr<const Program> compile_prefill();
   [[nodiscard]] std::shared_ptr<const Program> compile_step();
   /// Cache row of each token of the batch, and of each row of an infix of embeddings; starts the histories.
   [[nodiscard]] Ids places_of(const CausalBatch& batch);
   void feed_step(std::span<const StepRow> rows);
 
   CausalLm& model_;
+  Conditioner conditioner_;
   CausalDecoderCapacity capacity_;  ///< `longest` with an infix of embeddings
   Conditioning conditioning_;
   Conditioning seen_;  ///< what a step reads of it: a prompt as the prefix that it amounts to
   PrefixCache prefixes_;
   std::vector<KeyValueCache> caches_;
-  std::unique_ptr<Session> prefill_;
+  ScoreOutputs outputs_;
+  std::unique_ptr<Session> prefill_;  ///< null until compiled, like `step_`
   std::unique_ptr<Session> step_;
   std::vector<std::int32_t> slots_;
   std::int32_t next_place_ = 0;

@@ -37,7 +37,7 @@ inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: 
 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [rows.labelled] negative log likelihood of each label
-inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens or rows.tokens, V], in a prefill [rows.labelled, V]
+inline constexpr std::string_view kLogits = "logits";  ///< result: [tokens or rows.tokens, V]
 
 inline constexpr PromptNames kInfix = {kRows, kInfixRows, kRowIndex};
 }  // namespace causal

@@ -35,7 +35,13 @@ Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditi
                        memory(encoded, cross.kv_width())});
   }
   encoder_ = std::make_unique<Session>(compile_prefill(conditioner));
-  step_ = std::make_unique<Session>(compile_step());
+}
+
+ScoreRequest Seq2SeqDecoder::prepare(const ScoreRequest& wanted) {
+  if (outputs_.serve(wanted)) return outputs_.request();
+  outputs_ = ScoreOutputs(wanted);
+  step_.reset();
+  return wanted;
 }
 
 std::shared_ptr<const Program> Seq2SeqDecoder::compile_prefill(const Conditioner& conditioner) {
@@ -54,33 +60,39 @@ std::shared_ptr<const Program> Seq2SeqDecoder::compile_step() {
   capacity.source_rows = capacity_.source_rows;
   capacity.target_rows = capacity_.sequences * capacity_.beams;
   model_.step(graph, conditioning, capacity, capacity_.longest, caches_);
+  outputs_.add(graph, graph.output(seq2seq::kLogits));
   return compile(std::move(graph));
 }
 
 void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
   feed_sources(*encoder_, batch, conditioning_, model_.limits());
-  const Segments encoded = encoder_segments(batch, conditioning_);
-  std::vector<std::int32_t> places(static_cast<std::size_t>(encoded.rows()));
+  encoded_ = encoder_segments(batch, conditioning_);
+  std::vector<std::int32_t> places(static_cast<std::size_t>(encoded_.rows()));
   std::iota(places.begin(), places.end(), 0);
   feed_input(*encoder_, step_inputs::kEncoderRows, places);
   prefixes_.feed(*encoder_);
   encoder_->run();
-  step_->rows(seq2seq::kEncoder, encoded);
-  for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
   slots_ = batch.slots;
   slots_.resize(batch.sources.size(), 0);
 }
 
-std::span<const float> Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> prompts) {
+void Seq2SeqDecoder::begin_steps() {
+  if (!step_) step_ = std::make_unique<Session>(compile_step());
+  step_->rows(seq2seq::kEncoder, encoded_);
+  for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
+}
+
+ScoreRows Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> prompts, const ScoreQueries& queries) {
   next_place_ = 0;
   histories_.assign(prompts.size(), {});
-  prefill_logits_.resize(prompts.size() * static_cast<std::size_t>(vocabulary()));
+  prefilled_.resize(prompts.size());
   std::size_t longest = 0;
   for (const auto& prompt : prompts) {
     require<ConfigError>(!prompt.empty(), "generation: an empty decoder prompt was given; wanted the start token at least");
     longest = std::max(longest, prompt.size());
   }
-  // token by token, with as many rows as have one; finished prompts keep their histories and logits
+  begin_steps();
+  // token by token, with as many rows as have one; finished prompts keep their histories and scores
   std::vector<History> done(prompts.size());
   std::vector<std::int32_t> row_of(prompts.size());
   std::iota(row_of.begin(), row_of.end(), 0);
@@ -92,17 +104,17 @@ std::span<const float> Seq2SeqDecoder::prefill(std::span<const std::vector<std::
       rows.push_back({row_of[i], prompts[i][t], static_cast<std::int32_t>(i)});
       who.push_back(i);
     }
-    const auto logits = step(rows);
+    const QueryRows asked(queries, outputs_.request(), who);
+    const ScoreRows scores = step(rows, asked.queries());
     for (std::size_t r = 0; r < who.size(); ++r) {
       row_of[who[r]] = static_cast<std::int32_t>(r);
       if (t + 1 < prompts[who[r]].size()) continue;
       done[who[r]] = histories_[r];
-      const auto width = static_cast<std::size_t>(vocabulary());
-      std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(r * width), width, prefill_logits_.begin() + static_cast<std::ptrdiff_t>(who[r] * width));
+      prefilled_.set(who[r], scores, r, who.size());
     }
   }
   histories_ = std::move(done);
-  return prefill_logits_;
+  return prefilled_.rows();
 }
 
 void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
@@ -147,10 +159,11 @@ void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
   histories_ = std::move(histories);
 }
 
-std::span<const float> Seq2SeqDecoder::step(std::span<const StepRow> rows) {
+ScoreRows Seq2SeqDecoder::step(std::span<const StepRow> rows, const ScoreQueries& queries) {
   feed_step(rows);
+  outputs_.feed(*step_, queries, rows.size());
   step_->run();
-  return step_->result<float>(seq2seq::kLogits);
+  return outputs_.read(*step_);
 }
 
 std::int64_t Seq2SeqDecoder::cache_bytes() const noexcept {

@@ -11,6 +11,7 @@
 #include "models/cache_need.h"
 #include "models/generate/decoder.h"
 #include "models/prefix_cache.h"
+#include "models/score_outputs.h"
 #include "models/seq2seq_batch.h"
 
 namespace preamble {
@@ -29,6 +30,7 @@ struct DecoderCapacity {
 
 /// Two programs over one cache. Keys and values of the encoder's output, prompts included, are computed and kept once per
 /// source and read by all its beams, those of prefixes once per slot; the self-attention cache is a pool of rows, and a beam is a list of row numbers.
+/// The step's program is compiled when a `prefill` finds none for what was prepared. The model must outlive it.
 class Seq2SeqDecoder final : public Decoder {
  public:
   Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity);
@@ -37,8 +39,9 @@ class Seq2SeqDecoder final : public Decoder {
   void encode(const Seq2SeqBatch& batch);
 
   [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary(); }
-  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> prompts) override;
-  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override;
+  [[nodiscard]] ScoreRequest prepare(const ScoreRequest& wanted) override;
+  [[nodiscard]] ScoreRows prefill(std::span<const std::vector<std::int32_t>> prompts, const ScoreQueries& queries) override;
+  [[nodiscard]] ScoreRows step(std::span<const StepRow> rows, const ScoreQueries& queries) override;
 
   /// Bytes of all key/value caches.
   [[nodiscard]] std::int64_t cache_bytes() const noexcept;
@@ -48,6 +51,8 @@ class Seq2SeqDecoder final : public Decoder {
 
   [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
   [[nodiscard]] std::shared_ptr<const Program> compile_step();
+  /// The step's program, compiled and with the layouts of the sources.
+  void begin_steps();
   void feed_step(std::span<const StepRow> rows);
 
   EncoderDecoder& model_;
@@ -56,11 +61,13 @@ class Seq2SeqDecoder final : public Decoder {
   PrefixCache prefixes_;
   std::vector<LayerCache> caches_;
   std::unique_ptr<Session> encoder_;
-  std::unique_ptr<Session> step_;
+  ScoreOutputs outputs_;
+  std::unique_ptr<Session> step_;  ///< null until compiled
+  Segments encoded_;               ///< the encoder's rows
   std::vector<std::int32_t> slots_;
   std::int32_t next_place_ = 0;
   std::vector<History> histories_;
-  std::vector<float> prefill_logits_;
+  ScoreTable prefilled_;
 };
 
 /// What `Seq2SeqDecoder::cache_bytes` will be. `conditioning` may belong to any graph.

@@ -9,18 +9,27 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
-void ban(std::span<const std::int32_t> tokens, std::span<float> scores) {
+void ban(std::span<const std::int32_t> tokens, const Scores& scores) {
   for (const auto token : tokens) scores[token] = kBanned;
 }
 
-void force(std::int32_t token, std::span<float> scores) {
-  std::fill(scores.begin(), scores.end(), kBanned);
+void append(std::span<const std::int32_t> more, std::vector<std::int32_t>& tokens) { tokens.insert(tokens.end(), more.begin(), more.end()); }
+
+void force(std::int32_t token, Scores& scores) {
+  scores.ban_all();
   scores[token] = 0;
+}
+
+/// Bans what a rule that does nothing else would change.
+void ban_changed(const ScoreProcessor& rule, const History& history, const Scores& scores) {
+  std::vector<std::int32_t> tokens;
+  rule.add_changed(history, tokens);
+  ban(tokens, scores);
 }
 
 }  // namespace
 
-void RepetitionPenalty::apply(const History& history, std::span<float> scores) const {
+void RepetitionPenalty::apply(const History& history, Scores& scores) const {
   // read all before writing: a token that occurred twice is penalised once
   std::vector<float> changed;
   changed.reserve(history.ids.size());
@@ -28,12 +37,16 @@ void RepetitionPenalty::apply(const History& history, std::span<float> scores) c
   for (std::size_t i = 0; i < changed.size(); ++i) scores[history.ids[i]] = changed[i];
 }
 
-void NoRepeatNgram::apply(const History& history, std::span<float> scores) const {
+void RepetitionPenalty::add_changed(const History& history, std::vector<std::int32_t>& tokens) const { append(history.ids, tokens); }
+
+void NoRepeatNgram::apply(const History& history, Scores& scores) const { ban_changed(*this, history, scores); }
+
+void NoRepeatNgram::add_changed(const History& history, std::vector<std::int32_t>& tokens) const {
   const auto ids = history.ids;
   if (ids.size() < size_) return;
   const auto begun = ids.last(size_ - 1);
   for (std::size_t i = 0; i + size_ <= ids.size(); ++i) {
-    if (std::equal(begun.begin(), begun.end(), ids.begin() + static_cast<std::ptrdiff_t>(i))) scores[ids[i + size_ - 1]] = kBanned;
+    if (std::equal(begun.begin(), begun.end(), ids.begin() + static_cast<std::ptrdiff_t>(i))) tokens.push_back(ids[i + size_ - 1]);
   }
 }
 
@@ -43,26 +56,46 @@ BadWords::BadWords(std::vector<std::vector<std::int32_t>> words, std::span<const
   });
 }
 
-void BadWords::apply(const History& history, std::span<float> scores) const {
+void BadWords::apply(const History& history, Scores& scores) const { ban_changed(*this, history, scores); }
+
+void BadWords::add_changed(const History& history, std::vector<std::int32_t>& tokens) const {
   for (const auto& word : words_) {
     if (word.size() > 1 && word.size() > history.ids.size()) continue;
     const auto behind = history.ids.last(word.size() - 1);
-    if (std::equal(behind.begin(), behind.end(), word.begin())) scores[word.back()] = kBanned;
+    if (std::equal(behind.begin(), behind.end(), word.begin())) tokens.push_back(word.back());
   }
 }
 
-void MinimumLength::apply(const History& history, std::span<float> scores) const {
-  if (static_cast<std::int64_t>(history.ids.size()) < history.length_floor) ban(eos_token_ids_, scores);
+void MinimumLength::apply(const History& history, Scores& scores) const { ban_changed(*this, history, scores); }
+
+void MinimumLength::add_changed(const History& history, std::vector<std::int32_t>& tokens) const {
+  if (static_cast<std::int64_t>(history.ids.size()) < history.length_floor) append(eos_token_ids_, tokens);
 }
 
-void ForcedFirstToken::apply(const History& history, std::span<float> scores) const {
-  if (history.ids.size() == 1) force(token_, scores);
+bool ForcedFirstToken::forces(const History& history) noexcept { return history.ids.size() == 1; }
+
+void ForcedFirstToken::apply(const History& history, Scores& scores) const {
+  if (forces(history)) force(token_, scores);
 }
 
-void ForcedLastToken::apply(const History& history, std::span<float> scores) const {
-  if (static_cast<std::int64_t>(history.ids.size()) == history.length_limit - 1) force(token_, scores);
+void ForcedFirstToken::add_changed(const History& history, std::vector<std::int32_t>& tokens) const {
+  if (forces(history)) tokens.push_back(token_);
 }
 
-void SuppressTokens::apply(const History& /*history*/, std::span<float> scores) const { ban(tokens_, scores); }
+bool ForcedLastToken::forces(const History& history) noexcept {
+  return static_cast<std::int64_t>(history.ids.size()) == history.length_limit - 1;
+}
+
+void ForcedLastToken::apply(const History& history, Scores& scores) const {
+  if (forces(history)) force(token_, scores);
+}
+
+void ForcedLastToken::add_changed(const History& history, std::vector<std::int32_t>& tokens) const {
+  if (forces(history)) tokens.push_back(token_);
+}
+
+void SuppressTokens::apply(const History& history, Scores& scores) const { ban_changed(*this, history, scores); }
+
+void SuppressTokens::add_changed(const History& /*history*/, std::vector<std::int32_t>& tokens) const { append(tokens_, tokens); }
 
 }  // namespace preamble

@@ -16,7 +16,9 @@ namespace preamble {
 class RepetitionPenalty : public ScoreProcessor {
  public:
   explicit RepetitionPenalty(double penalty) : penalty_(static_cast<float>(penalty)) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t length) const override { return length; }
 
  private:
   float penalty_;
@@ -27,7 +29,9 @@ class NoRepeatNgram : public ScoreProcessor {
  public:
   /// `size` must be above 0.
   explicit NoRepeatNgram(int size) : size_(static_cast<std::size_t>(size)) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t length) const override { return length; }
 
  private:
   std::size_t size_;
@@ -38,7 +42,9 @@ class NoRepeatNgram : public ScoreProcessor {
 class BadWords : public ScoreProcessor {
  public:
   BadWords(std::vector<std::vector<std::int32_t>> words, std::span<const std::int32_t> eos_token_ids);
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t /*length*/) const override { return words_.size(); }
 
  private:
   std::vector<std::vector<std::int32_t>> words_;
@@ -48,7 +54,9 @@ class BadWords : public ScoreProcessor {
 class MinimumLength : public ScoreProcessor {
  public:
   explicit MinimumLength(std::vector<std::int32_t> eos_token_ids) : eos_token_ids_(std::move(eos_token_ids)) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t /*length*/) const override { return eos_token_ids_.size(); }
 
  private:
   std::vector<std::int32_t> eos_token_ids_;
@@ -58,9 +66,13 @@ class MinimumLength : public ScoreProcessor {
 class ForcedFirstToken : public ScoreProcessor {
  public:
   explicit ForcedFirstToken(std::int32_t token) : token_(token) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t /*length*/) const override { return 1; }
 
  private:
+  [[nodiscard]] static bool forces(const History& history) noexcept;
+
   std::int32_t token_;
 };
 
@@ -68,9 +80,13 @@ class ForcedFirstToken : public ScoreProcessor {
 class ForcedLastToken : public ScoreProcessor {
  public:
   explicit ForcedLastToken(std::int32_t token) : token_(token) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t /*length*/) const override { return 1; }
 
  private:
+  [[nodiscard]] static bool forces(const History& history) noexcept;
+
   std::int32_t token_;
 };
 
@@ -78,7 +94,9 @@ class ForcedLastToken : public ScoreProcessor {
 class SuppressTokens : public ScoreProcessor {
  public:
   explicit SuppressTokens(std::vector<std::int32_t> tokens) : tokens_(std::move(tokens)) {}
-  void apply(const History& history, std::span<float> scores) const override;
+  void apply(const History& history, Scores& scores) const override;
+  void add_changed(const History& history, std::vector<std::int32_t>& tokens) const override;
+  [[nodiscard]] std::size_t most_changed(std::size_t /*length*/) const override { return tokens_.size(); }
 
  private:
   std::vector<std::int32_t> tokens_;

@@ -27,12 +27,6 @@ Random SearchInput::random(std::size_t prompt, std::size_t sample) const {
   return Random(config.seed, streams[prompt] ^ (static_cast<std::uint64_t>(sample) << 40U));
 }
 
-LogitRows::LogitRows(std::span<const float> logits, std::size_t rows, std::int64_t vocabulary)
-    : logits_(logits), vocabulary_(static_cast<std::size_t>(vocabulary)) {
-  require<ShapeError>(logits.size() == rows * vocabulary_, "generate: the decoder returned {} logits; wanted {} rows of {}", logits.size(),
-                      rows, vocabulary);
-}
-
 std::vector<std::vector<std::int32_t>> generate(Decoder& decoder, const GenerationConfig& config,
                                                 std::span<const std::vector<std::int32_t>> prompts,
                                                 std::span<const std::uint64_t> streams) {

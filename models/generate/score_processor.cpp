@@ -1,5 +1,7 @@
 #include "models/generate/score_processor.h"
 
+#include <algorithm>
+
 #include "models/generate/constraints.h"
 #include "models/generate/warpers.h"
 
@@ -20,9 +22,9 @@ void add_warpers(const GenerationConfig& config, ScoreProcessors& all) {
   // a beam must keep one token that is no end token, to go on
   const std::size_t ends = config.eos_token_ids.empty() ? 1 : config.eos_token_ids.size();
   const std::size_t keep = config.num_beams > 1 ? ends + 1 : 1;
-  if (config.temperature != 1.0) all.push_back(std::make_unique<Temperature>(config.temperature));
-  if (config.top_k > 0) all.push_back(std::make_unique<TopK>(static_cast<std::size_t>(config.top_k), keep));
-  if (config.top_p < 1.0) all.push_back(std::make_unique<TopP>(config.top_p, keep));
+  if (config.temperature != 1.0) all.push_back(std::make_unique<TemperatureWarper>(config.temperature));
+  if (config.top_k > 0) all.push_back(std::make_unique<TopKWarper>(static_cast<std::size_t>(config.top_k), keep));
+  if (config.top_p < 1.0) all.push_back(std::make_unique<TopPWarper>(config.top_p, keep));
 }
 
 }  // namespace
@@ -34,8 +36,21 @@ ScoreProcessors make_processors(const GenerationConfig& config) {
   return all;
 }
 
-void apply(const ScoreProcessors& processors, const History& history, std::span<float> scores) {
+void apply(const ScoreProcessors& processors, const History& history, Scores& scores) {
   for (const auto& processor : processors) processor->apply(history, scores);
+}
+
+void find_changed(const ScoreProcessors& processors, const History& history, std::vector<std::int32_t>& tokens) {
+  tokens.clear();
+  for (const auto& processor : processors) processor->add_changed(history, tokens);
+  std::sort(tokens.begin(), tokens.end());
+  tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+}
+
+std::int64_t most_changed(const ScoreProcessors& processors, std::size_t length, std::int64_t vocabulary) {
+  std::size_t most = 0;
+  for (const auto& processor : processors) most += processor->most_changed(length);
+  return std::min(static_cast<std::int64_t>(most), vocabulary);
 }
 
 }  // namespace preamble

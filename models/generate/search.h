@@ -22,17 +22,6 @@ struct SearchInput {
   [[nodiscard]] Random random(std::size_t prompt, std::size_t sample) const;
 };
 
-/// A call's logits [rows, V], by row. Throws ShapeError if `logits` has another size.
-class LogitRows {
- public:
-  LogitRows(std::span<const float> logits, std::size_t rows, std::int64_t vocabulary);
-  [[nodiscard]] std::span<const float> operator[](std::size_t row) const { return logits_.subspan(row * vocabulary_, vocabulary_); }
-
- private:
-  std::span<const float> logits_;
-  std::size_t vocabulary_;
-};
-
 /// One beam: the best token at each step, or a drawn one.
 [[nodiscard]] std::vector<std::vector<std::int32_t>> token_search(Decoder& decoder, const SearchInput& input);
 

@@ -4,15 +4,10 @@
 #include <cmath>
 #include <limits>
 
-// the kernels' functions of a row, for every processor: a beam search takes the exponential of a whole vocabulary for each beam
-#define PREAMBLE_ISA portable
-#include "engine/backend/cpu/softmax_loss.h"
 #include "engine/core/error.h"
 
 namespace preamble {
 namespace {
-
-bool better(const Candidate& a, const Candidate& b) { return a.score > b.score || (a.score == b.score && a.index < b.index); }
 
 /// Uniform in [0, 1), 53 bits: 24 would leave rare tokens of a large vocabulary out of reach.
 double uniform(Random& random) {
@@ -21,7 +16,13 @@ double uniform(Random& random) {
 }
 
 float finite_maximum(std::span<const float> scores) {
-  const float top = scores[static_cast<std::size_t>(argmax(scores))];
+  float top = -std::numeric_limits<float>::infinity();
+  bool has_nan = false;
+  for (const float score : scores) {
+    has_nan |= std::isnan(score);
+    if (score > top) top = score;
+  }
+  require<Error>(!has_nan, "generate: a score is NaN; wanted numbers");
   require<Error>(std::isfinite(top), "generate: the largest score of a row is {}; wanted a number", top);
   return top;
 }
@@ -43,44 +44,24 @@ std::size_t index_at(std::size_t count, double target, Weight weight) {
 
 }  // namespace
 
-std::int64_t argmax(std::span<const float> scores) {
-  float top = -std::numeric_limits<float>::infinity();
-  std::size_t best = 0;
-  bool has_nan = false;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    has_nan |= std::isnan(scores[i]);
-    if (scores[i] > top) {
-      top = scores[i];
-      best = i;
-    }
-  }
-  require<Error>(!has_nan, "generate: a score is NaN; wanted numbers");
-  return static_cast<std::int64_t>(best);
-}
-
-void log_softmax(std::span<const float> logits, std::span<float> out) {
-  const auto count = static_cast<std::int64_t>(logits.size());
-  const float top = portable::largest_of(logits.data(), count);
-  const bool is_number = !std::isnan(top);
-  require<Error>(!is_number || std::isfinite(top), "generate: the largest score of a row is {}; wanted a number", top);
-  const double sum = is_number ? portable::sum_of_exponentials<false>(logits.data(), top, static_cast<float*>(nullptr), count) : 0;
-  require<Error>(is_number && !std::isnan(sum), "generate: a score is NaN; wanted numbers");
-  const float log_sum = static_cast<float>(std::log(sum));
-  for (std::size_t v = 0; v < logits.size(); ++v) out[v] = logits[v] - top - log_sum;
-}
-
 void largest(std::span<const float> scores, std::size_t count, std::vector<Candidate>& found) {
   found.clear();
   for (std::size_t i = 0; i < count; ++i) found.push_back({scores[i], static_cast<std::int64_t>(i)});
   // a heap whose front is the worst of those kept
-  std::make_heap(found.begin(), found.end(), better);
+  std::make_heap(found.begin(), found.end(), is_better);
   for (std::size_t i = count; i < scores.size() && count > 0; ++i) {
     if (scores[i] <= found.front().score) continue;
-    std::pop_heap(found.begin(), found.end(), better);
+    std::pop_heap(found.begin(), found.end(), is_better);
     found.back() = {scores[i], static_cast<std::int64_t>(i)};
-    std::push_heap(found.begin(), found.end(), better);
+    std::push_heap(found.begin(), found.end(), is_better);
   }
-  std::sort_heap(found.begin(), found.end(), better);
+  std::sort_heap(found.begin(), found.end(), is_better);
+}
+
+void keep_best(std::vector<Candidate>& candidates, std::size_t count) {
+  const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(count, candidates.size()));
+  std::partial_sort(candidates.begin(), end, candidates.end(), is_better);
+  candidates.erase(end, candidates.end());
 }
 
 std::int64_t sample(std::span<const float> scores, Random& random) {

@@ -16,15 +16,17 @@ struct Candidate {
   std::int64_t index;
 };
 
-/// Index of the largest score, the first of equals. Throws Error if a score is NaN. `scores` must not be empty.
-[[nodiscard]] std::int64_t argmax(std::span<const float> scores);
-
-/// out[v] = logits[v] - log Σ_u exp(logits[u]), in float with the sums of blocks in double. Throws Error if a logit is NaN or +inf.
-void log_softmax(std::span<const float> logits, std::span<float> out);
+/// The order of candidates: a larger score, or an equal one with a smaller index.
+[[nodiscard]] inline bool is_better(const Candidate& a, const Candidate& b) noexcept {
+  return a.score > b.score || (a.score == b.score && a.index < b.index);
+}
 
 /// The `count` largest scores, best first, the first of equals first; O(scores + count log count) for scores in no special order.
 /// `found` is overwritten. `count` must not exceed the number of scores, which must not be NaN.
 void largest(std::span<const float> scores, std::size_t count, std::vector<Candidate>& found);
+
+/// Keeps the `count` best candidates, best first; all, if there are fewer. Scores must not be NaN.
+void keep_best(std::vector<Candidate>& candidates, std::size_t count);
 
 /// Draws an index with probability softmax(scores). Throws Error if no score is above -inf or one is NaN.
 [[nodiscard]] std::int64_t sample(std::span<const float> scores, Random& random);

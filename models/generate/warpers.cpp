@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "models/generate/select.h"
@@ -14,11 +15,12 @@ constexpr float kRemoved = -std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-void Temperature::apply(const History& /*history*/, std::span<float> scores) const {
-  for (float& score : scores) score /= temperature_;
+void TemperatureWarper::apply(const History& /*history*/, Scores& row) const {
+  for (float& score : row.values()) score /= temperature_;
 }
 
-void TopK::apply(const History& /*history*/, std::span<float> scores) const {
+void TopKWarper::apply(const History& /*history*/, Scores& row) const {
+  const std::span<float> scores = row.values();
   if (k_ >= scores.size()) return;
   std::vector<Candidate> best;
   largest(scores, k_, best);
@@ -28,7 +30,8 @@ void TopK::apply(const History& /*history*/, std::span<float> scores) const {
   }
 }
 
-void TopP::apply(const History& /*history*/, std::span<float> scores) const {
+void TopPWarper::apply(const History& /*history*/, Scores& row) const {
+  const std::span<float> scores = row.values();
   std::vector<Candidate> order;
   for (std::size_t v = 0; v < scores.size(); ++v) {
     if (scores[v] > kRemoved) order.push_back({scores[v], static_cast<std::int64_t>(v)});

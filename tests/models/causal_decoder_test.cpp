@@ -52,7 +52,7 @@ TEST_CASE("causal decoder: cached logits are those of each sequence alone, token
   Setting s;
   auto decoder = s.decoder();
   decoder.use_slots(s.slots);
-  auto rows = rows_of_logits(decoder.prefill(s.prompts), decoder.vocabulary());
+  auto rows = rows_of_logits(decoder.prefill(s.prompts, {}).logits, decoder.vocabulary());
   for (std::int32_t t = 0; t < 4; ++t) {
     CAPTURE(t);
     for (std::size_t i = 0; i < 3; ++i) check_row(rows.at(i), s.plain(s.prompts[i], s.slots[i]));
@@ -63,7 +63,7 @@ TEST_CASE("causal decoder: cached logits are those of each sequence alone, token
       next.push_back({i, token, i});
       s.prompts[static_cast<std::size_t>(i)].push_back(token);
     }
-    rows = rows_of_logits(decoder.step(next), decoder.vocabulary());
+    rows = rows_of_logits(decoder.step(next, {}).logits, decoder.vocabulary());
   }
 }
 
@@ -71,10 +71,10 @@ TEST_CASE("causal decoder: beams branch, reorder and end, over one copy of their
   Setting s;
   auto decoder = s.decoder(2);
   decoder.use_slots(s.slots);
-  (void)decoder.prefill(s.prompts);
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 44, 0}, {2, 3, 2}});
-  (void)decoder.step(std::vector<StepRow>{{1, 21, 0}, {0, 30, 0}, {2, 11, 2}});
-  const auto rows = rows_of_logits(decoder.step(std::vector<StepRow>{{0, 5, 0}, {0, 6, 0}, {2, 9, 2}}), decoder.vocabulary());
+  (void)decoder.prefill(s.prompts, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 44, 0}, {2, 3, 2}}, {});
+  (void)decoder.step(std::vector<StepRow>{{1, 21, 0}, {0, 30, 0}, {2, 11, 2}}, {});
+  const auto rows = rows_of_logits(decoder.step(std::vector<StepRow>{{0, 5, 0}, {0, 6, 0}, {2, 9, 2}}, {}).logits, decoder.vocabulary());
   check_row(rows.at(0), s.plain({5, 17, 33, 2, 9, 44, 21, 5}, 0));
   check_row(rows.at(1), s.plain({5, 17, 33, 2, 9, 44, 21, 6}, 0));
   check_row(rows.at(2), s.plain({12, 70, 3, 11, 9}, 0));
@@ -84,10 +84,10 @@ TEST_CASE("causal decoder: a second batch does not see the first") {
   Setting s;
   auto decoder = s.decoder();
   decoder.use_slots(s.slots);
-  (void)decoder.prefill(s.prompts);
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 9, 1}, {2, 3, 2}});
+  (void)decoder.prefill(s.prompts, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 9, 1}, {2, 3, 2}}, {});
   decoder.use_slots({1});
-  const auto rows = rows_of_logits(decoder.prefill(Sequences{{60, 61}}), decoder.vocabulary());
+  const auto rows = rows_of_logits(decoder.prefill(Sequences{{60, 61}}, {}).logits, decoder.vocabulary());
   REQUIRE(rows.size() == 1);
   check_row(rows[0], s.plain({60, 61}, 1));
 }
@@ -119,22 +119,22 @@ TEST_CASE("causal decoder: capacities follow the prompts and the options") {
 TEST_CASE("causal decoder: says what it cannot hold") {
   Setting s;
   auto decoder = s.decoder(1, 1);
-  CHECK_THROWS_WITH_AS((void)decoder.prefill(Sequences{{1}, {}}), "generation: an empty prompt was given; wanted one token at least", ConfigError);
+  CHECK_THROWS_WITH_AS((void)decoder.prefill(Sequences{{1}, {}}, {}), "generation: an empty prompt was given; wanted one token at least", ConfigError);
   decoder.use_slots({0, 2});
-  CHECK_THROWS_WITH_AS((void)decoder.prefill(Sequences{{1}, {2}}), "sequence 1: slot 2 was given; there are 2", ConfigError);
+  CHECK_THROWS_WITH_AS((void)decoder.prefill(Sequences{{1}, {2}}, {}), "sequence 1: slot 2 was given; there are 2", ConfigError);
   decoder.use_slots(s.slots);
-  (void)decoder.prefill(s.prompts);
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}), "generation: a sequence of 7 tokens; the cache holds 6", ShapeError);
+  (void)decoder.prefill(s.prompts, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {});
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 7 tokens; the cache holds 6", ShapeError);
 }
 
 TEST_CASE("causal decoder: a sequence that outgrows the positions is an error") {
   const auto model = golden_gpt2();
   const CausalDecoderCapacity capacity{.sequences = 1, .prompt_tokens = 63, .beams = 1, .longest = 70, .new_tokens = 7};
   CausalDecoder decoder(*model, [](Graph&) { return Conditioning{}; }, capacity);
-  (void)decoder.prefill(Sequences{Ids(63, 5)});
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}),
+  (void)decoder.prefill(Sequences{Ids(63, 5)}, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {});
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}),
                        "sequence 0: 65 positions are needed, virtual tokens included; the model has 64", ShapeError);
 }
 
@@ -154,12 +154,12 @@ TEST_CASE("causal decoder: behind an infix, cached logits are those of plain pas
       batch.labels[0].insert(batch.labels[0].end(), made.begin(), made.end());
       return logits_of(*model, *method, batch).back();
     };
-    auto rows = rows_of_logits(decoder.prefill(Sequences{{5, 17, 33}, {90}}), decoder.vocabulary());
+    auto rows = rows_of_logits(decoder.prefill(Sequences{{5, 17, 33}, {90}}, {}).logits, decoder.vocabulary());
     check_row(rows.at(0), plain({5, 17, 33}, {}, 0));
     check_row(rows.at(1), plain({90}, {}, 1));
-    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 9, 0}, {1, 44, 1}}), decoder.vocabulary());
+    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 9, 0}, {1, 44, 1}}, {}).logits, decoder.vocabulary());
     check_row(rows.at(1), plain({5, 17, 33}, {9}, 0));
-    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{1, 70, 0}, {0, 71, 0}, {2, 7, 1}}), decoder.vocabulary());
+    rows = rows_of_logits(decoder.step(std::vector<StepRow>{{1, 70, 0}, {0, 71, 0}, {2, 7, 1}}, {}).logits, decoder.vocabulary());
     check_row(rows.at(0), plain({5, 17, 33}, {9, 70}, 0));
     check_row(rows.at(1), plain({5, 17, 33}, {8, 71}, 0));
     check_row(rows.at(2), plain({90}, {44, 7}, 1));

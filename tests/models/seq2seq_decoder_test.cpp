@@ -76,14 +76,14 @@ TEST_CASE("seq2seq decoder: cached logits are those of a plain forward pass, tok
   const Rows expected = uncached(*s.model, s.method, s.batch);
   auto decoder = s.decoder();
   decoder.encode(s.batch);
-  Rows rows = rows_of(decoder.prefill(kStarts), decoder.vocabulary());
+  Rows rows = rows_of(decoder.prefill(kStarts, {}).logits, decoder.vocabulary());
   for (std::size_t t = 0; t < 4; ++t) {
     CAPTURE(t);
     for (std::size_t i = 0; i < 3; ++i) check_row(rows.at(i), expected.at(i * 4 + t));
     if (t == 3) break;
     std::vector<StepRow> next;
     for (std::int32_t i = 0; i < 3; ++i) next.push_back({i, s.batch.decoder_inputs[static_cast<std::size_t>(i)][t + 1], i});
-    rows = rows_of(decoder.step(next), decoder.vocabulary());
+    rows = rows_of(decoder.step(next, {}).logits, decoder.vocabulary());
   }
 }
 
@@ -91,12 +91,12 @@ TEST_CASE("seq2seq decoder: beams branch, reorder and end, and read one copy of 
   Setting s;
   auto decoder = s.decoder(2);
   decoder.encode(s.batch);
-  (void)decoder.prefill(kStarts);
+  (void)decoder.prefill(kStarts, {});
   // sequence 0 branches, sequence 1 has finished, sequence 2 goes on alone
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 44, 0}, {2, 3, 2}});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {0, 44, 0}, {2, 3, 2}}, {});
   // the beams change places; then the second is given up and the first branches
-  (void)decoder.step(std::vector<StepRow>{{1, 21, 0}, {0, 30, 0}, {2, 110, 2}});
-  const Rows rows = rows_of(decoder.step(std::vector<StepRow>{{0, 5, 0}, {0, 6, 0}, {2, 9, 2}}), decoder.vocabulary());
+  (void)decoder.step(std::vector<StepRow>{{1, 21, 0}, {0, 30, 0}, {2, 110, 2}}, {});
+  const Rows rows = rows_of(decoder.step(std::vector<StepRow>{{0, 5, 0}, {0, 6, 0}, {2, 9, 2}}, {}).logits, decoder.vocabulary());
   Seq2SeqBatch plain;
   plain.sources = {s.batch.sources[0], s.batch.sources[0], s.batch.sources[2]};
   plain.decoder_inputs = {{0, 44, 21, 5}, {0, 44, 21, 6}, {0, 3, 110, 9}};
@@ -110,7 +110,7 @@ TEST_CASE("seq2seq decoder: decoder prompts may be longer than the start token, 
   decoder.encode(s.batch);
   s.batch.decoder_inputs = {{0, 8, 30}, {0}, {0, 3}};
   const Rows expected = uncached(*s.model, s.method, s.batch);
-  const Rows rows = rows_of(decoder.prefill(s.batch.decoder_inputs), decoder.vocabulary());
+  const Rows rows = rows_of(decoder.prefill(s.batch.decoder_inputs, {}).logits, decoder.vocabulary());
   check_row(rows.at(0), expected.at(2));
   check_row(rows.at(1), expected.at(3));
   check_row(rows.at(2), expected.at(5));
@@ -120,14 +120,14 @@ TEST_CASE("seq2seq decoder: a second batch does not see the first") {
   Setting s;
   auto decoder = s.decoder();
   decoder.encode(s.batch);
-  (void)decoder.prefill(kStarts);
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 9, 1}, {2, 3, 2}});
+  (void)decoder.prefill(kStarts, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 9, 1}, {2, 3, 2}}, {});
   Seq2SeqBatch other;
   other.sources = {{60, 61, 62, 1}};
   other.slots = {1};
   other.decoder_inputs = {{0}};
   decoder.encode(other);
-  const Rows rows = rows_of(decoder.prefill(other.decoder_inputs), decoder.vocabulary());
+  const Rows rows = rows_of(decoder.prefill(other.decoder_inputs, {}).logits, decoder.vocabulary());
   REQUIRE(rows.size() == 1);
   check_row(rows[0], uncached(*s.model, s.method, other)[0]);
 }
@@ -144,11 +144,11 @@ TEST_CASE("seq2seq decoder: says what it cannot hold") {
   Setting s;
   auto decoder = s.decoder(1, 2);
   decoder.encode(s.batch);
-  CHECK_THROWS_WITH_AS((void)decoder.prefill(std::vector<Ids>{{0}, {}, {0}}),
+  CHECK_THROWS_WITH_AS((void)decoder.prefill(std::vector<Ids>{{0}, {}, {0}}, {}),
                        "generation: an empty decoder prompt was given; wanted the start token at least", ConfigError);
-  (void)decoder.prefill(kStarts);
-  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}), "generation: a sequence of 3 tokens; the cache holds 2",
+  (void)decoder.prefill(kStarts, {});
+  (void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {});
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 3 tokens; the cache holds 2",
                        ShapeError);
   s.batch.sources[0].push_back(1);
   CHECK_THROWS_AS(decoder.encode(s.batch), ShapeError);

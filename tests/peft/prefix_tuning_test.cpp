@@ -153,8 +153,8 @@ TEST_CASE("prefix tuning: cached generation with a prefix at every site is a pla
     Seq2SeqDecoder decoder(
         *model, [&](Graph& graph) { return method.condition(graph); }, capacity);
     decoder.encode(batch);
-    (void)decoder.prefill(std::vector<Ids>{{0}, {0}, {0}});
-    const auto logits = decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 44, 1}, {2, 3, 2}});
+    (void)decoder.prefill(std::vector<Ids>{{0}, {0}, {0}}, {});
+    const auto logits = decoder.step(std::vector<StepRow>{{0, 8, 0}, {1, 44, 1}, {2, 3, 2}}, {}).logits;
     const auto width = static_cast<std::size_t>(model->vocabulary());
     std::vector<double> second;
     for (std::size_t i = 0; i < 3; ++i) {

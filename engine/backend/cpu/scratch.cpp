@@ -9,6 +9,7 @@
 #include "engine/backend/cpu/feed_forward_scratch.h"
 #include "engine/backend/cpu/loss_chunks.h"
 #include "engine/backend/cpu/partial_sums.h"
+#include "engine/backend/cpu/top_k_scratch.h"
 #include "engine/ops/cached_attention.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
@@ -19,6 +20,7 @@
 #include "engine/ops/lstm.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/segment_cross_entropy.h"
+#include "engine/ops/top_k.h"
 
 namespace preamble::cpu {
 namespace {
@@ -134,6 +136,12 @@ std::int64_t segment_cross_entropy(const NodeCost& cost) {
   return cost.graph.rows(cost.input(SegmentCrossEntropy::kLogits).rows).segments * kDouble;
 }
 
+std::int64_t top_k(const NodeCost& cost) {
+  if (!cost.used[TopK::kScores] && !cost.used[TopK::kIndex]) return 0;
+  const Type& logits = cost.input(TopK::kLogits);
+  return cost.rows(logits) * TopKScratch::of(logits.width(), op_of<TopK>(cost).count, has(cost, TopK::kAsked), element(cost)).row();
+}
+
 struct Entry {
   std::string_view op;
   std::int64_t (*bytes)(const NodeCost&);
@@ -155,6 +163,7 @@ constexpr std::array kEntries = {
     Entry{"lstm_grad", lstm_grad},
     Entry{"norm_grad", norm_grad},
     Entry{"segment_cross_entropy", segment_cross_entropy},
+    Entry{"top_k", top_k},
 };
 
 }  // namespace

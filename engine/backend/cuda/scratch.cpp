@@ -21,6 +21,7 @@
 #include "engine/ops/lstm.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/segment_cross_entropy.h"
+#include "engine/ops/top_k.h"
 
 namespace preamble::cuda {
 namespace {
@@ -112,6 +113,12 @@ std::int64_t segment_cross_entropy(const NodeCost& cost) {
 
 std::int64_t sum_rows(const NodeCost& cost) { return kRowParts * cost.input(0).width() * kFloat; }
 
+/// A bit for each entry of each row, if some are asked for.
+std::int64_t top_k(const NodeCost& cost) {
+  const Type& logits = cost.input(TopK::kLogits);
+  return has(cost, TopK::kAsked) ? cost.rows(logits) * ((logits.width() + 31) / 32) * kIndex : 0;
+}
+
 struct Entry {
   std::string_view op;
   std::int64_t (*bytes)(const NodeCost&);
@@ -135,6 +142,7 @@ constexpr std::array kEntries = {
     Entry{"scatter_add_rows", scatter_add_rows},
     Entry{"segment_cross_entropy", segment_cross_entropy},
     Entry{"sum_rows", sum_rows},
+    Entry{"top_k", top_k},
 };
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST_CASE("bart: cached generation computes what a plain pass does, with prompts
   const auto expected = logits(*model, method, batch);
   Seq2SeqDecoder decoder(*model, [&](Graph& graph) { return method.condition(graph); }, {.sequences = 2, .source_rows = 7, .beams = 1, .longest = 4});
   decoder.encode(batch);
-  auto rows = rows_of_logits(decoder.prefill(std::vector<Ids>{{2}, {2}}), 103);
+  auto rows = rows_of_logits(decoder.prefill(std::vector<Ids>{{2}, {2}}, {}).logits, 103);
   for (std::size_t t = 0; t < 4; ++t) {
     CAPTURE(t);
     for (std::size_t i = 0; i < 2; ++i) {
@@ -67,7 +67,7 @@ TEST_CASE("bart: cached generation computes what a plain pass does, with prompts
     if (t == 3) break;
     std::vector<StepRow> next;
     for (std::int32_t i = 0; i < 2; ++i) next.push_back({i, batch.decoder_inputs[static_cast<std::size_t>(i)][t + 1], i});
-    rows = rows_of_logits(decoder.step(next), 103);
+    rows = rows_of_logits(decoder.step(next, {}).logits, 103);
   }
 }
 

@@ -204,11 +204,26 @@ class FixedDecoder : public Decoder {
  public:
   explicit FixedDecoder(std::vector<float> logits) : logits_(std::move(logits)) {}
   [[nodiscard]] std::int64_t vocabulary() const override { return 3; }
-  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> /*prompts*/) override { return logits_; }
-  [[nodiscard]] std::span<const float> step(std::span<const StepRow> /*rows*/) override { return logits_; }
+  [[nodiscard]] ScoreRequest prepare(const ScoreRequest& wanted) override { return scored_.prepare(wanted); }
+  [[nodiscard]] ScoreRows prefill(std::span<const std::vector<std::int32_t>> /*prompts*/, const ScoreQueries& queries) override {
+    return scored_.score(logits_, 3, queries);
+  }
+  [[nodiscard]] ScoreRows step(std::span<const StepRow> rows, const ScoreQueries& queries) override {
+    std::vector<float> logits;
+    for (std::size_t r = 0; r < rows.size(); ++r) logits.insert(logits.end(), logits_.begin(), logits_.end());
+    return scored_.score(logits, 3, queries);
+  }
 
  private:
+  testing::ScoredLogits scored_;
   std::vector<float> logits_;
+};
+
+/// Returns no rows at all.
+class SilentDecoder : public FixedDecoder {
+ public:
+  using FixedDecoder::FixedDecoder;
+  [[nodiscard]] ScoreRows prefill(std::span<const std::vector<std::int32_t>> /*prompts*/, const ScoreQueries& /*queries*/) override { return {}; }
 };
 
 }  // namespace
@@ -218,9 +233,12 @@ TEST_CASE("generate: rejects logits that are no numbers or too few") {
     FixedDecoder broken({0, std::numeric_limits<float>::quiet_NaN(), 1});
     CHECK_THROWS_WITH_AS(static_cast<void>(generate(broken, options(beams, 5), Sequences{{2}})), "generate: a score is NaN; wanted numbers",
                          Error);
-    FixedDecoder few({0, 1});
-    CHECK_THROWS_WITH_AS(static_cast<void>(generate(few, options(beams, 5), Sequences{{2}})),
-                         "generate: the decoder returned 2 logits; wanted 1 rows of 3", ShapeError);
+    SilentDecoder few({0, 1, 2});
+    CHECK_THROWS_AS(static_cast<void>(generate(few, options(beams, 5), Sequences{{2}})), ShapeError);
+    auto drawn = options(beams, 5);
+    drawn.do_sample = true;
+    CHECK_THROWS_WITH_AS(static_cast<void>(generate(few, drawn, Sequences{{2}})), "generate: the decoder returned 0 logits; wanted 1 rows of 3",
+                         ShapeError);
   }
 }
 

@@ -11,10 +11,15 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 
+void apply_all(const GenerationConfig& config, const History& history, std::vector<float>& values) {
+  Scores scores(values);
+  apply(make_processors(config), history, scores);
+}
+
 /// The scores 1, 2, ... 6 after the rules that `config` asks for.
 std::vector<float> processed(const GenerationConfig& config, const std::vector<std::int32_t>& ids, std::int64_t prompt_length = 1) {
   std::vector<float> scores{1, 2, 3, 4, 5, 6};
-  apply(make_processors(config), {ids, length_floor(config, prompt_length), length_limit(config, prompt_length)}, scores);
+  apply_all(config, {ids, length_floor(config, prompt_length), length_limit(config, prompt_length)}, scores);
   return scores;
 }
 
@@ -38,7 +43,7 @@ TEST_CASE("score_processor: temperature, top-k and top-p equal transformers") {
     auto config = testing::options_of(item.at("options"));
     config.do_sample = true;
     auto scores = item.at("scores").get<std::vector<float>>();
-    apply(make_processors(config), {{}, 0, 100}, scores);
+    apply_all(config, {{}, 0, 100}, scores);
     const auto& expected = item.at("expected");
     REQUIRE(scores.size() == expected.size());
     for (std::size_t v = 0; v < scores.size(); ++v) {
@@ -62,7 +67,7 @@ TEST_CASE("score_processor: the repetition penalty counts a token once and pushe
   CHECK(processed(config, {1, 3, 1}) == std::vector<float>{1, 1, 3, 2, 5, 6});
   std::vector<float> negative{-1, -2, 0};
   const Ids ids{1, 1, 2};
-  apply(make_processors(config), {ids, 0, 9}, negative);
+  apply_all(config, {ids, 0, 9}, negative);
   CHECK(negative == std::vector<float>{-1, -4, 0});
 }
 

@@ -13,7 +13,6 @@ namespace preamble {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<std::int64_t> indices(const std::vector<Candidate>& candidates) {
   std::vector<std::int64_t> found;
@@ -22,42 +21,6 @@ std::vector<std::int64_t> indices(const std::vector<Candidate>& candidates) {
 }
 
 }  // namespace
-
-TEST_CASE("select: argmax takes the first of equals and refuses NaN") {
-  CHECK(argmax(std::vector<float>{1, 3, -2, 3}) == 1);
-  CHECK(argmax(std::vector<float>{-kInfinity, -kInfinity}) == 0);
-  CHECK_THROWS_WITH_AS(static_cast<void>(argmax(std::vector<float>{1, kNan, 2})), "generate: a score is NaN; wanted numbers", Error);
-}
-
-TEST_CASE("select: log_softmax has probabilities that add up to one, and stands large logits") {
-  const std::vector<float> logits{1000, 999, -kInfinity, 1001};
-  std::vector<float> out(4);
-  log_softmax(logits, out);
-  const double z = std::exp(-1.0) + std::exp(-2.0) + 1;
-  CHECK(out[0] == doctest::Approx(-1 - std::log(z)));
-  CHECK(out[1] == doctest::Approx(-2 - std::log(z)));
-  CHECK(out[2] == -kInfinity);
-  CHECK(out[3] == doctest::Approx(-std::log(z)));
-  const std::vector<float> infinite{0, kInfinity};
-  CHECK_THROWS_WITH_AS(log_softmax(infinite, std::span(out).first(2)), "generate: the largest score of a row is inf; wanted a number",
-                       Error);
-}
-
-TEST_CASE("select: log_softmax of a vocabulary is that of doubles, and NaN is refused wherever it stands") {
-  Random random(5);
-  std::vector<float> logits(50257);
-  for (float& x : logits) x = 10 * random.normal();
-  double sum = 0;
-  for (const float x : logits) sum += std::exp(static_cast<double>(x));
-  std::vector<float> out(logits.size());
-  log_softmax(logits, out);
-  for (const std::size_t v : {0UL, 77UL, 50256UL}) CHECK(out[v] == doctest::Approx(static_cast<double>(logits[v]) - std::log(sum)).epsilon(1e-6));
-  for (const std::size_t v : {0UL, 1UL, 50256UL}) {
-    auto broken = logits;
-    broken[v] = kNan;
-    CHECK_THROWS_WITH_AS(log_softmax(broken, out), "generate: a score is NaN; wanted numbers", Error);
-  }
-}
 
 TEST_CASE("select: largest equals a full sort") {
   Random random(3);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/generate/decoder.h"
+#include "tests/support/scored_logits.h"
 
 namespace preamble::testing {
 
@@ -47,14 +48,16 @@ class ToyDecoder : public Decoder {
 
   [[nodiscard]] std::int64_t vocabulary() const override { return model_.vocabulary; }
 
-  [[nodiscard]] std::span<const float> prefill(std::span<const std::vector<std::int32_t>> prompts) override {
+  [[nodiscard]] ScoreRequest prepare(const ScoreRequest& wanted) override { return scored_.prepare(wanted); }
+
+  [[nodiscard]] ScoreRows prefill(std::span<const std::vector<std::int32_t>> prompts, const ScoreQueries& queries) override {
     rows_.assign(prompts.begin(), prompts.end());
     sequences_.clear();
     for (std::size_t i = 0; i < prompts.size(); ++i) sequences_.push_back(static_cast<std::int32_t>(i));
-    return logits();
+    return scores(queries);
   }
 
-  [[nodiscard]] std::span<const float> step(std::span<const StepRow> rows) override {
+  [[nodiscard]] ScoreRows step(std::span<const StepRow> rows, const ScoreQueries& queries) override {
     std::vector<std::vector<std::int32_t>> next;
     std::vector<std::int32_t> sequences;
     for (const auto& row : rows) {
@@ -67,7 +70,7 @@ class ToyDecoder : public Decoder {
     rows_ = std::move(next);
     sequences_ = std::move(sequences);
     fed += rows.size();
-    return logits();
+    return scores(queries);
   }
 
   /// Whether each row so far named a parent of its own sequence, and came in order of the sequences.
@@ -77,15 +80,16 @@ class ToyDecoder : public Decoder {
   std::size_t fed = 0;
 
  private:
-  std::span<const float> logits() {
+  [[nodiscard]] ScoreRows scores(const ScoreQueries& queries) {
     logits_.clear();
     for (const auto& row : rows_) {
       for (const float x : model_.logits(row)) logits_.push_back(x);
     }
-    return logits_;
+    return scored_.score(logits_, model_.vocabulary, queries);
   }
 
   ToyModel model_;
+  ScoredLogits scored_;
   std::vector<std::vector<std::int32_t>> rows_;
   std::vector<std::int32_t> sequences_;
   std::vector<float> logits_;
