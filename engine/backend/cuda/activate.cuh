@@ -31,6 +31,23 @@ template <class T>
 /// 2√(2/π) (x + 0.044715 x³): gelu_tanh(x) = x σ of it, as (1 + tanh u) / 2 = σ(2u).
 [[nodiscard]] __device__ inline float gelu_argument(float x) { return 1.5957691216057308F * x * (1.0F + 0.044715F * x * x); }
 
+/// tanh(ln(1 + eˣ)) = p / (p + q) and q / (p + q), without overflow or cancellation.
+template <class T>
+struct TanhSoftplus {
+  float value, rest;
+
+  __device__ explicit TanhSoftplus(float x) {
+    const float n = exp_of<T>(x < 0.0F ? x : -x);
+    const float p = x < 0.0F ? n * (n + 2.0F) : 1.0F + 2.0F * n;
+    const float q = x < 0.0F ? 2.0F : 2.0F * n * n;
+    value = p / (p + q);
+    rest = q / (p + q);
+  }
+};
+
+/// The most that clipped_gelu gives.
+inline constexpr float kGeluLimit = 10;
+
 /// f(x) for a result of type T
 template <ActivationKind kind, class T>
 [[nodiscard]] __device__ inline float activate(float x) {
@@ -40,6 +57,12 @@ template <ActivationKind kind, class T>
   if constexpr (kind == ActivationKind::silu) return x * sigmoid_of<T>(x);
   if constexpr (kind == ActivationKind::tanh) return tanhf(x);
   if constexpr (kind == ActivationKind::sigmoid) return sigmoid_of<T>(x);
+  if constexpr (kind == ActivationKind::quick_gelu) return x * sigmoid_of<T>(1.702F * x);
+  if constexpr (kind == ActivationKind::clipped_gelu) {
+    const float y = activate<ActivationKind::gelu, T>(x);
+    return y > kGeluLimit ? kGeluLimit : y;
+  }
+  if constexpr (kind == ActivationKind::mish) return x * TanhSoftplus<T>(x).value;
 }
 
 /// f'(x) from x
@@ -65,6 +88,19 @@ template <ActivationKind kind, class T>
     const float y = sigmoid_of<T>(x);
     return y * (1.0F - y);
   }
+  if constexpr (kind == ActivationKind::quick_gelu) {
+    const float s = sigmoid_of<T>(1.702F * x);
+    return s * (1.0F + 1.702F * x * (1.0F - s));
+  }
+  if constexpr (kind == ActivationKind::clipped_gelu) {
+    const float slope = activate_slope<ActivationKind::gelu, T>(x);
+    return activate<ActivationKind::gelu, T>(x) > kGeluLimit ? 0.0F : slope;
+  }
+  if constexpr (kind == ActivationKind::mish) {
+    const TanhSoftplus<T> t(x);
+    // (tanh u)' = (1 - tanh u)(1 + tanh u), and u' = σ(x)
+    return t.value + x * t.rest * (1.0F + t.value) * sigmoid_of<T>(x);
+  }
 }
 
 /// Calls `body.template operator()<kind>()`. One branch for eight numbers, the same for all threads.
@@ -77,6 +113,9 @@ __device__ inline void with_kind(ActivationKind kind, const Body& body) {
     case ActivationKind::silu: return body.template operator()<ActivationKind::silu>();
     case ActivationKind::tanh: return body.template operator()<ActivationKind::tanh>();
     case ActivationKind::sigmoid: return body.template operator()<ActivationKind::sigmoid>();
+    case ActivationKind::quick_gelu: return body.template operator()<ActivationKind::quick_gelu>();
+    case ActivationKind::clipped_gelu: return body.template operator()<ActivationKind::clipped_gelu>();
+    case ActivationKind::mish: return body.template operator()<ActivationKind::mish>();
   }
   __trap();  // a kind that is missing here ends in an error, not in wrong numbers
 }
