@@ -50,13 +50,13 @@ std::unique_ptr<Method> make_prompt(const TrainArguments& args, const TextTask& 
   if (init.kind == PromptInitKind::adapter) {
     require<ConfigError>(args.init_adapter.has_value(), "--prompt-tuning-init adapter: wanted --init-adapter DIR with it");
     const auto& from = *args.init_adapter;
-    init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.width()).slot.embeddings
-                                          : read_prompt(from, PeftConfig::read(from), model.width()).embeddings;
+    init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.embedding_width()).slot.embeddings
+                                          : read_prompt(from, PeftConfig::read(from), model.embedding_width()).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
   if (submodules_of(args, model) == 2) {
     // PEFT's layout for encoder-decoders has as many rows again, which nobody reads
-    Tensor doubled(Dtype::f32, {2 * init.tokens, model.width()});
+    Tensor doubled(Dtype::f32, {2 * init.tokens, model.embedding_width()});
     std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
     prompt = doubled;
   }
@@ -68,8 +68,8 @@ std::unique_ptr<Method> make_p_tuning(const TrainArguments& args, const Language
   EncoderShape shape;
   shape.kind = options.encoder_reparameterization_type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp;
   shape.rows = args.init.tokens * submodules_of(args, model);
-  shape.width = shape.output = model.width();
-  shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
+  shape.width = shape.output = model.embedding_width();
+  shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.embedding_width();
   shape.layers = options.encoder_num_layers;
   shape.dropout = options.encoder_dropout;
   if (shape.dropout > 0 && shape.kind == EncoderKind::mlp)

@@ -23,7 +23,7 @@ TEST_CASE("open_model: opens models of every family, and an encoder-decoder only
   CHECK(open_model(golden("bart/model"))->vocabulary() == 103);
   CHECK(open_model(golden("gpt2/model"))->vocabulary() == 97);
   const std::string config = (golden("gpt2/model") / "config.json").string();
-  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(golden("gpt2/model")), (config + ": model_type is 'gpt2'; wanted one of bart, t5").c_str(),
+  CHECK_THROWS_WITH_AS((void)open_encoder_decoder(golden("gpt2/model")), (config + ": model_type is 'gpt2'; wanted one of bart, mt5, t5, umt5").c_str(),
                        UnsupportedError);
 }
 
