@@ -38,7 +38,7 @@ Value tokens_of(Graph& graph, Value hidden, const Conditioning& conditioning, Ro
 
 Gpt2::Gpt2(const Gpt2Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
   prefix_ = backbone_prefix(parameters_, "transformer.", "wpe.weight");
-  embedding_name_ = first_present(parameters_, {name("wte.weight"), std::string(kHead)});
+  embedding_name_ = first_present(parameters_, {name("wte.weight"), std::string(kLmHead)});
   head_name_ = embedding_name_;
 }
 
