@@ -20,7 +20,7 @@ std::string weight_of(std::string_view map) { return fmt::format("{}.weight", ma
 
 }  // namespace
 
-EncoderStack::EncoderStack(const EncoderShape& shape, const EncoderNames& names, Parameters parameters)
+EncoderStack::EncoderStack(const EncoderSizes& shape, const EncoderNames& names, Parameters parameters)
     : shape_(shape), names_(names), parameters_(std::move(parameters)) {
   prefix_ = backbone_prefix(parameters_, std::string(names_.family), std::string(kWords));
   embedding_name_ = name(kWords);

@@ -7,7 +7,7 @@
 
 #include "engine/ops/attention.h"
 #include "models/encoder_model.h"
-#include "models/encoder_shape.h"
+#include "models/encoder_sizes.h"
 
 namespace preamble {
 
@@ -48,7 +48,7 @@ class EncoderStack : public EncoderModel {
   Value mlm_logits(Graph& graph, Value hidden, std::span<const std::int32_t> words) override;
 
  protected:
-  EncoderStack(const EncoderShape& shape, const EncoderNames& names, Parameters parameters);
+  EncoderStack(const EncoderSizes& shape, const EncoderNames& names, Parameters parameters);
 
   /// Loads the encoder from its checkpoint. `beside`: beginnings of names, behind the prefix, that the checkpoint may have too (heads,
   /// buffers). Throws FileError for a missing or misshaped tensor and for layers that config.json does not count; warns of other tensors.
@@ -82,7 +82,7 @@ class EncoderStack : public EncoderModel {
   [[nodiscard]] Value attend(Graph& graph, Value x, Value positions, const Conditioning& conditioning, std::int64_t layer, Value slots);
   [[nodiscard]] Value feed_forward(Graph& graph, Value x, const std::string& layer, double dropout);
 
-  EncoderShape shape_;
+  EncoderSizes shape_;
   EncoderNames names_;
   Parameters parameters_;
   std::string prefix_;

@@ -86,7 +86,7 @@ BertConfig BertConfig::read(const JsonFile& json) {
     c.type_vocab_size = positive_field(json, "type_vocab_size", 2);
     c.layer_norm_eps = 1e-12;
   }
-  read_encoder_shape(json, distil ? kDistilFields : EncoderFields{}, c);
+  read_encoder_sizes(json, distil ? kDistilFields : EncoderFields{}, c);
   // no field of DistilBERT: its norms have this constant
   if (distil) c.layer_norm_eps = 1e-12;
   if (c.family == BertFamily::electra) read_electra(json, c);

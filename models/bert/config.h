@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/encoder_shape.h"
+#include "models/encoder_sizes.h"
 
 namespace preamble {
 
@@ -19,7 +19,7 @@ enum class BertFamily : std::uint8_t {
 };
 
 /// Shape and constants. The defaults are bert-base-uncased.
-struct BertConfig : EncoderShape {
+struct BertConfig : EncoderSizes {
   BertFamily family = BertFamily::bert;
   ActivationKind summary_activation = ActivationKind::gelu;  ///< behind the map in front of a choice's score (ELECTRA)
 

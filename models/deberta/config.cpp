@@ -70,7 +70,7 @@ DebertaConfig DebertaConfig::read(const JsonFile& json) {
   c.hidden_size = 1536;
   c.num_hidden_layers = c.num_attention_heads = 24;
   c.intermediate_size = 6144;
-  read_encoder_shape(json, {}, c);
+  read_encoder_sizes(json, {}, c);
   c.embedding_size = positive_field(json, "embedding_size", c.hidden_size);
   c.position_biased_input = json.get<bool>("position_biased_input", true);
   c.type_vocab_size = json.get<std::int64_t>("type_vocab_size", 0);

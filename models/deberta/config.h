@@ -6,12 +6,12 @@
 
 #include "data/json_file.h"
 #include "engine/ops/disentangled_position.h"
-#include "models/encoder_shape.h"
+#include "models/encoder_sizes.h"
 
 namespace preamble {
 
 /// Shape and constants of a DeBERTa v2 or v3 (He et al. 2021; He et al. 2023). The defaults are deberta-v3-base.
-struct DebertaConfig : EncoderShape {
+struct DebertaConfig : EncoderSizes {
   DebertaConfig() {
     vocab_size = 128100;
     type_vocab_size = 0;

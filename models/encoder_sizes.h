@@ -10,7 +10,7 @@
 namespace preamble {
 
 /// Shape of an encoder whose layers are BERT's. The defaults are bert-base-uncased.
-struct EncoderShape {
+struct EncoderSizes {
   std::int64_t vocab_size = 30522;
   std::int64_t hidden_size = 768;
   std::int64_t embedding_size = 768;  ///< of tokens, positions and types; projected to hidden_size where it differs
@@ -37,6 +37,6 @@ struct EncoderFields {
 
 /// Reads what all families have; absent fields keep their values. `embedding_size` becomes hidden_size. Throws FileError for senseless
 /// fields, UnsupportedError for an unknown activation.
-void read_encoder_shape(const JsonFile& json, const EncoderFields& fields, EncoderShape& shape);
+void read_encoder_sizes(const JsonFile& json, const EncoderFields& fields, EncoderSizes& shape);
 
 }  // namespace preamble

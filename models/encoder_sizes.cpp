@@ -1,11 +1,11 @@
-#include "models/encoder_shape.h"
+#include "models/encoder_sizes.h"
 
 #include "engine/core/error.h"
 #include "models/config_fields.h"
 
 namespace preamble {
 
-void read_encoder_shape(const JsonFile& json, const EncoderFields& fields, EncoderShape& shape) {
+void read_encoder_sizes(const JsonFile& json, const EncoderFields& fields, EncoderSizes& shape) {
   shape.vocab_size = positive_field(json, "vocab_size", shape.vocab_size);
   shape.hidden_size = shape.embedding_size = positive_field(json, fields.hidden_size, shape.hidden_size);
   shape.num_hidden_layers = positive_field(json, fields.layers, shape.num_hidden_layers);
