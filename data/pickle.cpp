@@ -37,6 +37,7 @@ enum class Opcode : std::uint8_t {
   build = 'b',
   global = 'c',
   append_all = 'e',
+  bin_float = 'G',
   bin_get = 'h',
   long_bin_get = 'j',
   bin_put = 'q',
@@ -88,7 +89,7 @@ constexpr std::array<Permitted, 14> kPermitted = {{
 }};
 
 /// Names of the opcodes that are refused most often, for messages.
-constexpr std::array<std::pair<std::uint8_t, std::string_view>, 16> kRefused = {{{'i', "INST"},
+constexpr std::array<std::pair<std::uint8_t, std::string_view>, 15> kRefused = {{{'i', "INST"},
                                                                                  {'o', "OBJ"},
                                                                                  {0x81, "NEWOBJ"},
                                                                                  {0x92, "NEWOBJ_EX"},
@@ -96,7 +97,6 @@ constexpr std::array<std::pair<std::uint8_t, std::string_view>, 16> kRefused = {
                                                                                  {0x83, "EXT2"},
                                                                                  {0x84, "EXT4"},
                                                                                  {'P', "PERSID"},
-                                                                                 {'G', "BINFLOAT"},
                                                                                  {'B', "BINBYTES"},
                                                                                  {'C', "SHORT_BINBYTES"},
                                                                                  {0x8B, "LONG4"},
@@ -142,6 +142,10 @@ class PickleMachine {
       case Opcode::bin_int1: push_number(Kind::integer, reader_.read<std::uint8_t>()); return true;
       case Opcode::bin_int2: push_number(Kind::integer, reader_.read<std::uint16_t>()); return true;
       case Opcode::long1: push_number(Kind::integer, read_long()); return true;
+      case Opcode::bin_float:
+        reader_.skip(sizeof(double));
+        push({Kind::real, 0, {}, {}});
+        return true;
       case Opcode::bin_string:
       case Opcode::bin_unicode: push_text(reader_.read<std::uint32_t>()); return true;
       case Opcode::short_bin_string:
@@ -358,8 +362,8 @@ class PickleMachine {
 Pickle Pickle::read(std::span<const std::byte> bytes, const std::string& where) { return PickleMachine(bytes, where).run(); }
 
 std::string_view name_of(Kind kind) noexcept {
-  constexpr std::array<std::string_view, 11> kNames = {"None",   "a boolean",  "an integer",     "a text",    "a tuple", "a list",
-                                                       "a dict", "a function", "a storage type", "a storage", "a tensor"};
+  constexpr std::array<std::string_view, 12> kNames = {"None",   "a boolean", "an integer", "a real number",  "a text",    "a tuple",
+                                                       "a list", "a dict",    "a function", "a storage type", "a storage", "a tensor"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

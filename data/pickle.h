@@ -16,6 +16,7 @@ struct PickleValue {
     none,
     boolean,       // integer: 0 or 1
     integer,       // integer
+    real,          // a number that training scripts keep beside the weights; its value is not read
     text,          // text
     tuple,         // items
     list,          // items
@@ -35,7 +36,7 @@ struct PickleValue {
 /// What `kind` is called in messages: `a dict`, `an integer`, ...
 [[nodiscard]] std::string_view name_of(PickleValue::Kind kind) noexcept;
 
-/// One pickle, read by a machine that knows only: constants, text, whole numbers, tuples, lists, dicts, the memo,
+/// One pickle, read by a machine that knows only: constants, text, numbers, tuples, lists, dicts, the memo,
 /// persistent ids, `collections.OrderedDict()`, the storage types of torch, and `torch._utils._rebuild_tensor`,
 /// `_rebuild_tensor_v2` and `_rebuild_parameter`, which are recorded, not run.
 class Pickle {
@@ -48,6 +49,8 @@ class Pickle {
   [[nodiscard]] const PickleValue& root() const noexcept { return values_[root_]; }
   /// Item `index` of a value.
   [[nodiscard]] const PickleValue& item(const PickleValue& value, std::size_t index) const { return values_[value.items.at(index)]; }
+  /// All values that were built, whether the root holds them or not.
+  [[nodiscard]] std::span<const PickleValue> values() const noexcept { return values_; }
   /// Bytes up to and including the last opcode.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 

@@ -33,11 +33,24 @@ TensorArchive::TensorArchive(const std::filesystem::path& folder, const ArchiveF
   require<FileError>(found != candidates.end(), "{}: has no weights; wanted one of {}", folder.string(), fmt::join(candidates, ", "));
   if (found->ends_with(".json")) {
     open_index(folder / *found);
-    return;
+  } else {
+    files_.push_back(open_file(folder / *found));
+    names_ = files_[0].names();
+    file_of_name_.assign(names_.size(), 0);
   }
-  files_.push_back(open_file(folder / *found));
-  names_ = files_[0].names();
-  file_of_name_.assign(names_.size(), 0);
+  unwrap_names();
+}
+
+void TensorArchive::unwrap_names() {
+  constexpr std::array<std::string_view, 2> kWrappers = {"module.", "_orig_mod."};
+  const auto around_all = [&](std::string_view wrapper) {
+    return !names_.empty() && std::ranges::all_of(names_, [&](const std::string& name) { return name.starts_with(wrapper); });
+  };
+  for (const auto* found = std::ranges::find_if(kWrappers, around_all); found != kWrappers.end();
+       found = std::ranges::find_if(kWrappers, around_all)) {
+    for (auto& name : names_) name.erase(0, found->size());
+    wrapper_ += *found;
+  }
 }
 
 void TensorArchive::open_index(const std::filesystem::path& index) {
@@ -60,7 +73,7 @@ void TensorArchive::open_index(const std::filesystem::path& index) {
 
 bool TensorArchive::contains(std::string_view name) const noexcept { return std::ranges::binary_search(names_, name); }
 
-std::string TensorArchive::where(std::string_view name) const { return fmt::format("{}: '{}'", file_of(name).path().string(), name); }
+std::string TensorArchive::where(std::string_view name) const { return fmt::format("{}: '{}'", file_of(name).path().string(), stored(name)); }
 
 const TensorFile& TensorArchive::file_of(std::string_view name) const {
   const auto found = std::ranges::lower_bound(names_, name);

@@ -80,9 +80,7 @@ std::vector<TensorRecord> read_zip_form(Bytes bytes, const std::string& where) {
 }
 
 /// The storages at the end of the old form: for each key, in the order of the list, the number of elements and the elements.
-Storages read_old_storages(ByteReader reader, std::size_t file_bytes, const Pickle& keys, const std::vector<TorchTensor>& tensors) {
-  std::map<std::string_view, Dtype> dtypes;
-  for (const auto& [name, storage, offset, dims, strides] : tensors) dtypes.emplace(storage.key, storage.dtype);
+Storages read_old_storages(ByteReader reader, std::size_t file_bytes, const Pickle& keys, const std::map<std::string_view, Dtype>& dtypes) {
   require<FileError>(keys.root().kind == Kind::list, "{}: its storage keys are {}; wanted a list", reader.where(),
                      name_of(keys.root().kind));
   Storages storages;
@@ -126,7 +124,7 @@ std::vector<TensorRecord> read_old_form(Bytes bytes, const std::string& where) {
   const Pickle state = next();
   const Pickle keys = next();
   auto tensors = tensors_of(state, where);
-  const auto storages = read_old_storages(ByteReader(bytes, where, position), bytes.size(), keys, tensors);
+  const auto storages = read_old_storages(ByteReader(bytes, where, position), bytes.size(), keys, storages_of(state, where));
   return records_of(std::move(tensors), storages, where);
 }
 

@@ -1,5 +1,6 @@
 #include "data/torch_pickle.h"
 
+#include <array>
 #include <unordered_set>
 #include <utility>
 
@@ -23,9 +24,14 @@ class StateDict {
  public:
   StateDict(const Pickle& pickle, const std::string& where) : pickle_(pickle), where_(where) {}
 
+  /// Type and key of a persistent id, whatever it belongs to.
+  [[nodiscard]] std::pair<std::string_view, Dtype> storage(const PickleValue& id) const {
+    const TorchStorage storage = view(id).storage;
+    return {storage.key, storage.dtype};
+  }
+
   [[nodiscard]] std::vector<TorchTensor> tensors() {
-    const auto& root = pickle_.root();
-    require<FileError>(root.kind == Kind::dict, "{}: holds {}; wanted a state dict", where_, name_of(root.kind));
+    const auto& root = state_dict();
     std::vector<TorchTensor> tensors;
     std::unordered_set<std::string_view> seen;
     for (std::size_t i = 0; i < root.items.size(); i += 2) {
@@ -40,6 +46,20 @@ class StateDict {
   }
 
  private:
+  /// The dict of tensors: the root, or what the root holds under one of the usual keys.
+  [[nodiscard]] const PickleValue& state_dict() const {
+    constexpr std::array<std::string_view, 3> kWrapped = {"state_dict", "model_state_dict", "model"};
+    const auto& root = pickle_.root();
+    require<FileError>(root.kind == Kind::dict, "{}: holds {}; wanted a state dict", where_, name_of(root.kind));
+    for (const auto key : kWrapped) {
+      for (std::size_t i = 0; i < root.items.size(); i += 2) {
+        const auto& value = pickle_.item(root, i + 1);
+        if (value.kind == Kind::dict && pickle_.item(root, i).text == key) return value;
+      }
+    }
+    return root;
+  }
+
   [[nodiscard]] const PickleValue& expect(const PickleValue& value, Kind kind, std::string_view what) const {
     require<FileError>(value.kind == kind, "{}: '{}': {} is {}; wanted {}", where_, name_, what, name_of(value.kind), name_of(kind));
     return value;
@@ -135,5 +155,14 @@ class StateDict {
 }  // namespace
 
 std::vector<TorchTensor> tensors_of(const Pickle& pickle, const std::string& where) { return StateDict(pickle, where).tensors(); }
+
+std::map<std::string_view, Dtype> storages_of(const Pickle& pickle, const std::string& where) {
+  const StateDict state(pickle, where);
+  std::map<std::string_view, Dtype> types;
+  for (const auto& value : pickle.values()) {
+    if (value.kind == Kind::storage) types.insert(state.storage(value));
+  }
+  return types;
+}
 
 }  // namespace preamble

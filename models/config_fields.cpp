@@ -1,6 +1,9 @@
 #include "models/config_fields.h"
 
 #include <map>
+#include <ranges>
+
+#include <fmt/ranges.h>
 
 #include "engine/core/error.h"
 
@@ -13,13 +16,33 @@ std::int64_t positive_field(const JsonFile& json, std::string_view key, std::int
   return value;
 }
 
+double epsilon_field(const JsonFile& json, std::string_view key, double fallback) {
+  const auto value = json.get<double>(key, fallback);
+  require<FileError>(value > 0, "{}: field '{}' is {}; wanted a positive number", json.where(), key, value);
+  return value;
+}
+
+void require_multiple(const JsonFile& json, std::string_view size_key, std::int64_t size, std::string_view parts_key, std::int64_t parts) {
+  require<FileError>(size % parts == 0, "{}: {} is {} and {} {}; wanted a multiple", json.where(), size_key, size, parts_key, parts);
+}
+
 ActivationKind activation_named(const JsonFile& json, const std::string& name) {
-  static const std::map<std::string, ActivationKind> kKinds = {{"relu", ActivationKind::relu},          {"gelu", ActivationKind::gelu},
-                                                               {"gelu_new", ActivationKind::gelu_tanh}, {"gelu_pytorch_tanh", ActivationKind::gelu_tanh},
-                                                               {"silu", ActivationKind::silu},          {"swish", ActivationKind::silu},
-                                                               {"tanh", ActivationKind::tanh}};
+  // gelu_fast, gelu_accurate and the others of one line are one function, their constants written with more or fewer digits
+  static const std::map<std::string, ActivationKind> kKinds = {
+      {"gelu", ActivationKind::gelu},           {"gelu_python", ActivationKind::gelu},
+      {"gelu_10", ActivationKind::clipped_gelu},
+      {"gelu_new", ActivationKind::gelu_tanh},  {"gelu_pytorch_tanh", ActivationKind::gelu_tanh},
+      {"gelu_fast", ActivationKind::gelu_tanh}, {"gelu_python_tanh", ActivationKind::gelu_tanh},
+      {"gelu_accurate", ActivationKind::gelu_tanh},
+      {"mish", ActivationKind::mish},
+      {"quick_gelu", ActivationKind::quick_gelu},
+      {"relu", ActivationKind::relu},
+      {"sigmoid", ActivationKind::sigmoid},
+      {"silu", ActivationKind::silu},           {"swish", ActivationKind::silu},
+      {"tanh", ActivationKind::tanh}};
   const auto found = kKinds.find(name);
-  require<UnsupportedError>(found != kKinds.end(), "{}: the activation '{}' was given; wanted relu, gelu, gelu_new, silu or tanh", json.where(), name);
+  require<UnsupportedError>(found != kKinds.end(), "{}: the activation '{}' was given; wanted one of {}", json.where(), name,
+                            fmt::join(std::views::keys(kKinds), ", "));
   return found->second;
 }
 

@@ -78,6 +78,8 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const {
     return {pooler(), {.name = "classifier", .checkpoint = "classifier"}};
   }
+  /// From the output at a token to the scores of start and end.
+  [[nodiscard]] virtual HeadLayer span_head() const { return {.name = "qa_outputs", .checkpoint = "qa_outputs", .dropped = false}; }
 };
 
 }  // namespace preamble

@@ -39,6 +39,8 @@ class LanguageModel {
   virtual ~LanguageModel() = default;
 
   [[nodiscard]] virtual std::int64_t width() const noexcept = 0;
+  /// Width of embedded tokens, and so of a prompt's rows.
+  [[nodiscard]] virtual std::int64_t embedding_width() const noexcept { return width(); }
   [[nodiscard]] virtual std::int64_t vocabulary() const noexcept = 0;
   [[nodiscard]] virtual PositionTable positions() const noexcept { return {}; }
   [[nodiscard]] InputLimits limits() const noexcept { return {vocabulary(), positions()}; }
@@ -49,7 +51,7 @@ class LanguageModel {
   [[nodiscard]] virtual Parameters& parameters() noexcept = 0;
   /// What activations, and the caches of generation, are computed in.
   [[nodiscard]] Dtype activations() const noexcept { return const_cast<LanguageModel*>(this)->parameters().activations(); }
-  /// The embedding of the vocabulary [V, D], as loaded.
+  /// The embedding of the vocabulary [V, embedding_width], as loaded.
   [[nodiscard]] virtual Tensor embedding() = 0;
   /// Name of that parameter.
   [[nodiscard]] virtual std::string_view embedding_name() const noexcept = 0;

@@ -2,8 +2,11 @@
 
 #include <filesystem>
 #include <map>
+#include <ranges>
 #include <set>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "data/json_file.h"
 #include "engine/core/error.h"
@@ -50,6 +53,10 @@ std::unique_ptr<LanguageModel> t5_of(const JsonFile& json, Source source, Option
   return make<T5>(T5Config::read(json), std::move(source), std::move(options), tied ? Names{"lm_head.weight"} : Names{});
 }
 
+std::unique_ptr<LanguageModel> published_t5(const std::string& shape, Source source, Options options) {
+  return make<T5>(T5Config::published(shape), std::move(source), std::move(options));
+}
+
 std::unique_ptr<LanguageModel> bert_of(const JsonFile& json, Source source, Options options) {
   return make<Bert>(BertConfig::read(json), std::move(source), std::move(options));
 }
@@ -65,25 +72,30 @@ struct Family {
   std::vector<std::string> shapes;
 };
 
+Family family_of_bert(std::string_view model_type) { return {bert_of, published_bert, BertConfig::published_names(model_type)}; }
+
 const std::map<std::string, Family>& families() {
   static const std::map<std::string, Family> kFamilies = {
       {"bart",
        {[](const JsonFile& json, Source s, Options o) { return make_bart(BartConfig::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make_bart(BartConfig::published(shape), std::move(s), std::move(o)); },
         {"bart-base", "bart-large"}}},
-      {"bert", {bert_of, published_bert, {"bert-base", "bert-large"}}},
+      {"bert", family_of_bert("bert")},
       {"deberta-v2",
        {[](const JsonFile& json, Source s, Options o) { return make<Deberta>(DebertaConfig::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make<Deberta>(DebertaConfig::published(shape), std::move(s), std::move(o)); },
         {"deberta-v3-base", "deberta-v3-large"}}},
+      {"distilbert", family_of_bert("distilbert")},
+      {"electra", family_of_bert("electra")},
       {"gpt2",
        {[](const JsonFile& json, Source s, Options o) { return make<Gpt2>(Gpt2Config::read(json), std::move(s), std::move(o)); },
         [](const std::string& shape, Source s, Options o) { return make<Gpt2>(Gpt2Config::published(shape), std::move(s), std::move(o)); },
         {"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"}}},
-      {"roberta", {bert_of, published_bert, {"roberta-base", "roberta-large"}}},
-      {"t5",
-       {t5_of, [](const std::string& shape, Source s, Options o) { return make<T5>(T5Config::published(shape), std::move(s), std::move(o)); },
-        {"t5-small", "t5-base", "t5-large", "t5-xl", "t5-xxl"}}}};
+      {"roberta", family_of_bert("roberta")},
+      {"mt5", {t5_of, published_t5, {"mt5-small", "mt5-base", "mt5-large", "mt5-xl", "mt5-xxl"}}},
+      {"t5", {t5_of, published_t5, {"t5-small", "t5-base", "t5-large", "t5-xl", "t5-xxl"}}},
+      {"umt5", {t5_of, published_t5, {"umt5-small", "umt5-base", "umt5-xl", "umt5-xxl"}}},
+      {"xlm-roberta", family_of_bert("xlm-roberta")}};
   return kFamilies;
 }
 
@@ -100,7 +112,8 @@ std::unique_ptr<LanguageModel> made_up_model(const std::string& shape, Source so
     const JsonFile json = JsonFile::open(std::filesystem::path(shape) / "config.json");
     const auto type = json.get<std::string>("model_type");
     const auto found = families().find(type);
-    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted bart, bert, deberta-v2, gpt2, roberta or t5", json.where(), type);
+    require<UnsupportedError>(found != families().end(), "{}: model_type is '{}'; wanted one of {}", json.where(), type,
+                              fmt::join(std::views::keys(families()), ", "));
     return found->second.from_config(json, std::move(source), std::move(options));
   }
   for (const auto& [type, family] : families()) {

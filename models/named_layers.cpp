@@ -1,7 +1,5 @@
 #include "models/named_layers.h"
 
-#include <algorithm>
-
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
 
@@ -13,25 +11,15 @@ Value biased_linear(Parameters& parameters, Graph& graph, Value x, const std::st
 }
 
 Value named_norm(Parameters& parameters, Graph& graph, Value x, const std::string& name, double epsilon) {
+  // the names of TensorFlow live on in the oldest checkpoints
+  const bool old = parameters.contains(name + ".gamma") && !parameters.contains(name + ".weight");
   const Dims dims = {x.type().width()};
-  return layer_norm(x, parameters(graph, name + ".weight", dims, ParameterKind::vector),
-                    parameters(graph, name + ".bias", dims, ParameterKind::vector), epsilon);
+  return layer_norm(x, parameters(graph, name + (old ? ".gamma" : ".weight"), dims, ParameterKind::vector),
+                    parameters(graph, name + (old ? ".beta" : ".bias"), dims, ParameterKind::vector), epsilon);
 }
 
 std::string backbone_prefix(const Parameters& parameters, const std::string& family, const std::string& first) {
   return parameters.contains(family + first) || !parameters.contains(first) ? family : "";
-}
-
-void load_encoder(EncoderModel& model, const ParameterSource& source, std::string_view prefix, std::span<const std::string_view> beside) {
-  Parameters& parameters = model.parameters();
-  for (const auto& name : source.names()) {
-    const std::string_view whole = name;
-    const std::string_view inside = whole.starts_with(prefix) ? whole.substr(prefix.size()) : whole;
-    if (std::ranges::any_of(beside, [&](std::string_view beginning) { return inside.starts_with(beginning); })) parameters.tolerate(name);
-  }
-  Graph graph = parameters.graph();
-  (void)model.encode(graph, {}, {});
-  parameters.require_all_known();
 }
 
 }  // namespace preamble

@@ -44,21 +44,33 @@ std::unique_ptr<LanguageModel> open_model(const Folder& folder, Parameters::Opti
   return open_among<LanguageModel>({{"bart", open_one<LanguageModel, Bart>},
                                     {"bert", open_one<LanguageModel, Bert>},
                                     {"deberta-v2", open_one<LanguageModel, Deberta>},
+                                    {"distilbert", open_one<LanguageModel, Bert>},
+                                    {"electra", open_one<LanguageModel, Bert>},
                                     {"gpt2", open_one<LanguageModel, Gpt2>},
+                                    {"mt5", open_one<LanguageModel, T5>},
                                     {"roberta", open_one<LanguageModel, Bert>},
-                                    {"t5", open_one<LanguageModel, T5>}},
+                                    {"t5", open_one<LanguageModel, T5>},
+                                    {"umt5", open_one<LanguageModel, T5>},
+                                    {"xlm-roberta", open_one<LanguageModel, Bert>}},
                                    folder, std::move(options));
 }
 
 std::unique_ptr<EncoderModel> open_encoder(const Folder& folder, Parameters::Options options) {
   return open_among<EncoderModel>({{"bert", open_one<EncoderModel, Bert>},
                                     {"deberta-v2", open_one<EncoderModel, Deberta>},
-                                    {"roberta", open_one<EncoderModel, Bert>}},
+                                    {"distilbert", open_one<EncoderModel, Bert>},
+                                    {"electra", open_one<EncoderModel, Bert>},
+                                    {"roberta", open_one<EncoderModel, Bert>},
+                                    {"xlm-roberta", open_one<EncoderModel, Bert>}},
                                    folder, std::move(options));
 }
 
 std::unique_ptr<EncoderDecoder> open_encoder_decoder(const Folder& folder, Parameters::Options options) {
-  return open_among<EncoderDecoder>({{"bart", open_one<EncoderDecoder, Bart>}, {"t5", open_one<EncoderDecoder, T5>}}, folder, std::move(options));
+  return open_among<EncoderDecoder>({{"bart", open_one<EncoderDecoder, Bart>},
+                                      {"mt5", open_one<EncoderDecoder, T5>},
+                                      {"t5", open_one<EncoderDecoder, T5>},
+                                      {"umt5", open_one<EncoderDecoder, T5>}},
+                                     folder, std::move(options));
 }
 
 }  // namespace preamble

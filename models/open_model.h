@@ -10,7 +10,7 @@
 
 namespace preamble {
 
-/// Opens the model that `model_type` of config.json names: t5, bart, gpt2, bert or roberta. Throws FileError, UnsupportedError.
+/// Opens the model that `model_type` of config.json names. Throws FileError, UnsupportedError.
 [[nodiscard]] std::unique_ptr<LanguageModel> open_model(const std::filesystem::path& folder, Parameters::Options options = {});
 
 /// The same where only an encoder-decoder will do. Throws UnsupportedError for another model.

@@ -6,12 +6,14 @@
 #include <cmath>
 #include <cstring>
 #include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "data/tensor_archive.h"
 #include "engine/core/error.h"
 #include "engine/core/hash.h"
 #include "engine/core/parallel.h"
+#include "engine/core/warnings.h"
 
 namespace preamble {
 namespace {
@@ -85,6 +87,41 @@ class UntouchedSource final : public MadeUpSource {
   [[nodiscard]] Tensor get(std::string_view, const Dims& dims, Dtype dtype) const override { return {dtype, dims}; }
 };
 
+/// The numbers that stand at each place of some names: `transformer.h.` has 0 and 1.
+class Numbering {
+ public:
+  template <class Names>
+  explicit Numbering(const Names& names) {
+    for (const std::string& name : names) {
+      for_each_number(name, [&](std::string_view before, std::string_view number) { numbers_[std::string(before)].emplace(number); });
+    }
+  }
+
+  /// Whether the name has a number at a place where the others have other numbers.
+  [[nodiscard]] bool exceeded_by(std::string_view name) const {
+    bool exceeded = false;
+    for_each_number(name, [&](std::string_view before, std::string_view number) {
+      const auto found = numbers_.find(before);
+      exceeded = exceeded || (found != numbers_.end() && !found->second.contains(number));
+    });
+    return exceeded;
+  }
+
+ private:
+  /// Calls `body` with each part of the name that is a number, and with what stands in front of it.
+  template <class Body>
+  static void for_each_number(std::string_view name, const Body& body) {
+    for (std::size_t begin = 0; begin < name.size();) {
+      const std::size_t end = std::min(name.find('.', begin), name.size());
+      const std::string_view part = name.substr(begin, end - begin);
+      if (!part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; })) body(name.substr(0, begin), part);
+      begin = end + 1;
+    }
+  }
+
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> numbers_;
+};
+
 }  // namespace
 
 std::shared_ptr<const ParameterSource> checkpoint_source(const std::filesystem::path& folder) {
@@ -139,15 +176,23 @@ Dims Parameters::dims(std::string_view name) const {
   return source_->get(name, {}, Dtype::f32).dims();
 }
 
-void Parameters::require_all_known() const {
+void Parameters::warn_of_unknown() const {
+  const Numbering layers(std::views::keys(loaded_));
   std::vector<std::string> unknown;
   for (const auto& name : source_->names()) {
-    if (!known_.contains(name)) unknown.push_back(name);
+    if (known_.contains(name)) continue;
+    require<FileError>(!layers.exceeded_by(name), "{}: belongs to a layer that this model does not have; wanted the layers that config.json counts",
+                       source_->where(name));
+    unknown.push_back(name);
   }
   if (unknown.empty()) return;
-  const std::size_t shown = std::min<std::size_t>(unknown.size(), 8);
-  raise<FileError>("{}: this architecture has no such tensor; {} in all: {}{}", source_->where(unknown[0]), unknown.size(),
-                   fmt::join(unknown.begin(), unknown.begin() + static_cast<std::ptrdiff_t>(shown), ", "), shown < unknown.size() ? ", ..." : "");
+  constexpr std::size_t kShown = 4;
+  const std::size_t shown = std::min(unknown.size(), kShown);
+  const std::string where = source_->where(unknown[0]);
+  const std::string more = shown < unknown.size() ? fmt::format(" and {} more", unknown.size() - shown) : "";
+  const std::string_view verb = unknown.size() == 1 ? "is" : "are";
+  warn(fmt::format("{}: {} of its tensors {} not part of this model and {} ignored: {}{}", where.substr(0, where.find(": '")), unknown.size(),
+                   verb, verb, fmt::join(unknown.begin(), unknown.begin() + static_cast<std::ptrdiff_t>(shown), ", "), more));
 }
 
 std::uint64_t Parameters::frozen_hash() const {

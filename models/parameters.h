@@ -89,10 +89,12 @@ class Parameters {
   /// Names that the source holds; empty if it makes tensors up.
   [[nodiscard]] std::vector<std::string> names() const { return source_->names(); }
 
-  /// Tells a strict reader that a name of the source is known though no graph needs it.
+  /// Marks a name of the source as known though no graph needs it: `warn_of_unknown` does not mention it.
   void tolerate(std::string_view name) { known_.emplace(name); }
-  /// Throws FileError that lists the names of the source that nobody asked for or tolerated.
-  void require_all_known() const;
+  /// Warns once of the names of the source that nobody has loaded or tolerated: other classes' heads, buffers of old versions. A few are
+  /// named, the rest counted. Throws FileError if one of them belongs to a layer beyond those that are loaded: its number stands where
+  /// loaded names have other numbers (`h.2.` where `h.0.` and `h.1.` are known), so that config.json and checkpoint disagree.
+  void warn_of_unknown() const;
 
   /// Loaded tensors by name.
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& loaded() const noexcept { return loaded_; }

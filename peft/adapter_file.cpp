@@ -89,7 +89,7 @@ PeftConfig resolved(PeftConfig config, const LanguageModel& model) {
   const AttentionShape shape = model.attention_shape(prefix ? model.prefix_site() : Site::encoder_self);
   if (!config.num_layers) config.num_layers = shape.layers;
   if (!config.num_attention_heads) config.num_attention_heads = prefix ? shape.kv_heads : shape.heads;
-  if (!config.token_dim) config.token_dim = prefix ? shape.kv_width() : model.width();
+  if (!config.token_dim) config.token_dim = prefix ? shape.kv_width() : model.embedding_width();
   if (!config.num_transformer_submodules) config.num_transformer_submodules = config.task_type == "SEQ_2_SEQ_LM" ? 2 : 1;
   if (!config.encoder_hidden_size && config.peft_type != PeftType::prompt_tuning) config.encoder_hidden_size = config.token_dim;
   return config;

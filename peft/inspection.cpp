@@ -206,9 +206,9 @@ class Inspection {
       return;
     }
     if (infix_) {
-      (void)NativePrompt::read(adapter_, model->width());
+      (void)NativePrompt::read(adapter_, model->embedding_width());
     } else {
-      (void)read_prompt(adapter_, config_, model->width());
+      (void)read_prompt(adapter_, config_, model->embedding_width());
     }
     json_["vocabulary_norm"] = summary(row_norms(model->embedding()));
     if (count_ == 0) return;

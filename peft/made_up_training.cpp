@@ -121,7 +121,7 @@ std::unique_ptr<Method> made_up_method(const MethodShape& shape, const LanguageM
   require<ConfigError>(shape.method == "prompt", "method: '{}' was given; wanted one of {}", shape.method, fmt::join(MethodShape::methods(), ", "));
   Random random(seed, 1);
   return std::make_unique<PromptTuning>(
-      std::vector<PromptSlot>{{random_rows(shape.virtual_tokens, model.width(), random), shape.virtual_tokens}});
+      std::vector<PromptSlot>{{random_rows(shape.virtual_tokens, model.embedding_width(), random), shape.virtual_tokens}});
 }
 
 }  // namespace preamble

@@ -36,13 +36,13 @@ std::unique_ptr<Method> make_prompt(const MethodRecipe& recipe, const TextTask& 
     require<ConfigError>(recipe.init_adapter.has_value(),
                          "prompt_tuning_init adapter: no init_adapter was given; wanted the folder of one");
     const auto& from = *recipe.init_adapter;
-    init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.width()).slot.embeddings
-                                          : read_prompt(from, PeftConfig::read(from, warn), model.width(), warn).embeddings;
+    init.rows = NativePrompt::is_in(from) ? NativePrompt::read(from, model.embedding_width()).slot.embeddings
+                                          : read_prompt(from, PeftConfig::read(from, warn), model.embedding_width(), warn).embeddings;
   }
   Tensor prompt = initial_prompt(init, model.embedding(), tokenize_with(tokenizer));
   if (submodules_of(recipe, model) == 2) {
     // PEFT's layout for encoder-decoders has as many rows again, which nobody reads
-    Tensor doubled(Dtype::f32, {2 * init.tokens, model.width()});
+    Tensor doubled(Dtype::f32, {2 * init.tokens, model.embedding_width()});
     std::ranges::copy(std::as_const(prompt).values<float>(), doubled.values<float>().begin());
     prompt = doubled;
   }
@@ -54,8 +54,8 @@ std::unique_ptr<Method> make_p_tuning(const MethodRecipe& recipe, const Language
   EncoderShape shape;
   shape.kind = options.encoder_reparameterization_type == "LSTM" ? EncoderKind::lstm : EncoderKind::mlp;
   shape.rows = recipe.init.tokens * submodules_of(recipe, model);
-  shape.width = shape.output = model.width();
-  shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.width();
+  shape.width = shape.output = model.embedding_width();
+  shape.hidden = options.encoder_hidden_size > 0 ? options.encoder_hidden_size : model.embedding_width();
   shape.layers = options.encoder_num_layers;
   shape.dropout = options.encoder_dropout;
   if (shape.dropout > 0 && shape.kind == EncoderKind::mlp)

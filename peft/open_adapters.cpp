@@ -40,7 +40,7 @@ void require_decoder_only(const std::filesystem::path& folder, const LanguageMod
 PromptSlot read_infix(const std::filesystem::path& folder, const LanguageModel& model, bool trainable, const Warn& warn) {
   require_decoder_only(folder, model);
   require<UnsupportedError>(!trainable, "{}: weights of a reparametrisation were given; an infix is read folded", folder.string());
-  return NativePrompt::read(folder, model.width(), warn).slot;
+  return NativePrompt::read(folder, model.embedding_width(), warn).slot;
 }
 
 EncodedPrompt read_encoded(const AdapterFolder& folder, std::int64_t width, const std::filesystem::path& trainable, const Warn& warn) {
@@ -99,9 +99,9 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
     require<ConfigError>(folder.kind == first.kind, "{} and {}: adapters of different kinds; wanted one kind", first.path.string(),
                          folder.path.string());
     switch (folder.kind) {
-      case Kind::prompt: prompts.push_back(read_prompt(folder.path, folder.config, model.width(), warn)); break;
+      case Kind::prompt: prompts.push_back(read_prompt(folder.path, folder.config, model.embedding_width(), warn)); break;
       case Kind::infix: prompts.push_back(read_infix(folder.path, model, trainable.has_value(), warn)); break;
-      case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.width(), *trainable, warn)); break;
+      case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.embedding_width(), *trainable, warn)); break;
       case Kind::prefix:
         positions = {.shifted = true, .relative = true};
         prefixes.push_back({{model.prefix_site(), read_prefix(folder.path, folder.config, model, trainable, warn)}});

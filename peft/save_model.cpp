@@ -23,6 +23,7 @@ constexpr std::array kCopied = {"generation_config.json",
                                 "special_tokens_map.json",
                                 "added_tokens.json",
                                 "spiece.model",
+                                "sentencepiece.bpe.model",
                                 "spm.model",
                                 "vocab.json",
                                 "merges.txt",
@@ -61,15 +62,17 @@ void add_classes(const std::vector<std::string>& classes, Json& config) {
 /// What transformers puts in front of the backbone's names in a model with a head.
 std::string family_prefix(const JsonFile& config) {
   const auto type = config.get<std::string>("model_type");
+  if (type == "xlm-roberta") return "roberta.";
   return type.substr(0, type.find('-')) + ".";  // deberta-v2: deberta.
 }
 
-/// Names without the prefix get it, but for the language model's head.
+/// The backbone's names get the prefix where none has it; heads stay as they are.
 void add_prefix(const std::string& prefix, Tensors& tensors) {
+  constexpr std::array<std::string_view, 4> kBackbone = {"embeddings", "encoder.", "transformer.", "pooler."};
   const auto has_prefix = [&](const auto& named) { return named.first.starts_with(prefix); };
   if (std::ranges::any_of(tensors, has_prefix)) return;
   for (auto& [name, tensor] : tensors) {
-    if (!name.starts_with("cls.") && !name.starts_with("lm_head.") && !name.starts_with("lm_predictions.")) name = prefix + name;
+    if (std::ranges::any_of(kBackbone, [&](std::string_view part) { return name.starts_with(part); })) name = prefix + name;
   }
 }
 

@@ -19,6 +19,9 @@ std::string_view name_of(ActivationKind kind) noexcept {
     case ActivationKind::silu: return "silu";
     case ActivationKind::tanh: return "tanh";
     case ActivationKind::sigmoid: return "sigmoid";
+    case ActivationKind::quick_gelu: return "quick_gelu";
+    case ActivationKind::clipped_gelu: return "clipped_gelu";
+    case ActivationKind::mish: return "mish";
   }
   return "";
 }
@@ -42,6 +45,9 @@ double activation_flops(ActivationKind kind, const Graph& graph, const Type& typ
     case ActivationKind::silu: return 20 * count;
     case ActivationKind::tanh: return 34 * count;
     case ActivationKind::sigmoid: return 19 * count;
+    case ActivationKind::quick_gelu: return 21 * count;
+    case ActivationKind::clipped_gelu: return 45 * count;
+    case ActivationKind::mish: return 27 * count;
   }
   return 0;
 }

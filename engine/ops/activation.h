@@ -13,7 +13,10 @@ enum class ActivationKind : std::uint8_t {
   gelu_tanh,  ///< x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2: GPT-2's `gelu_new`
   silu,       ///< x σ(x)
   tanh,
-  sigmoid,  ///< σ(x) = 1 / (1 + e⁻ˣ)
+  sigmoid,       ///< σ(x) = 1 / (1 + e⁻ˣ)
+  quick_gelu,    ///< x σ(1.702 x)
+  clipped_gelu,  ///< gelu(x), at most 10: transformers' `gelu_10`
+  mish,          ///< x tanh(ln(1 + eˣ))    (Misra 2020)
 };
 
 /// `relu`, `gelu_tanh`, ...

@@ -8,7 +8,7 @@
 #include "engine/ops/linear.h"
 #include "models/bart/attend.h"
 #include "models/named_layers.h"
-#include "models/tied_head.h"
+#include "models/tied_tables.h"
 
 namespace preamble {
 namespace {
@@ -19,8 +19,9 @@ constexpr std::string_view kLogitsBias = "final_logits_bias";
 }  // namespace
 
 Bart::Bart(const BartConfig& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  prefix_ = backbone_prefix(parameters_, "model.", "shared.weight");
-  embedding_name_ = prefix_ + "shared.weight";
+  prefix_ = backbone_prefix(parameters_, "model.", "encoder.embed_positions.weight");
+  embedding_name_ = first_present(parameters_, {prefix_ + "shared.weight", prefix_ + "encoder.embed_tokens.weight",
+                                                prefix_ + "decoder.embed_tokens.weight", std::string(kHead)});
   head_name_ = embedding_name_;
 }
 
@@ -32,11 +33,11 @@ std::unique_ptr<Bart> Bart::open(const std::filesystem::path& folder, Parameters
   if (has_own_head(*source, kHead, model->embedding_name_)) model->head_name_ = kHead;
   model->parameters_.tolerate(kHead);
   // transformers saves copies of the tied embedding under these names
-  for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
-    model->parameters_.tolerate(model->prefix_ + alias);
+  tolerate_copies(model->parameters_, *source, model->embedding_name_,
+                  {model->prefix_ + "encoder.embed_tokens.weight", model->prefix_ + "decoder.embed_tokens.weight"});
   Graph graph = model->parameters_.graph();
   add_logits(*model, graph, {}, {}, false);
-  model->parameters_.require_all_known();
+  model->parameters_.warn_of_unknown();
   return model;
 }
 

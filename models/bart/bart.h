@@ -19,8 +19,8 @@ class Bart final : public EncoderDecoder {
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `model.` or not.
   Bart(const BartConfig& config, Parameters parameters);
 
-  /// A Hugging Face folder. Loads all parameters, and throws FileError for a missing, unexpected or misshaped tensor. The bias of the
-  /// logits is never trained: it is no parameter in transformers either.
+  /// A Hugging Face folder. Loads all parameters, and throws FileError for a missing or misshaped tensor and for layers that config.json
+  /// does not count; warns of other tensors. The bias of the logits is never trained: it is no parameter in transformers either.
   [[nodiscard]] static std::unique_ptr<Bart> open(const std::filesystem::path& folder, Parameters::Options options = {});
 
   [[nodiscard]] const BartConfig& config() const noexcept { return config_; }

@@ -13,8 +13,7 @@ BartStack read_stack(const JsonFile& json, const std::string& name, std::int64_t
   stack.layers = positive_field(json, name + "_layers", stack.layers);
   stack.heads = positive_field(json, name + "_attention_heads", stack.heads);
   stack.ffn_dim = positive_field(json, name + "_ffn_dim", stack.ffn_dim);
-  require<FileError>(d_model % stack.heads == 0, "{}: d_model is {} and {}_attention_heads {}; wanted a multiple", json.where(), d_model, name,
-                     stack.heads);
+  require_multiple(json, "d_model", d_model, name + "_attention_heads", stack.heads);
   return stack;
 }
 

@@ -66,25 +66,17 @@ double DebertaConfig::scale() const noexcept {
 
 DebertaConfig DebertaConfig::read(const JsonFile& json) {
   DebertaConfig c;
-  c.vocab_size = positive_field(json, "vocab_size", c.vocab_size);
   // transformers' own defaults are those of the xlarge v2
-  c.hidden_size = positive_field(json, "hidden_size", 1536);
+  c.hidden_size = 1536;
+  c.num_hidden_layers = c.num_attention_heads = 24;
+  c.intermediate_size = 6144;
+  read_encoder_sizes(json, {}, c);
   c.embedding_size = positive_field(json, "embedding_size", c.hidden_size);
-  c.num_hidden_layers = positive_field(json, "num_hidden_layers", 24);
-  c.num_attention_heads = positive_field(json, "num_attention_heads", 24);
-  c.intermediate_size = positive_field(json, "intermediate_size", 6144);
-  c.max_position_embeddings = positive_field(json, "max_position_embeddings", c.max_position_embeddings);
   c.position_biased_input = json.get<bool>("position_biased_input", true);
   c.type_vocab_size = json.get<std::int64_t>("type_vocab_size", 0);
-  c.activation = activation_named(json, json.get<std::string>("hidden_act", "gelu"));
   c.pooler_activation = activation_named(json, json.get<std::string>("pooler_hidden_act", "gelu"));
-  c.layer_norm_eps = json.get<double>("layer_norm_eps", c.layer_norm_eps);
-  c.pad_token_id = token_field(json, "pad_token_id", c.pad_token_id, c.vocab_size);
   require<FileError>(c.type_vocab_size >= 0 && c.type_vocab_size <= c.vocab_size,
                      "{}: field 'type_vocab_size' is {}; wanted a number from 0 to {}", json.where(), c.type_vocab_size, c.vocab_size);
-  require<FileError>(c.hidden_size % c.num_attention_heads == 0, "{}: hidden_size is {} and num_attention_heads {}; wanted a multiple",
-                     json.where(), c.hidden_size, c.num_attention_heads);
-  require<FileError>(c.layer_norm_eps > 0, "{}: field 'layer_norm_eps' is {}; wanted a positive number", json.where(), c.layer_norm_eps);
   const auto kernel = json.get<std::int64_t>("conv_kernel_size", 0);
   require<UnsupportedError>(kernel <= 0, "{}: conv_kernel_size is {}; wanted 0: convolutions are not supported", json.where(), kernel);
   const auto head = json.get<std::int64_t>("attention_head_size", c.head_dim());

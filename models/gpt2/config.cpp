@@ -15,13 +15,12 @@ Gpt2Config Gpt2Config::read(const JsonFile& json) {
   c.n_layer = positive_field(json, "n_layer", c.n_layer);
   c.n_head = positive_field(json, "n_head", c.n_head);
   c.n_inner = positive_field(json, "n_inner", 4 * c.n_embd);
-  c.layer_norm_epsilon = json.get<double>("layer_norm_epsilon", c.layer_norm_epsilon);
+  c.layer_norm_epsilon = epsilon_field(json, "layer_norm_epsilon", c.layer_norm_epsilon);
   c.activation = activation_named(json, json.get<std::string>("activation_function", "gelu_new"));
   c.scale_attn_weights = json.get<bool>("scale_attn_weights", true);
   c.scale_attn_by_inverse_layer_idx = json.get<bool>("scale_attn_by_inverse_layer_idx", false);
   require_field(json, "add_cross_attention", false);
-  require<FileError>(c.n_embd % c.n_head == 0, "{}: n_embd is {} and n_head {}; wanted a multiple", json.where(), c.n_embd, c.n_head);
-  require<FileError>(c.layer_norm_epsilon > 0, "{}: field 'layer_norm_epsilon' is {}; wanted a positive number", json.where(), c.layer_norm_epsilon);
+  require_multiple(json, "n_embd", c.n_embd, "n_head", c.n_head);
   return c;
 }
 

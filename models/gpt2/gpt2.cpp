@@ -14,7 +14,7 @@
 #include "engine/ops/split_columns.h"
 #include "models/building.h"
 #include "models/named_layers.h"
-#include "models/tied_head.h"
+#include "models/tied_tables.h"
 
 namespace preamble {
 namespace {
@@ -37,8 +37,8 @@ Value tokens_of(Graph& graph, Value hidden, const Conditioning& conditioning, Ro
 }  // namespace
 
 Gpt2::Gpt2(const Gpt2Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  prefix_ = backbone_prefix(parameters_, "transformer.", "wte.weight");
-  embedding_name_ = name("wte.weight");
+  prefix_ = backbone_prefix(parameters_, "transformer.", "wpe.weight");
+  embedding_name_ = first_present(parameters_, {name("wte.weight"), std::string(kLmHead)});
   head_name_ = embedding_name_;
 }
 
@@ -54,7 +54,7 @@ std::unique_ptr<Gpt2> Gpt2::open(const std::filesystem::path& folder, Parameters
   }
   Graph graph = model->parameters_.graph();
   add_logits(*model, graph, {}, {}, false);
-  model->parameters_.require_all_known();
+  model->parameters_.warn_of_unknown();
   return model;
 }
 

@@ -19,7 +19,8 @@ class Gpt2 final : public CausalLm {
   /// Checks nothing beyond the names until a graph is built. Names may have the prefix `transformer.` or not.
   Gpt2(const Gpt2Config& config, Parameters parameters);
 
-  /// A Hugging Face folder. Loads all parameters, and throws FileError for a missing, unexpected or misshaped tensor.
+  /// A Hugging Face folder. Loads all parameters, and throws FileError for a missing or misshaped tensor and for layers that config.json
+  /// does not count; warns of other tensors.
   [[nodiscard]] static std::unique_ptr<Gpt2> open(const std::filesystem::path& folder, Parameters::Options options = {});
 
   [[nodiscard]] const Gpt2Config& config() const noexcept { return config_; }

@@ -74,7 +74,7 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind, Poo
       return {first, classifier};
     }
     case HeadKind::tokens: return {{.name = "classifier", .checkpoint = "classifier"}};
-    case HeadKind::span: return {{.name = "qa_outputs", .checkpoint = "qa_outputs", .dropped = false}};
+    case HeadKind::span: return {model.span_head()};
     case HeadKind::masked_lm: return {};
   }
   return {};

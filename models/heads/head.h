@@ -30,7 +30,7 @@ enum class HeadKind : std::uint8_t {
 
 /// What stands in front of the classifier of a head that reads one row.
 enum class Pooler : std::uint8_t {
-  automatic,  ///< what transformers' class has: the model's pooler; for classes of RoBERTa a map of the head's own
+  automatic,  ///< what transformers' class has: the model's pooler; for classes of RoBERTa and ELECTRA a map of the head's own
   frozen,     ///< the checkpoint's pooler, part of the backbone
   trained,    ///< a pooler of the head's own, which starts at the checkpoint's if there is one
   none,       ///< nothing: the classifier is a linear map of [CLS]

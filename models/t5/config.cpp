@@ -6,8 +6,24 @@
 #include "models/config_fields.h"
 
 namespace preamble {
-T5Config T5Config::read(const JsonFile& json) {
+namespace {
+
+/// What transformers takes for the fields that the config.json of an mT5 or UMT5 lacks.
+T5Config multilingual(bool own_bias_tables) {
   T5Config c;
+  c.vocab_size = 250112;
+  c.d_ff = 1024;
+  c.num_layers = 8;
+  c.num_heads = 6;
+  c.own_bias_tables = own_bias_tables;
+  return c;
+}
+
+}  // namespace
+
+T5Config T5Config::read(const JsonFile& json) {
+  const auto type = json.get<std::string>("model_type", "t5");
+  T5Config c = type == "t5" ? T5Config() : multilingual(type == "umt5");
   c.vocab_size = positive_field(json, "vocab_size", c.vocab_size);
   c.d_model = positive_field(json, "d_model", c.d_model);
   c.d_kv = positive_field(json, "d_kv", c.d_kv);
@@ -17,13 +33,13 @@ T5Config T5Config::read(const JsonFile& json) {
   c.num_heads = positive_field(json, "num_heads", c.num_heads);
   c.relative_attention_num_buckets = positive_field(json, "relative_attention_num_buckets", c.relative_attention_num_buckets);
   c.relative_attention_max_distance = positive_field(json, "relative_attention_max_distance", c.relative_attention_max_distance);
-  c.layer_norm_epsilon = json.get<double>("layer_norm_epsilon", c.layer_norm_epsilon);
+  c.layer_norm_epsilon = epsilon_field(json, "layer_norm_epsilon", c.layer_norm_epsilon);
   // `gated-gelu` means the tanh form: transformers' own rule for the files of T5 v1.1
-  const auto projection = json.get<std::string>("feed_forward_proj", "relu");
+  const auto projection = json.get<std::string>("feed_forward_proj", type == "t5" ? "relu" : "gated-gelu");
   c.gated = projection.starts_with("gated-");
   const std::string function = c.gated ? projection.substr(6) : projection;
   c.activation = activation_named(json, projection == "gated-gelu" ? "gelu_new" : function);
-  c.scale_decoder_outputs = json.get<bool>("scale_decoder_outputs", json.get<bool>("tie_word_embeddings", true));
+  c.scale_decoder_outputs = json.get<bool>("scale_decoder_outputs", type != "mt5" && json.get<bool>("tie_word_embeddings", true));
   c.pad_token_id = token_field(json, "pad_token_id", 0, c.vocab_size);
   c.eos_token_id = json.get<std::int64_t>("eos_token_id", 1);
   c.decoder_start_token_id = token_field(json, "decoder_start_token_id", c.pad_token_id, c.vocab_size);
@@ -39,9 +55,12 @@ T5Config T5Config::published(const std::string& name) {
                                                        {"t5-large", {24, 1024, 16, 2816}},
                                                        {"t5-xl", {24, 2048, 32, 5120}},
                                                        {"t5-xxl", {24, 4096, 64, 10240}}};
-  const auto found = kShapes.find(name);
-  require<ConfigError>(found != kShapes.end(), "model shape: '{}' was given; wanted t5-small, t5-base, t5-large, t5-xl or t5-xxl", name);
-  T5Config c;
+  const std::string family = name.substr(0, name.find('-'));
+  const auto found = kShapes.find(name.substr(family.ends_with("t5") ? family.size() - 2 : 0));
+  const bool known = found != kShapes.end() && (family == "t5" || family == "mt5" || (family == "umt5" && name != "umt5-large"));
+  require<ConfigError>(known, "model shape: '{}' was given; wanted t5-, mt5- or umt5-small, -base, -large (no umt5), -xl or -xxl", name);
+  T5Config c = family == "t5" ? T5Config() : multilingual(family == "umt5");
+  if (family == "umt5") c.vocab_size = 256384;
   c.d_model = found->second.d_model;
   c.d_ff = found->second.d_ff;
   c.num_layers = c.num_decoder_layers = found->second.layers;

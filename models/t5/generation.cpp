@@ -51,7 +51,7 @@ void T5::step(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapac
     operands.cache_v = append("self_value", cache.self_value, attend + ".v");
     operands.table = table;
     operands.lengths = lengths;
-    operands.bias_table = bias_table(graph, "decoder");
+    operands.bias_table = bias_table(graph, "decoder", layer);
     add_prefix(operands, conditioning.prefix(Site::decoder_self, layer), row_slots);
     x = add(x, project(graph, cached_attention(operands, options), attend + ".o", config_.d_model));
     const Value key = graph.state(fmt::format("cross_key.{}", layer), cache.cross_key, encoder);

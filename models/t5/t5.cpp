@@ -11,11 +11,23 @@
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
 #include "models/t5/attend.h"
-#include "models/tied_head.h"
+#include "models/tied_tables.h"
 
 namespace preamble {
+namespace {
+
+constexpr std::string_view kT5Head = "lm_head.weight";
+
+}  // namespace
+
 T5::T5(const T5Config& config, Parameters parameters) : config_(config), parameters_(std::move(parameters)) {
-  tied_ = !parameters_.contains("lm_head.weight");
+  tied_ = !parameters_.contains(kT5Head);
+  embedding_name_ = first_present(parameters_, {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"});
+  // a file that keeps one name of tied tensors may keep the head's
+  if (config_.scale_decoder_outputs && !tied_ && !parameters_.contains(embedding_name_)) {
+    embedding_name_ = kT5Head;
+    tied_ = true;
+  }
 }
 
 std::unique_ptr<T5> T5::open(const std::filesystem::path& folder, Parameters::Options options) {
@@ -23,22 +35,17 @@ std::unique_ptr<T5> T5::open(const std::filesystem::path& folder, Parameters::Op
   const auto source = checkpoint_source(folder);
   auto model = std::make_unique<T5>(config, Parameters(source, std::move(options)));
   // transformers saves copies of the tied embedding under these names; a head that equals it is tied
-  for (const auto* alias : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) model->parameters_.tolerate(alias);
+  tolerate_copies(model->parameters_, *source, model->embedding_name_, {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"});
   // present in the checkpoints of the original T5, read by nobody
   model->parameters_.tolerate("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
-  if (!model->tied_ && !has_own_head(*source, "lm_head.weight", "shared.weight")) {
+  if (!model->tied_ && !has_own_head(*source, kT5Head, model->embedding_name_)) {
     model->tied_ = true;
-    model->parameters_.tolerate("lm_head.weight");
+    model->parameters_.tolerate(kT5Head);
   }
   Graph graph = model->parameters_.graph();
-  model->declare_all(graph);
-  model->parameters_.require_all_known();
+  add_logits(*model, graph, {}, {}, false);
+  model->parameters_.warn_of_unknown();
   return model;
-}
-
-void T5::declare_all(Graph& graph) {
-  const Seq2SeqCapacity one;
-  add_logits(*this, graph, {}, one, false);
 }
 
 AttentionShape T5::attention_shape(Site site) const {
@@ -46,7 +53,7 @@ AttentionShape T5::attention_shape(Site site) const {
   return {layers, config_.num_heads, config_.num_heads, config_.d_kv};
 }
 
-Tensor T5::embedding() { return parameters_.tensor("shared.weight", {config_.vocab_size, config_.d_model}, ParameterKind::matrix); }
+Tensor T5::embedding() { return parameters_.tensor(embedding_name_, {config_.vocab_size, config_.d_model}, ParameterKind::matrix); }
 
 std::string T5::block(std::string_view stack, std::int64_t layer) { return fmt::format("{}.block.{}", stack, layer); }
 
@@ -62,13 +69,13 @@ Value T5::normed(Graph& graph, Value x, const std::string& name) {
   return rms_norm(x, parameters_(graph, name + ".weight", {config_.d_model}, ParameterKind::vector), config_.layer_norm_epsilon);
 }
 
-Value T5::bias_table(Graph& graph, std::string_view stack) {
-  return parameters_(graph, block(stack, 0) + ".layer.0.SelfAttention.relative_attention_bias.weight",
+Value T5::bias_table(Graph& graph, std::string_view stack, std::int64_t layer) {
+  return parameters_(graph, block(stack, config_.own_bias_tables ? layer : 0) + ".layer.0.SelfAttention.relative_attention_bias.weight",
                      {config_.relative_attention_num_buckets, config_.num_heads}, ParameterKind::vector);
 }
 
 Value T5::embed(Graph& graph, Value ids) {
-  return gather_rows(parameters_(graph, "shared.weight", {config_.vocab_size, config_.d_model}, ParameterKind::matrix), ids);
+  return gather_rows(parameters_(graph, embedding_name_, {config_.vocab_size, config_.d_model}, ParameterKind::matrix), ids);
 }
 
 Value T5::feed_forward(Graph& graph, Value x, const std::string& sublayer, double dropout) {
@@ -96,7 +103,7 @@ Value T5::self_attention(Graph& graph, Value x, Site site, std::int64_t layer, c
   operands.q = project(graph, h, attend + ".q", config_.inner());
   operands.k = project(graph, h, attend + ".k", config_.inner());
   operands.v = project(graph, h, attend + ".v", config_.inner());
-  operands.bias_table = bias_table(graph, stack);
+  operands.bias_table = bias_table(graph, stack, layer);
   add_prefix(operands, conditioning.prefix(site, layer), slots);
   const Value o = dropped_attention(graph, operands, options, conditioning.dropout.attention);
   return add(x, dropped(graph, project(graph, o, attend + ".o", config_.d_model), conditioning.dropout.hidden));
@@ -157,7 +164,8 @@ Value T5::decode(Graph& graph, Value encoded, const Conditioning& conditioning, 
 
 Value T5::head(Graph& graph, Value hidden) {
   if (config_.scale_decoder_outputs) hidden = scale(hidden, 1 / std::sqrt(static_cast<double>(config_.d_model)));
-  return linear(hidden, matrix(graph, tied_ ? "shared" : "lm_head", config_.vocab_size, config_.d_model));
+  const std::string_view table = tied_ ? std::string_view(embedding_name_) : kT5Head;
+  return linear(hidden, parameters_(graph, table, {config_.vocab_size, config_.d_model}, ParameterKind::matrix));
 }
 
 }  // namespace preamble

@@ -89,6 +89,14 @@ TEST_CASE("pickle: names that could do something are refused and named") {
   refuses("\x80\x04NN\x93.", "uses None before byte 5; wanted a text");
 }
 
+TEST_CASE("pickle: a real number is passed over") {
+  const std::string bytes = whole("(G\x3F\xE0"s + std::string(6, '\0') + "K\x01t");
+  const Pickle pickle = read(bytes);
+  REQUIRE(pickle.root().items.size() == 2);
+  CHECK(pickle.item(pickle.root(), 0).kind == Kind::real);
+  CHECK(pickle.item(pickle.root(), 1).integer == 1);
+}
+
 TEST_CASE("pickle: opcodes that a state dict does not need are refused and named") {
   refuses(whole("(ios\nsystem\n"),
           "f: pickle: opcode 0x69 INST at byte 3; wanted nothing but the tensors of a state dict (nothing was run)");

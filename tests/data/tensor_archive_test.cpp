@@ -58,6 +58,21 @@ TEST_CASE("tensor_archive: safetensors come before torch files, whole files befo
   CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"one"});
 }
 
+TEST_CASE("tensor_archive: what wrappers put in front of every name is left out") {
+  testing::TemporaryFolder folder;
+  const auto file = folder.path() / "model.safetensors";
+  write_safetensors(file, Named{{"module._orig_mod.b", number(2)}, {"module._orig_mod.a", number(1)}});
+  const TensorArchive archive(folder.path());
+  CHECK(archive.names() == std::vector<std::string>{"a", "b"});
+  CHECK(archive.contains("b"));
+  CHECK(archive.dims("b") == Dims{1});
+  CHECK(std::as_const(archive).get("b").to(Dtype::f64).values<double>()[0] == 2);
+  CHECK(archive.where("a") == file.string() + ": 'module._orig_mod.a'");
+  // one name without it is enough: then it belongs to the names
+  write_safetensors(file, Named{{"module.a", number(1)}, {"b", number(2)}});
+  CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"b", "module.a"});
+}
+
 TEST_CASE("tensor_archive: adapters have file names of their own") {
   testing::TemporaryFolder folder;
   write_safetensors(folder.path() / "adapter_model.safetensors", Named{{"prompt_embeddings", number(1)}});

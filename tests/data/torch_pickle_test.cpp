@@ -1,6 +1,7 @@
 #include "data/torch_pickle.h"
 
 #include <limits>
+#include <map>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -75,6 +76,23 @@ TEST_CASE("torch_pickle: views that leave their storage or repeat elements are r
   refuses(of(0, {1}, {-1}), "'w': its stride is -1; wanted none below zero");
   refuses(of(0, {1, 1}, {1}), "'w': 2 dimensions and 1 strides; wanted as many");
   refuses(of(0, Dims(65, 1), Dims(65, 1)), "'w': its size has 65 axes; wanted at most 64");
+}
+
+TEST_CASE("torch_pickle: a state dict is found under the usual keys, whatever lies beside it") {
+  const auto weight = tensor(storage("FloatStorage", "0", 1), 0, {1}, {1});
+  const auto moment = tensor(storage("DoubleStorage", "1", 1), 0, {1}, {1});
+  const auto inside = [](const std::string& name, const std::string& value) { return "}(" + text(name) + value + "u"; };
+  for (const auto* key : {"state_dict", "model_state_dict", "model"}) {
+    CAPTURE(key);
+    const std::string bytes = state_dict({{"epoch", "K\x03"}, {"optimizer", inside("m", moment)}, {key, inside("w", weight)}});
+    const auto pickle = Pickle::read(std::as_bytes(std::span(bytes)), "f");
+    const auto tensors = tensors_of(pickle, "f");
+    REQUIRE(tensors.size() == 1);
+    CHECK(tensors[0].name == "w");
+    CHECK(storages_of(pickle, "f") == std::map<std::string_view, Dtype>{{"0", Dtype::f32}, {"1", Dtype::f64}});
+  }
+  // a tensor of that name is a tensor
+  CHECK(read(state_dict({{"model", weight}})).at(0).name == "model");
 }
 
 TEST_CASE("torch_pickle: whatever is no state dict is refused") {

@@ -42,10 +42,15 @@ TEST_CASE("made-up model: published shapes have as many parameters as published"
   // without poolers and heads
   CHECK(parameters_of("bert-base") == 108'891'648);
   CHECK(parameters_of("roberta-large") == 354'310'144);
+  CHECK(parameters_of("xlm-roberta-base") == 277'453'056);
+  CHECK(parameters_of("distilbert-base") == 66'362'880);
+  CHECK(parameters_of("electra-small") == 13'483'008);
+  CHECK(parameters_of("mt5-small") == 300'176'768);
+  CHECK(parameters_of("umt5-small") == 306'601'984);
 }
 
 TEST_CASE("made-up model: a folder gives its shape, and its weights are not read") {
-  for (const std::string type : {"gpt2", "bart", "bert", "roberta", "t5-v11"}) {
+  for (const std::string type : {"gpt2", "bart", "bert", "roberta", "t5-v11", "xlm-roberta", "distilbert", "electra", "mt5", "umt5"}) {
     CAPTURE(type);
     TemporaryFolder folder;
     folder.write("config.json", read_text(golden(type + "/model") / "config.json"));

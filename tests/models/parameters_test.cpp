@@ -12,6 +12,7 @@
 
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace preamble;
@@ -22,7 +23,8 @@ namespace {
 /// A source with a few tensors in memory.
 class Few final : public ParameterSource {
  public:
-  Few() {
+  explicit Few(const std::vector<std::string>& more) {
+    for (const auto& name : more) tensors_[name] = tensor_of({1}, std::array{1.0F});
     tensors_["matrix.weight"] = tensor_of({2, 3}, std::array{1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F});
     tensors_["norm.weight"] = tensor_of({3}, std::array{1.0F, 1.0F, 2.0F});
     tensors_["ids"] = tensor_of({3}, std::array{1, 2, 3});
@@ -43,7 +45,9 @@ class Few final : public ParameterSource {
   std::map<std::string, Tensor> tensors_;
 };
 
-Parameters few(Parameters::Options options = {}) { return {std::make_shared<Few>(), std::move(options)}; }
+Parameters few(Parameters::Options options = {}, const std::vector<std::string>& more = {}) {
+  return {std::make_shared<Few>(more), std::move(options)};
+}
 
 }  // namespace
 
@@ -93,14 +97,47 @@ TEST_CASE("parameters: a missing, misshaped or whole-numbered tensor is named wi
                        FileError);
 }
 
-TEST_CASE("parameters: a strict reader lists the names that nobody asked for") {
+TEST_CASE("parameters: names that nobody asked for are said once, a few of them and the number of the others") {
   Parameters parameters = few();
   (void)parameters.tensor("norm.weight", {3}, ParameterKind::vector);
-  CHECK_THROWS_WITH_AS(parameters.require_all_known(),
-                       "few.safetensors: 'ids': this architecture has no such tensor; 2 in all: ids, matrix.weight", FileError);
+  const WarningCapture warnings;
+  parameters.warn_of_unknown();
+  parameters.warn_of_unknown();
+  CHECK(warnings.messages() == std::vector<std::string>{
+                                   "few.safetensors: 2 of its tensors are not part of this model and are ignored: ids, matrix.weight"});
   parameters.tolerate("ids");
+  parameters.warn_of_unknown();
+  CHECK(warnings.messages().back() == "few.safetensors: 1 of its tensors is not part of this model and is ignored: matrix.weight");
   (void)parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix);
-  parameters.require_all_known();
+  parameters.warn_of_unknown();
+  CHECK(warnings.messages().size() == 2);
+  Parameters many = few({}, {"crf.a", "crf.b", "crf.c", "v_head"});
+  many.warn_of_unknown();
+  CHECK(warnings.messages().back() ==
+        "few.safetensors: 7 of its tensors are not part of this model and are ignored: crf.a, crf.b, crf.c, ids and 3 more");
+}
+
+TEST_CASE("parameters: in strict mode a name that nobody asked for is an error") {
+  const WarningCapture strict(true);
+  CHECK_THROWS_AS(few().warn_of_unknown(), ConfigError);
+}
+
+TEST_CASE("parameters: a layer beyond those that were asked for is an error, a head with numbers of its own is none") {
+  const auto with = [](const std::string& more) {
+    Parameters parameters = few({}, {"h.0.w", "h.1.w", more});
+    (void)parameters.tensor("h.0.w", {1}, ParameterKind::vector);
+    (void)parameters.tensor("h.1.w", {1}, ParameterKind::vector);
+    parameters.warn_of_unknown();
+  };
+  const WarningCapture warnings;
+  CHECK_THROWS_WITH_AS(with("h.2.w"),
+                       "few.safetensors: 'h.2.w': belongs to a layer that this model does not have; wanted the layers that config.json counts",
+                       FileError);
+  CHECK_THROWS_AS(with("h.10.mlp.3.w"), FileError);
+  with("head.2.w");
+  with("h.1.mlp.3.w");
+  with("h.2w");
+  CHECK(warnings.messages().size() == 3);
 }
 
 TEST_CASE("parameters: the hash of what is frozen changes with any bit of it, and with nothing else") {

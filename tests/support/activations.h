@@ -10,8 +10,9 @@
 
 namespace preamble::testing {
 
-inline constexpr std::array kActivationKinds = {ActivationKind::relu, ActivationKind::gelu, ActivationKind::gelu_tanh,
-                                                ActivationKind::silu, ActivationKind::tanh, ActivationKind::sigmoid};
+inline constexpr std::array kActivationKinds = {ActivationKind::relu,       ActivationKind::gelu,         ActivationKind::gelu_tanh,
+                                                ActivationKind::silu,       ActivationKind::tanh,         ActivationKind::sigmoid,
+                                                ActivationKind::quick_gelu, ActivationKind::clipped_gelu, ActivationKind::mish};
 
 [[nodiscard]] inline double activated(ActivationKind kind, double x) {
   switch (kind) {
@@ -22,6 +23,10 @@ inline constexpr std::array kActivationKinds = {ActivationKind::relu, Activation
     case ActivationKind::silu: return x / (1 + std::exp(-x));
     case ActivationKind::tanh: return std::tanh(x);
     case ActivationKind::sigmoid: return 1 / (1 + std::exp(-x));
+    case ActivationKind::quick_gelu: return x / (1 + std::exp(-1.702 * x));
+    case ActivationKind::clipped_gelu: return std::min(activated(ActivationKind::gelu, x), 10.0);
+    // ln(1 + eˣ), without the overflow of eˣ
+    case ActivationKind::mish: return x * std::tanh(x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)));
   }
   return 0;
 }

@@ -52,7 +52,7 @@ struct Setting {
         "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ncat\nsat\non\nmat\ngood\nbad\nwho\n?\nann\nlives\nin\nrome\n.\nis\nx\ny\nz\nu\nv\n");
     BertConfig config;
     config.vocab_size = 24;
-    config.hidden_size = 16;
+    config.hidden_size = config.embedding_size = 16;
     config.num_hidden_layers = config.num_attention_heads = 2;
     config.intermediate_size = 32;
     config.max_position_embeddings = 64;

@@ -13,6 +13,23 @@ template <class T>
   return T(1.5957691216057308) * x * (T(1) + T(0.044715) * x * x);
 }
 
+/// tanh(ln(1 + eˣ)) = p / (p + q) and q / (p + q), without overflow or cancellation.
+template <class T>
+struct TanhSoftplus {
+  T value, rest;
+
+  [[gnu::always_inline]] explicit TanhSoftplus(T x) noexcept {
+    const T n = exp_of(x < T(0) ? x : -x);
+    const T p = x < T(0) ? n * (n + T(2)) : T(1) + T(2) * n;
+    const T q = x < T(0) ? T(2) : T(2) * n * n;
+    value = p / (p + q);
+    rest = q / (p + q);
+  }
+};
+
+/// The most that clipped_gelu gives.
+inline constexpr double kGeluLimit = 10;
+
 /// f(x)
 template <ActivationKind kind, class T>
 [[nodiscard, gnu::always_inline]] inline T activate(T x) noexcept {
@@ -22,6 +39,12 @@ template <ActivationKind kind, class T>
   if constexpr (kind == ActivationKind::silu) return x * sigmoid_of(x);
   if constexpr (kind == ActivationKind::tanh) return tanh_of(x);
   if constexpr (kind == ActivationKind::sigmoid) return sigmoid_of(x);
+  if constexpr (kind == ActivationKind::quick_gelu) return x * sigmoid_of(T(1.702) * x);
+  if constexpr (kind == ActivationKind::clipped_gelu) {
+    const T y = activate<ActivationKind::gelu>(x);
+    return y > T(kGeluLimit) ? T(kGeluLimit) : y;
+  }
+  if constexpr (kind == ActivationKind::mish) return x * TanhSoftplus<T>(x).value;
 }
 
 /// f'(x)
@@ -48,6 +71,19 @@ template <ActivationKind kind, class T>
     const T y = sigmoid_of(x);
     return y * (T(1) - y);
   }
+  if constexpr (kind == ActivationKind::quick_gelu) {
+    const T s = sigmoid_of(T(1.702) * x);
+    return s * (T(1) + T(1.702) * x * (T(1) - s));
+  }
+  if constexpr (kind == ActivationKind::clipped_gelu) {
+    const T slope = activate_slope<ActivationKind::gelu>(x);
+    return activate<ActivationKind::gelu>(x) > T(kGeluLimit) ? T(0) : slope;
+  }
+  if constexpr (kind == ActivationKind::mish) {
+    const TanhSoftplus<T> t(x);
+    // (tanh u)' = (1 - tanh u)(1 + tanh u), and u' = σ(x)
+    return t.value + x * t.rest * (T(1) + t.value) * sigmoid_of(x);
+  }
 }
 
 /// Calls `body.template operator()<kind>()`: the choice is made outside of the loops.
@@ -60,6 +96,9 @@ inline void with_kind(ActivationKind kind, const Body& body) {
     case ActivationKind::silu: return body.template operator()<ActivationKind::silu>();
     case ActivationKind::tanh: return body.template operator()<ActivationKind::tanh>();
     case ActivationKind::sigmoid: return body.template operator()<ActivationKind::sigmoid>();
+    case ActivationKind::quick_gelu: return body.template operator()<ActivationKind::quick_gelu>();
+    case ActivationKind::clipped_gelu: return body.template operator()<ActivationKind::clipped_gelu>();
+    case ActivationKind::mish: return body.template operator()<ActivationKind::mish>();
   }
 }
 

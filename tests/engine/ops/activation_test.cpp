@@ -38,6 +38,24 @@ TEST_CASE("activation: values at -1, 0 and 1") {
   check_close(value(ActivationKind::silu), {-0.268941421369995, 0, 0.731058578630005});
   check_close(value(ActivationKind::tanh), {-0.761594155955765, 0, 0.761594155955765});
   check_close(value(ActivationKind::sigmoid), {0.268941421369995, 0.5, 0.731058578630005});
+  check_close(value(ActivationKind::quick_gelu), {-0.1542042340671787, 0, 0.8457957659328212});
+  check_close(value(ActivationKind::clipped_gelu), {-0.158655253931457, 0, 0.841344746068543});
+  check_close(value(ActivationKind::mish), {-0.30340146137410895, 0, 0.8650983882673103});
+}
+
+TEST_CASE("activation: clipped_gelu is 10 and flat where gelu is larger") {
+  const GradientCase test{{}, {{"x", doubles({4}, {9.5, 10.5, 40, -40})}}, [](Graph&, const auto& v) {
+                            return activation(v[0], ActivationKind::clipped_gelu);
+                          }};
+  check_close(evaluate(test), {9.5, 10, 10, 0});
+  check_gradients(test);
+}
+
+TEST_CASE("activation: mish neither overflows nor cancels far from 0") {
+  const GradientCase test{{}, {{"x", doubles({4}, {800, 30, -30, -800})}}, [](Graph&, const auto& v) {
+                            return activation(v[0], ActivationKind::mish);
+                          }};
+  check_close(evaluate(test), {800, 30, -30 * 9.357622968839737e-14, 0});
 }
 
 TEST_CASE("activation: gradients") {
@@ -95,8 +113,10 @@ TEST_CASE("activation: floats agree with the formulas") {
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double expected = activated(kind, x[i]);
       // gelu subtracts from 1 where x < 0: exact to the precision of x there; the argument of gelu_tanh's exponential is rounded
-      const double scale = kind == ActivationKind::gelu ? std::abs(x[i]) : std::abs(expected);
-      const double slack = kind == ActivationKind::gelu_tanh ? 1e-5 : 2.5e-7;
+      const double scale = kind == ActivationKind::gelu || kind == ActivationKind::clipped_gelu ? std::abs(x[i]) : std::abs(expected);
+      double slack = kind == ActivationKind::gelu_tanh || kind == ActivationKind::quick_gelu ? 1e-5 : 2.5e-7;
+      // a quotient of polynomials of the exponential
+      if (kind == ActivationKind::mish) slack = 1e-6;
       CHECK_MESSAGE(std::abs(y[i] - expected) <= slack * scale + 1e-30, "x ", x[i], ": ", y[i], " instead of ", expected);
     }
   }

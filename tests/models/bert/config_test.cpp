@@ -19,7 +19,7 @@ BertConfig parsed(const std::string& type, const std::string& fields) {
 TEST_CASE("bert config: reads the shape") {
   const BertConfig c = parsed("bert", R"("vocab_size": 109, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
     "max_position_embeddings": 64, "type_vocab_size": 3, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5, "pad_token_id": 7)");
-  CHECK(!c.roberta);
+  CHECK(c.family == BertFamily::bert);
   CHECK(c.vocab_size == 109);
   CHECK(c.head_dim() == 8);
   CHECK(c.num_hidden_layers == 2);
@@ -39,7 +39,7 @@ TEST_CASE("bert config: absent fields have transformers' defaults, those of RoBE
   CHECK(bert.layer_norm_eps == 1e-12);
   CHECK(bert.pad_token_id == 0);
   const BertConfig roberta = parsed("roberta", "");
-  CHECK(roberta.roberta);
+  CHECK(roberta.family == BertFamily::roberta);
   CHECK(roberta.vocab_size == 50265);
   CHECK(roberta.max_position_embeddings == 512);
   CHECK(roberta.pad_token_id == 1);
@@ -47,7 +47,34 @@ TEST_CASE("bert config: absent fields have transformers' defaults, those of RoBE
   CHECK(parsed("roberta", R"("pad_token_id": 4)").position_offset() == 5);
 }
 
+TEST_CASE("bert config: DistilBERT and ELECTRA have fields and defaults of their own") {
+  const BertConfig distil = parsed("distilbert", R"("dim": 24, "n_layers": 3, "n_heads": 2, "hidden_dim": 30, "activation": "relu", "layer_norm_eps": 1e-5)");
+  CHECK(distil.family == BertFamily::distilbert);
+  CHECK(distil.hidden_size == 24);
+  CHECK(distil.embedding_size == 24);
+  CHECK(distil.num_hidden_layers == 3);
+  CHECK(distil.head_dim() == 12);
+  CHECK(distil.intermediate_size == 30);
+  CHECK(distil.activation == ActivationKind::relu);
+  CHECK(distil.type_vocab_size == 0);
+  CHECK(distil.layer_norm_eps == 1e-12);
+  CHECK(parsed("distilbert", "").num_hidden_layers == 6);
+  const BertConfig electra = parsed("electra", R"("summary_activation": "tanh")");
+  CHECK(electra.embedding_size == 128);
+  CHECK(electra.hidden_size == 256);
+  CHECK(electra.num_attention_heads == 4);
+  CHECK(electra.intermediate_size == 1024);
+  CHECK(electra.summary_activation == ActivationKind::tanh);
+  CHECK(electra.position_offset() == 0);
+  const BertConfig multilingual = parsed("xlm-roberta", R"("vocab_size": 250002)");
+  CHECK(multilingual.family == BertFamily::roberta);
+  CHECK(multilingual.position_offset() == 2);
+}
+
 TEST_CASE("bert config: published shapes") {
+  CHECK(BertConfig::published_names("electra") == std::vector<std::string>{"electra-small", "electra-base", "electra-large"});
+  CHECK(BertConfig::published("electra-small").embedding_size == 128);
+  CHECK(BertConfig::published("xlm-roberta-base").vocab_size == 250002);
   CHECK(BertConfig::published("bert-base").hidden_size == 768);
   CHECK(BertConfig::published("bert-large").num_hidden_layers == 24);
   CHECK(BertConfig::published("roberta-base").max_position_embeddings == 514);
@@ -56,6 +83,9 @@ TEST_CASE("bert config: published shapes") {
 }
 
 TEST_CASE("bert config: senseless fields and other architectures are named") {
+  CHECK_THROWS_WITH_AS((void)parsed("deberta", ""), "config.json: model_type is 'deberta'; wanted bert, roberta, xlm-roberta, distilbert or electra",
+                       UnsupportedError);
+  CHECK_THROWS_WITH_AS((void)parsed("distilbert", R"("n_heads": 7)"), "config.json: dim is 768 and n_heads 7; wanted a multiple", FileError);
   CHECK_THROWS_WITH_AS((void)parsed("bert", R"("num_attention_heads": 7)"), "config.json: hidden_size is 768 and num_attention_heads 7; wanted a multiple",
                        FileError);
   CHECK_THROWS_WITH_AS((void)parsed("bert", R"("is_decoder": true)"), "config.json: field 'is_decoder' is true; wanted false", UnsupportedError);

@@ -36,6 +36,28 @@ TEST_CASE("head: tasks have PEFT's names") {
                        "task: 'CAUSAL_LM' was given; wanted SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS or MASKED_LM", ConfigError);
 }
 
+TEST_CASE("head: DistilBERT and ELECTRA have transformers' heads") {
+  const auto names = [](const EncoderModel& model, HeadKind kind) {
+    std::vector<std::string> result;
+    for (const auto& layer : head_layers(model, kind)) result.push_back(layer.name + (layer.dropped ? " dropped" : ""));
+    return result;
+  };
+  using Names = std::vector<std::string>;
+  const auto distil = Bert::open(golden("distilbert/model"));
+  CHECK(names(*distil, HeadKind::sequence) == Names{"pre_classifier", "classifier dropped"});
+  CHECK(names(*distil, HeadKind::choice) == Names{"pre_classifier", "classifier dropped"});
+  CHECK(names(*distil, HeadKind::span) == Names{"qa_outputs dropped"});
+  CHECK(head_layers(*distil, HeadKind::sequence)[0].activation == ActivationKind::relu);
+  const auto electra = Bert::open(golden("electra/model"));
+  CHECK(names(*electra, HeadKind::sequence) == Names{"classifier.dense dropped", "classifier.out_proj dropped"});
+  CHECK(names(*electra, HeadKind::choice) == Names{"sequence_summary.summary", "classifier dropped"});
+  CHECK(names(*electra, HeadKind::span) == Names{"qa_outputs"});
+  CHECK(head_layers(*electra, HeadKind::sequence)[0].activation == ActivationKind::gelu);
+  CHECK_THROWS_WITH_AS((void)Head::fresh(*distil, HeadKind::sequence, 2, 1, "", Pooler::frozen), doctest::Contains("has no 'pre_classifier.weight'"),
+                       ConfigError);
+  CHECK(names_of(Head::fresh(*electra, HeadKind::sequence, 2, 1, "").tensors()).size() == 4);
+}
+
 TEST_CASE("head: an adapter's tensors are its own, the rest comes from the checkpoint") {
   const auto model = golden_bert();
   const Head head(*model, HeadKind::sequence, classifier(3, 32), "1.base_model.");

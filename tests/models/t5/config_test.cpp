@@ -53,7 +53,8 @@ TEST_CASE("t5 config: gated-gelu means the tanh form, other names mean what they
   CHECK(projection("gelu_new").activation == ActivationKind::gelu_tanh);
   CHECK(projection("gelu").activation == ActivationKind::gelu);
   CHECK(!projection("relu").gated);
-  CHECK_THROWS_WITH_AS((void)projection("gated-mish"), "config.json: the activation 'mish' was given; wanted relu, gelu, gelu_new, silu or tanh",
+  CHECK(projection("gated-mish").activation == ActivationKind::mish);
+  CHECK_THROWS_WITH_AS((void)projection("gated-laplace"), doctest::Contains("config.json: the activation 'laplace' was given; wanted one of gelu, gelu_10"),
                        UnsupportedError);
 }
 
@@ -64,6 +65,24 @@ TEST_CASE("t5 config: the decoder's output is scaled unless the file says otherw
   // transformers 5 writes tie_word_embeddings: true for every T5
   CHECK(!parsed(R"("tie_word_embeddings": true, "scale_decoder_outputs": false)").scale_decoder_outputs);
   CHECK(parsed(R"("tie_word_embeddings": false, "scale_decoder_outputs": true)").scale_decoder_outputs);
+}
+
+TEST_CASE("t5 config: mt5 and umt5 have transformers' defaults of their own, and an mt5 is never scaled") {
+  const T5Config mt5 = parsed(R"("model_type": "mt5")");
+  CHECK(mt5.vocab_size == 250112);
+  CHECK(mt5.num_layers == 8);
+  CHECK(mt5.num_decoder_layers == 8);
+  CHECK(mt5.num_heads == 6);
+  CHECK(mt5.d_ff == 1024);
+  CHECK(mt5.gated);
+  CHECK(mt5.activation == ActivationKind::gelu_tanh);
+  CHECK(!mt5.scale_decoder_outputs);
+  CHECK(!mt5.own_bias_tables);
+  CHECK(!parsed(R"("model_type": "mt5", "tie_word_embeddings": true)").scale_decoder_outputs);
+  const T5Config umt5 = parsed(R"("model_type": "umt5")");
+  CHECK(umt5.own_bias_tables);
+  CHECK(umt5.scale_decoder_outputs);
+  CHECK(!parsed(R"("model_type": "umt5", "tie_word_embeddings": false)").scale_decoder_outputs);
 }
 
 TEST_CASE("t5 config: senseless fields are named") {
@@ -86,5 +105,8 @@ TEST_CASE("t5 config: published shapes are those of v1.1") {
   CHECK(!base.scale_decoder_outputs);
   CHECK(T5Config::published("t5-xxl").d_ff == 10240);
   CHECK_THROWS_WITH_AS((void)T5Config::published("t5-tiny"),
-                       "model shape: 't5-tiny' was given; wanted t5-small, t5-base, t5-large, t5-xl or t5-xxl", ConfigError);
+                       "model shape: 't5-tiny' was given; wanted t5-, mt5- or umt5-small, -base, -large (no umt5), -xl or -xxl", ConfigError);
+  CHECK(T5Config::published("mt5-base").vocab_size == 250112);
+  CHECK(T5Config::published("umt5-xl").own_bias_tables);
+  for (const auto* name : {"umt5-large", "xt5-base", "base", "t5base"}) CHECK_THROWS_AS((void)T5Config::published(name), ConfigError);
 }

@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 #include "engine/runtime/compile.h"
 #include "tests/support/t5_models.h"
 
@@ -71,10 +72,53 @@ TEST_CASE("t5: a missing, unexpected or misshaped tensor is named") {
     tensors.emplace_back(norm, Tensor(Dtype::f32, {35}));
   });
   CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), (file + ": '" + norm + "' is [35]; wanted [36]").c_str(), FileError);
-  write_changed_t5(folder, [&](NamedTensors& tensors) { tensors.emplace_back("encoder.block.9.strange", Tensor(Dtype::f32, {2})); });
-  CHECK_THROWS_WITH_AS(
-      (void)T5::open(folder.path()),
-      (file + ": 'encoder.block.9.strange': this architecture has no such tensor; 1 in all: encoder.block.9.strange").c_str(), FileError);
+  write_changed_t5(folder, [&](NamedTensors& tensors) { tensors.emplace_back("encoder.block.2.strange", Tensor(Dtype::f32, {2})); });
+  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), doctest::Contains((file + ": 'encoder.block.2.strange': belongs to a layer").c_str()),
+                       FileError);
+}
+
+TEST_CASE("t5: tensors of other classes and biases of norms are ignored with a warning") {
+  const TemporaryFolder folder;
+  write_changed_t5(folder, [](NamedTensors& tensors) {
+    for (const auto* name : {"classification_head.dense.weight", "encoder.block.0.layer.0.layer_norm.bias", "encoder.final_layer_norm.bias"})
+      tensors.emplace_back(name, Tensor(Dtype::f32, {36}));
+  });
+  const WarningCapture warnings;
+  const auto model = T5::open(folder.path());
+  CHECK(losses(*model, small_batch()) == losses(*golden_t5(), small_batch()));
+  REQUIRE(warnings.messages().size() == 1);
+  CHECK(warnings.messages()[0].ends_with(
+      ": 3 of its tensors are not part of this model and are ignored: classification_head.dense.weight, "
+      "encoder.block.0.layer.0.layer_norm.bias, encoder.final_layer_norm.bias"));
+}
+
+TEST_CASE("t5: the embedding may stand under the names of its copies alone, and copies must be equal") {
+  const auto expected = losses(*golden_t5(), small_batch());
+  const auto renamed = [](const TemporaryFolder& folder, const std::vector<std::string>& names, float last) {
+    write_changed_t5(folder, [&](NamedTensors& tensors) {
+      Tensor shared = tensor_named(tensors, "shared.weight").clone();
+      drop(tensors, "shared.weight");
+      for (const auto& name : names) {
+        tensors.emplace_back(name, shared.clone());
+        shared.values<float>().back() += last;
+      }
+    });
+  };
+  for (const std::vector<std::string>& names : std::vector<std::vector<std::string>>{
+           {"encoder.embed_tokens.weight"}, {"decoder.embed_tokens.weight"}, {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}}) {
+    const TemporaryFolder folder;
+    renamed(folder, names, 0);
+    const auto model = T5::open(folder.path());
+    CHECK(model->embedding_name() == names[0]);
+    CHECK(losses(*model, small_batch()) == expected);
+  }
+  const TemporaryFolder folder;
+  renamed(folder, {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}, 1);
+  CHECK_THROWS_WITH_AS((void)T5::open(folder.path()), doctest::Contains("'decoder.embed_tokens.weight' differs from 'encoder.embed_tokens.weight'"),
+                       UnsupportedError);
+  const TemporaryFolder none;
+  renamed(none, {}, 0);
+  CHECK_THROWS_WITH_AS((void)T5::open(none.path()), doctest::Contains("tensor 'shared.weight' is missing"), FileError);
 }
 
 TEST_CASE("t5: copies of the embedding and the unused bias of old checkpoints are no errors") {
