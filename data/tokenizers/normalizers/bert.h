@@ -1,10 +1,7 @@
 // BERT's clean-up of text before it is split into words.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
-#include "data/tokenizers/mapped_text.h"
+#include "data/tokenizers/normalizers/normalizer.h"
 
 namespace preamble {
 
@@ -18,7 +15,14 @@ struct BertNormalizerOptions {
   bool lowercase = true;
 };
 
-/// Normalises `text`, whose first character has the index `base`. Where NFD reorders marks, positions stay in order.
-[[nodiscard]] MappedText bert_normalized(std::u32string_view text, std::int32_t base, const BertNormalizerOptions& options);
+/// `BertNormalizer`
+class BertNormalizer final : public Normalizer {
+ public:
+  explicit BertNormalizer(const BertNormalizerOptions& options) : options_(options) {}
+  void normalize(AlignedText& text) const override;
+
+ private:
+  BertNormalizerOptions options_;
+};
 
 }  // namespace preamble

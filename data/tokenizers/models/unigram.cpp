@@ -1,7 +1,9 @@
-#include "data/tokenizers/unigram.h"
+#include "data/tokenizers/models/unigram.h"
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "data/tokenizers/utf8.h"
 
@@ -13,7 +15,7 @@ constexpr std::int32_t kUnreached = -1;
 
 }  // namespace
 
-Unigram::Unigram(std::span<const UnigramPiece> pieces, std::int32_t unknown) : unknown_(unknown) {
+Unigram::Unigram(std::span<const UnigramPiece> pieces, std::int32_t unknown, bool byte_fallback) : unknown_(unknown) {
   std::vector<std::pair<std::string_view, std::int32_t>> entries;
   double lowest = 0;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
@@ -23,6 +25,38 @@ Unigram::Unigram(std::span<const UnigramPiece> pieces, std::int32_t unknown) : u
   }
   trie_ = PrefixTrie(entries);
   unknown_score_ = lowest - kUnknownPenalty;
+  if (!byte_fallback) return;
+  for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+    const std::string token = fmt::format("<0x{:02X}>", byte);
+    const auto [bytes, id] = trie_.longest_prefix(token, 0);
+    if (bytes == token.size()) byte_ids_[byte] = id;
+  }
+}
+
+void Unigram::tokenize(std::string_view piece, std::vector<ModelToken>& out) const {
+  thread_local Scratch scratch;
+  for (const Segment& token : segment(piece, scratch)) {
+    if (token.id == unknown_) {
+      append_unknown(piece, token, out);
+    } else {
+      out.push_back(token);
+    }
+  }
+}
+
+void Unigram::append_unknown(std::string_view piece, const Segment& segment, std::vector<ModelToken>& out) const {
+  const std::string_view text = piece.substr(segment.begin, segment.end - segment.begin);
+  // unknown neighbours may be a piece together
+  if (const auto [bytes, id] = trie_.longest_prefix(text, 0); bytes == text.size()) {
+    out.push_back({id, segment.begin, segment.end});
+    return;
+  }
+  const auto has_token = [&](char c) { return byte_ids_[static_cast<unsigned char>(c)].has_value(); };
+  if (!std::all_of(text.begin(), text.end(), has_token)) {
+    out.push_back(segment);
+    return;
+  }
+  for (const char c : text) out.push_back({*byte_ids_[static_cast<unsigned char>(c)], segment.begin, segment.end});
 }
 
 std::span<const Unigram::Segment> Unigram::segment(std::string_view word, Scratch& scratch) const {
