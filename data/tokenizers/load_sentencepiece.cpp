@@ -74,9 +74,10 @@ void use_charsmap(const SentencePieceModel& model, TokenizerParts& parts) {
   const std::string& origin = parts.vocabulary.origin();
   add_pieces(model.pieces, parts.vocabulary);
   parts.model = std::make_unique<Unigram>(model.pieces, model.unknown);
-  // the files have no mask; it gets the first id above the others
+  // the files have no mask; where none of them gives it an id, it gets the first one above the others
   const std::string mask = config.name_of("mask", bert_names());
-  if (!parts.vocabulary.find(mask)) parts.vocabulary.add(mask, static_cast<std::int64_t>(parts.vocabulary.size()));
+  const bool listed = std::any_of(config.added.begin(), config.added.end(), [&](const AddedToken& token) { return token.content == mask; });
+  if (!listed && !parts.vocabulary.find(mask)) parts.added.push_back({mask, static_cast<std::int32_t>(parts.vocabulary.size())});
   add_special_tokens(parts, config, bert_names());
   std::vector<std::unique_ptr<Normalizer>> normalizers;
   if (config.do_lower_case.value_or(false)) normalizers.push_back(std::make_unique<LowercaseNormalizer>());

@@ -72,6 +72,15 @@ class Adder {
   return token;
 }
 
+using Id = std::optional<std::int32_t>;
+
+[[nodiscard]] Id first_of(Id own, Id of_model, Id other) { return own ? own : of_model ? of_model : other; }
+
+/// The id if the vocabulary has it.
+[[nodiscard]] Id known(std::optional<std::int64_t> id, const Vocabulary& vocabulary) {
+  return id && vocabulary.token(*id) != nullptr ? Id(static_cast<std::int32_t>(*id)) : std::nullopt;
+}
+
 }  // namespace
 
 void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, const SpecialNames& defaults) {
@@ -88,6 +97,9 @@ void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, co
     parts.special.*role.id = parts.vocabulary.find(name.content);
   }
   for (const NamedToken& name : config.extra) adder.put(special_token(name, config, listed));
+  SpecialIds& special = parts.special;
+  special.begin = first_of(special.bos, known(config.model_bos_id, parts.vocabulary), special.cls);
+  special.end = first_of(special.eos, known(config.model_eos_id, parts.vocabulary), special.sep);
 }
 
 void mark_mask_as_lstrip(TokenizerParts& parts) {

@@ -27,6 +27,9 @@ namespace preamble {
 /// Ids of the tokens with a role; absent where the vocabulary has none.
 struct SpecialIds {
   std::optional<std::int32_t> pad, eos, bos, unk, cls, sep, mask;
+  /// What begins and ends a text for models that generate: bos and eos, else those of the model's `generation_config.json` or `config.json`, else
+  /// cls and sep.
+  std::optional<std::int32_t> begin, end;
 };
 
 /// The special tokens around one text.

@@ -119,6 +119,22 @@ void refuse_analysers(const json& object, const std::string& origin, const Token
                             origin, words == object.end() ? "" : words->dump());
 }
 
+/// An id, the first of a list of ids, or nothing.
+void read_id(const json& object, const char* key, std::optional<std::int64_t>& id) {
+  const auto found = object.find(key);
+  if (found == object.end()) return;
+  const json& value = found->is_array() && !found->empty() ? found->front() : *found;
+  if (value.is_number_integer()) id = value.get<std::int64_t>();
+}
+
+/// The ids that a model's own files give the tokens at the ends of texts.
+void read_model_ids(const JsonFile& file, TokenizerConfig& config) {
+  read_json(file, [&](const json& object) {
+    read_id(object, "bos_token_id", config.model_bos_id);
+    read_id(object, "eos_token_id", config.model_eos_id);
+  });
+}
+
 [[nodiscard]] std::string class_name(std::string name) {
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   return name;
@@ -166,7 +182,9 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
     config.model_type = file->get<std::string>("model_type", "");
     config.tokenizer_class = class_name(file->find<std::string>("tokenizer_class").value_or(""));
     read_json(*file, [&](const json&) { refuse_analysers(json::object(), file->where(), config); });
+    read_model_ids(*file, config);
   }
+  if (const auto file = open("generation_config.json")) read_model_ids(*file, config);
   if (const auto file = open("tokenizer_config.json")) read_main_config(*file, config);
   if (!config.has_added_decoder) {
     // of an old folder, where the other files hold what `added_tokens_decoder` holds today

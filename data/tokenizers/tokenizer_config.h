@@ -39,6 +39,8 @@ struct TokenizerConfig {
   std::vector<AddedToken> added;
   /// Whether `tokenizer_config.json` has an `added_tokens_decoder`. Without one the flags of a tokenizer.json's own added tokens count.
   bool has_added_decoder = false;
+  /// `bos_token_id` and `eos_token_id` of `generation_config.json`, else of `config.json` (of several the first).
+  std::optional<std::int64_t> model_bos_id, model_eos_id;
   std::optional<std::int64_t> extra_ids;
   std::optional<bool> add_bos_token, add_eos_token, add_prefix_space, do_lower_case, legacy, split_by_punct, strip_accents,
       tokenize_chinese_chars, trim_offsets;

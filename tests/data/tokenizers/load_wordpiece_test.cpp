@@ -1,4 +1,4 @@
-#include "data/tokenizers/wordpiece_tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 
 #include <doctest/doctest.h>
 

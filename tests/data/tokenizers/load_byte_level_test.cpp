@@ -1,4 +1,4 @@
-#include "data/tokenizers/byte_level_tokenizer.h"
+#include "data/tokenizers/tokenizer.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -41,7 +41,7 @@ using Ranges = std::vector<CharRange>;
 
 }  // namespace
 
-TEST_CASE("byte_level_tokenizer: GPT-2 adds nothing and keeps spaces inside the offsets") {
+TEST_CASE("load_byte_level: GPT-2 adds nothing and keeps spaces inside the offsets") {
   const auto tokenizer = gpt2();
   const Encoding encoding = tokenizer->encode("ab a\n<|endoftext|>", "b");
   CHECK(encoding.ids == Ids{257, 256, '\n', 258, 'b'});
@@ -52,13 +52,13 @@ TEST_CASE("byte_level_tokenizer: GPT-2 adds nothing and keeps spaces inside the 
   CHECK(tokenizer->special_count(true) == 0);
 }
 
-TEST_CASE("byte_level_tokenizer: bytes of one character share its offsets") {
+TEST_CASE("load_byte_level: bytes of one character share its offsets") {
   const Encoding encoding = gpt2()->encode("é☃");
   CHECK(encoding.ids == Ids{0xC3, 0xA9, 0xE2, 0x98, 0x83});
   CHECK(encoding.offsets == Ranges{{0, 1}, {0, 1}, {1, 2}, {1, 2}, {1, 2}});
 }
 
-TEST_CASE("byte_level_tokenizer: a prefix space goes before each stretch that does not begin with one") {
+TEST_CASE("load_byte_level: a prefix space goes before each stretch that does not begin with one") {
   const auto tokenizer = gpt2();
   const EncodeOptions prefix{.add_prefix_space = true};
   CHECK(tokenizer->encode("a", prefix).ids == Ids{256});
@@ -70,7 +70,7 @@ TEST_CASE("byte_level_tokenizer: a prefix space goes before each stretch that do
   CHECK(tokenizer->encode("", prefix).ids.empty());
 }
 
-TEST_CASE("byte_level_tokenizer: RoBERTa has special tokens and trims spaces off the offsets") {
+TEST_CASE("load_byte_level: RoBERTa has special tokens and trims spaces off the offsets") {
   const auto tokenizer = roberta();
   const Encoding encoding = tokenizer->encode("b a", "a");
   CHECK(encoding.ids == Ids{258, 'b', 256, 260, 260, 'a', 260});
@@ -80,20 +80,20 @@ TEST_CASE("byte_level_tokenizer: RoBERTa has special tokens and trims spaces off
   CHECK(tokenizer->encode("a", {.add_special_tokens = false, .add_prefix_space = true}).offsets == Ranges{{0, 1}});
 }
 
-TEST_CASE("byte_level_tokenizer: RoBERTa's mask swallows the white space before it, whatever the files say") {
+TEST_CASE("load_byte_level: RoBERTa's mask swallows the white space before it, whatever the files say") {
   const Encoding encoding = roberta()->encode("b \u3000<mask> b", {.add_special_tokens = false});
   CHECK(encoding.ids == Ids{'b', 262, ' ', 'b'});
   CHECK(encoding.offsets[1] == CharRange{3, 9});
 }
 
-TEST_CASE("byte_level_tokenizer: decoding joins bytes and repairs what is no UTF-8") {
+TEST_CASE("load_byte_level: decoding joins bytes and repairs what is no UTF-8") {
   const auto tokenizer = roberta();
   CHECK(tokenizer->decode(Ids{258, 'b', 256, 0xC3, 0xA9, 260}) == "b aé");
   CHECK(tokenizer->decode(Ids{0xE2, 0x98, 'b', 0x83}) == "\uFFFDb\uFFFD");
   CHECK(tokenizer->decode(Ids{258, 'b'}, false) == "<s>b");
 }
 
-TEST_CASE("byte_level_tokenizer: refuses a malformed merge by line") {
+TEST_CASE("load_byte_level: refuses a malformed merge by line") {
   testing::TemporaryFolder folder;
   write_files(folder, {});
   for (const std::string_view line : {"a", "a ", " a", "a b c", "a  b"}) {

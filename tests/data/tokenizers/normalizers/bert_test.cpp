@@ -1,14 +1,24 @@
-#include "data/tokenizers/bert_normalizer.h"
+#include "data/tokenizers/normalizers/bert.h"
 
 #include <doctest/doctest.h>
+
+#include "data/tokenizers/utf8.h"
 
 using namespace preamble;
 
 namespace {
 
-std::u32string uncased(std::u32string_view text) { return bert_normalized(text, 0, {}).chars; }
+AlignedText normalized(std::u32string_view text, const BertNormalizerOptions& options = {}, std::int32_t base = 0) {
+  AlignedText out(encode_utf8(text), base);
+  BertNormalizer(options).normalize(out);
+  return out;
+}
 
-std::u32string cased(std::u32string_view text) { return bert_normalized(text, 0, {.strip_accents = false, .lowercase = false}).chars; }
+std::u32string uncased(std::u32string_view text) { return decode_utf8(normalized(text).text()); }
+
+std::u32string cased(std::u32string_view text) {
+  return decode_utf8(normalized(text, {.strip_accents = false, .lowercase = false}).text());
+}
 
 }  // namespace
 
@@ -22,7 +32,7 @@ TEST_CASE("bert_normalizer: removes control characters and unifies spaces") {
 TEST_CASE("bert_normalizer: sets ideographs apart") {
   CHECK(cased(U"a\u4E00\u4E01b") == U"a \u4E00  \u4E01 b");
   CHECK(cased(U"\u3042\uAC00") == U"\u3042\uAC00");
-  CHECK(bert_normalized(U"\u4E00", 0, {.handle_chinese_chars = false}).chars == U"\u4E00");
+  CHECK(normalized(U"\u4E00", {.handle_chinese_chars = false}).text() == "\u4E00");
 }
 
 TEST_CASE("bert_normalizer: uncased text loses accents and case") {
@@ -35,18 +45,19 @@ TEST_CASE("bert_normalizer: uncased text loses accents and case") {
 TEST_CASE("bert_normalizer: cased text is neither composed nor decomposed") { CHECK(cased(U"Ée\u0301") == U"Ée\u0301"); }
 
 TEST_CASE("bert_normalizer: lower case without stripping keeps the dot of U+0130") {
-  CHECK(bert_normalized(U"İÉ", 0, {.strip_accents = false}).chars == U"i\u0307é");
+  CHECK(normalized(U"İÉ", {.strip_accents = false}).text() == "i\u0307é");
 }
 
 TEST_CASE("bert_normalizer: characters know where they came from") {
-  const MappedText out = bert_normalized(U"É\u0001x", 5, {});
-  CHECK(out.chars == U"ex");
-  CHECK(out.sources == std::vector<std::int32_t>{5, 7});
+  const AlignedText out = normalized(U"É\u0001x", {}, 5);
+  CHECK(out.text() == "ex");
+  CHECK(out.origin(0, 1) == CharRange{5, 6});
+  CHECK(out.origin(1, 2) == CharRange{7, 8});
 }
 
 TEST_CASE("bert_normalizer: reordered marks keep the positions in order") {
   // U+302E (class 224, not stripped) comes before U+0301 (class 230, stripped) and takes its place
-  const MappedText out = bert_normalized(U"a\u0301\u302E", 0, {});
-  CHECK(out.chars == U"a\u302E");
-  CHECK(out.sources == std::vector<std::int32_t>{0, 1});
+  const AlignedText out = normalized(U"a\u0301\u302E");
+  CHECK(out.text() == "a\u302E");
+  CHECK(out.origin(1, 4) == CharRange{1, 2});
 }

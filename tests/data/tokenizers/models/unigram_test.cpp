@@ -1,4 +1,4 @@
-#include "data/tokenizers/unigram.h"
+#include "data/tokenizers/models/unigram.h"
 
 #include <doctest/doctest.h>
 
@@ -50,4 +50,14 @@ TEST_CASE("unigram: an unknown costs ten more than the worst piece") {
 TEST_CASE("unigram: a character that is a piece by itself is never unknown") {
   const std::vector<UnigramPiece> pieces = {{"<unk>", 0}, {"x", -1000}, {"yz", 0}, {"y", -1}};
   CHECK(split(Unigram(pieces, 0), "xyz") == Strings{"1:x", "2:yz"});
+}
+
+TEST_CASE("unigram: with byte_fallback what no piece covers becomes its bytes if all are pieces") {
+  const std::vector<UnigramPiece> pieces = {{"<unk>", 0}, {"a", -1}, {"<0xC3>", -1}, {"<0xA9>", -1}};
+  std::vector<ModelToken> tokens;
+  Unigram(pieces, 0, true).tokenize("aé☃", tokens);
+  CHECK(tokens == std::vector<ModelToken>{{1, 0, 1}, {0, 1, 6}});
+  tokens.clear();
+  Unigram(pieces, 0, true).tokenize("éa", tokens);
+  CHECK(tokens == std::vector<ModelToken>{{2, 0, 2}, {3, 0, 2}, {1, 2, 3}});
 }
