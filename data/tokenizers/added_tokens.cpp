@@ -10,8 +10,8 @@
 namespace preamble {
 namespace {
 
-[[nodiscard]] bool is_white(std::string_view text, std::size_t place) { return is(CharClass::white_space, decode_char(text, place).code); }
-[[nodiscard]] bool is_word(std::string_view text, std::size_t place) { return is(CharClass::word, decode_char(text, place).code); }
+[[nodiscard]] bool white_at(std::string_view text, std::size_t place) { return is(CharClass::white_space, decode_char(text, place).code); }
+[[nodiscard]] bool word_at(std::string_view text, std::size_t place) { return is(CharClass::word, decode_char(text, place).code); }
 
 }  // namespace
 
@@ -25,8 +25,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::function<std
 }
 
 bool AddedTokens::stands_alone(std::string_view text, ByteRange match) const {
-  if (match.begin > 0 && is_word(text, char_start(text, match.begin - 1))) return false;
-  return match.end == text.size() || !is_word(text, match.end);
+  if (match.begin > 0 && word_at(text, char_start(text, match.begin - 1))) return false;
+  return match.end == text.size() || !word_at(text, match.end);
 }
 
 std::vector<AddedPiece> AddedTokens::pieces(std::string_view text) const {
@@ -43,10 +43,10 @@ std::vector<AddedPiece> AddedTokens::pieces(std::string_view text) const {
     const AddedToken& token = tokens_[static_cast<std::size_t>(index)];
     if (token.single_word && !stands_alone(text, range)) continue;
     if (token.lstrip) {
-      while (range.begin > covered && is_white(text, char_start(text, range.begin - 1))) range.begin = char_start(text, range.begin - 1);
+      while (range.begin > covered && white_at(text, char_start(text, range.begin - 1))) range.begin = char_start(text, range.begin - 1);
     }
     if (token.rstrip) {
-      while (range.end < text.size() && is_white(text, range.end)) range.end += decode_char(text, range.end).bytes;
+      while (range.end < text.size() && white_at(text, range.end)) range.end += decode_char(text, range.end).bytes;
     }
     if (covered < range.begin) pieces.push_back({{covered, range.begin}, nullptr});
     pieces.push_back({range, &token});

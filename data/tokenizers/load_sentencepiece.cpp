@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::int64_t kDefaultExtraIds = 100;
 constexpr std::int64_t kMostExtraIds = 10'000;
-constexpr std::string_view kMark = "\u2581";
 
 /// T5's sentinels, above the pieces of the file: `<extra_id_99>` first, `<extra_id_0>` last. Their score is 0.
 void add_extra_ids(std::int64_t count, TokenizerParts& parts, std::vector<UnigramPiece>& pieces) {
@@ -47,7 +46,7 @@ void add_pieces(const std::vector<UnigramPiece>& pieces, Vocabulary& vocabulary)
 [[nodiscard]] std::unique_ptr<PreTokenizer> marked_words(bool add_prefix_space) {
   std::vector<std::unique_ptr<PreTokenizer>> splits;
   splits.push_back(std::make_unique<ClassSplit>(CharClass::white_space, SplitBehavior::removed));
-  splits.push_back(std::make_unique<Metaspace>(std::string(kMark), add_prefix_space ? PrependScheme::always : PrependScheme::never, true));
+  splits.push_back(std::make_unique<Metaspace>(std::string(kWordMark), add_prefix_space ? PrependScheme::always : PrependScheme::never, true));
   return std::make_unique<PreTokenizerSequence>(std::move(splits));
 }
 
@@ -63,7 +62,7 @@ void use_charsmap(const SentencePieceModel& model, TokenizerParts& parts) {
   add_special_tokens(parts, config, t5_names());
   use_charsmap(model, parts);
   parts.pre_tokenizer = marked_words(true);
-  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kMark), true);
+  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kWordMark), true);
   const std::int32_t eos = needed(parts.special.eos, "eos", parts);
   parts.post_processor = surrounding({}, {eos}, {eos});
   return parts;
@@ -90,9 +89,9 @@ void use_charsmap(const SentencePieceModel& model, TokenizerParts& parts) {
     splits.push_back(std::make_unique<ClassSplit>(CharClass::bert_punctuation, SplitBehavior::isolated));
   }
   const auto scheme = config.add_prefix_space.value_or(true) ? PrependScheme::always : PrependScheme::first;
-  splits.push_back(std::make_unique<Metaspace>(std::string(kMark), scheme, true));
+  splits.push_back(std::make_unique<Metaspace>(std::string(kWordMark), scheme, true));
   parts.pre_tokenizer = std::make_unique<PreTokenizerSequence>(std::move(splits));
-  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kMark), true);
+  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kWordMark), true);
   const std::int32_t sep = needed(parts.special.sep, "sep", parts);
   parts.post_processor = surrounding({needed(parts.special.cls, "cls", parts)}, {sep}, {sep}, 1);
   return parts;
@@ -113,7 +112,7 @@ void use_charsmap(const SentencePieceModel& model, TokenizerParts& parts) {
   use_charsmap(model, parts);
   const bool add_prefix_space = config.add_prefix_space.value_or(true);
   parts.pre_tokenizer = marked_words(add_prefix_space);
-  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kMark), add_prefix_space);
+  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kWordMark), add_prefix_space);
   const std::int32_t eos = needed(parts.special.eos, "eos", parts);
   parts.post_processor = surrounding({needed(parts.special.bos, "bos", parts)}, {eos, eos}, {eos});
   return parts;

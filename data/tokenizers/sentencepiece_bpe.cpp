@@ -17,8 +17,6 @@
 namespace preamble {
 namespace {
 
-constexpr std::string_view kMark = "\u2581";
-
 /// Two pieces whose concatenation is a piece.
 struct ScoredMerge {
   MergeRule rule;
@@ -58,7 +56,7 @@ struct ScoredMerge {
 /// Marks become spaces, byte tokens text; with `strip` the space that the mark in front left goes.
 [[nodiscard]] std::unique_ptr<Decoder> decoder(bool strip) {
   std::vector<std::unique_ptr<Decoder>> parts;
-  parts.push_back(std::make_unique<ReplaceDecoder>(Pattern::of_string(std::string(kMark)), " "));
+  parts.push_back(std::make_unique<ReplaceDecoder>(Pattern::of_string(std::string(kWordMark)), " "));
   parts.push_back(std::make_unique<ByteFallbackDecoder>());
   parts.push_back(std::make_unique<FuseDecoder>());
   if (strip) parts.push_back(std::make_unique<StripDecoder>(" ", 1, 0));
@@ -89,7 +87,7 @@ TokenizerParts sentencepiece_bpe(const SentencePieceModel& model, const Tokenize
   add_own_tokens(model, parts);
   add_special_tokens(parts, config, llama_names());
   const bool prefix = !gemma && config.add_prefix_space.value_or(true);
-  const std::string mark(kMark);
+  const std::string mark(kWordMark);
   if (gemma || config.legacy.value_or(true)) {
     std::vector<std::unique_ptr<Normalizer>> normalizers;
     if (prefix) normalizers.push_back(std::make_unique<PrependNormalizer>(mark));

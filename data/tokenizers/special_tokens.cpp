@@ -6,13 +6,13 @@
 namespace preamble {
 namespace {
 
-struct Role {
+struct RoleId {
   std::string_view name;
   std::optional<std::int32_t> SpecialIds::*id;
 };
 
 /// In the order in which transformers adds their tokens.
-constexpr std::array<Role, 7> kRoles = {{{"bos", &SpecialIds::bos},
+constexpr std::array<RoleId, 7> kRoleIds = {{{"bos", &SpecialIds::bos},
                                          {"eos", &SpecialIds::eos},
                                          {"unk", &SpecialIds::unk},
                                          {"sep", &SpecialIds::sep},
@@ -89,7 +89,7 @@ void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, co
   const std::vector<AddedToken> listed = parts.added;
   Adder adder(parts, model_tokens);
   for (const AddedToken& token : config.added) adder.put(token, token.id);
-  for (const Role& role : kRoles) {
+  for (const RoleId& role : kRoleIds) {
     const auto configured = config.special.find(role.name);
     const NamedToken name = configured != config.special.end() ? configured->second : NamedToken{config.name_of(role.name, defaults)};
     if (configured == config.special.end() && !parts.vocabulary.find(name.content)) continue;

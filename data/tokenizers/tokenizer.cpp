@@ -14,14 +14,14 @@ namespace {
 /// `Ġ`, which stands for a space in byte-level vocabularies.
 constexpr char32_t kByteLevelSpace = 0x120;
 
-[[nodiscard]] bool is_blank(char32_t c) noexcept { return c == kByteLevelSpace || is(CharClass::white_space, c); }
+[[nodiscard]] bool is_space_like(char32_t c) noexcept { return c == kByteLevelSpace || is(CharClass::white_space, c); }
 
 /// Notes the white space at both ends of what the token is written as.
 void count_spaces(std::string_view spelling, Token& token) {
   const auto printable = [](char c) { return c > ' ' && c < '\x7F'; };
   if (spelling.empty() || (printable(spelling.front()) && printable(spelling.back()))) return;
   const std::u32string chars = decode_utf8(spelling);
-  const auto blank = [](char32_t c) { return is_blank(c); };
+  const auto blank = [](char32_t c) { return is_space_like(c); };
   token.leading_spaces = static_cast<std::int32_t>(std::find_if_not(chars.begin(), chars.end(), blank) - chars.begin());
   token.trailing_spaces = static_cast<std::int32_t>(std::find_if_not(chars.rbegin(), chars.rend(), blank) - chars.rbegin());
 }

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-[[nodiscard]] std::unique_ptr<Decoder> read_sequence(const json& value, std::string_view origin) {
+[[nodiscard]] std::unique_ptr<Decoder> decoder_sequence(const json& value, std::string_view origin) {
   std::vector<std::unique_ptr<Decoder>> parts;
   for (const json& part : value.at("decoders")) {
     if (auto decoder = read_decoder(part, origin)) parts.push_back(std::move(decoder));
@@ -25,7 +25,7 @@ using nlohmann::json;
 std::unique_ptr<Decoder> read_decoder(const json& value, std::string_view origin) {
   if (value.is_null()) return nullptr;
   const auto type = value.at("type").get<std::string>();
-  if (type == "Sequence") return read_sequence(value, origin);
+  if (type == "Sequence") return decoder_sequence(value, origin);
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
   if (type == "WordPiece") return std::make_unique<WordPieceDecoder>(value.value("prefix", "##"), value.value("cleanup", true));
   if (type == "Metaspace") {

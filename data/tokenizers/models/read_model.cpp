@@ -26,7 +26,7 @@ using nlohmann::json;
 }
 
 /// A string, or nothing for null and for a key that is not there.
-[[nodiscard]] std::optional<std::string> text_of(const json& object, const char* key) {
+[[nodiscard]] std::optional<std::string> optional_text(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::nullopt;
   return found->get<std::string>();
@@ -54,12 +54,12 @@ void add_tokens(const json& model, Vocabulary& vocabulary) {
     warn(fmt::format("{}: the model's dropout {} is ignored; texts are always merged fully", vocabulary.origin(), dropout->dump()));
   }
   return std::make_unique<Bpe>(vocabulary, rules,
-                               BpeOptions{.unknown = text_of(model, "unk_token"),
+                               BpeOptions{.unknown = optional_text(model, "unk_token"),
                                           .fuse_unknown = model.value("fuse_unk", false),
                                           .byte_fallback = model.value("byte_fallback", false),
                                           .ignore_merges = model.value("ignore_merges", false),
-                                          .continuing_prefix = text_of(model, "continuing_subword_prefix").value_or(""),
-                                          .end_suffix = text_of(model, "end_of_word_suffix").value_or("")});
+                                          .continuing_prefix = optional_text(model, "continuing_subword_prefix").value_or(""),
+                                          .end_suffix = optional_text(model, "end_of_word_suffix").value_or("")});
 }
 
 [[nodiscard]] std::unique_ptr<TokenModel> read_unigram(const json& model, Vocabulary& vocabulary) {

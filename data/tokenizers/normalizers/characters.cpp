@@ -10,7 +10,7 @@
 namespace preamble {
 namespace {
 
-[[nodiscard]] bool is_white(char32_t c) noexcept { return is(CharClass::white_space, c); }
+[[nodiscard]] bool is_white_space(char32_t c) noexcept { return is(CharClass::white_space, c); }
 
 /// What `Nmt` removes.
 [[nodiscard]] bool is_nmt_control(char32_t c) noexcept {
@@ -43,8 +43,8 @@ void StripAccents::normalize(AlignedText& text) const {
 void StripNormalizer::normalize(AlignedText& text) const {
   const std::u32string chars = decode_utf8(text.text());
   std::size_t begin = 0, end = chars.size();
-  while (left_ && begin < end && is_white(chars[begin])) ++begin;
-  while (right_ && begin < end && is_white(chars[end - 1])) --end;
+  while (left_ && begin < end && is_white_space(chars[begin])) ++begin;
+  while (right_ && begin < end && is_white_space(chars[end - 1])) --end;
   if (begin == 0 && end == chars.size()) return;
   std::vector<AlignedText::Step> steps;
   for (std::size_t i = begin; i < end; ++i) steps.push_back({chars[i], 0});

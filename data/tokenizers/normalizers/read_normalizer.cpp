@@ -27,7 +27,7 @@ using nlohmann::json;
   return std::make_unique<BertNormalizer>(options);
 }
 
-[[nodiscard]] std::unique_ptr<Normalizer> read_sequence(const json& value, std::string_view origin) {
+[[nodiscard]] std::unique_ptr<Normalizer> normalizer_sequence(const json& value, std::string_view origin) {
   std::vector<std::unique_ptr<Normalizer>> parts;
   for (const json& part : value.at("normalizers")) {
     if (auto normalizer = read_normalizer(part, origin)) parts.push_back(std::move(normalizer));
@@ -40,7 +40,7 @@ using nlohmann::json;
 std::unique_ptr<Normalizer> read_normalizer(const json& value, std::string_view origin) {
   if (value.is_null()) return nullptr;
   const auto type = value.at("type").get<std::string>();
-  if (type == "Sequence") return read_sequence(value, origin);
+  if (type == "Sequence") return normalizer_sequence(value, origin);
   if (type == "BertNormalizer") return read_bert(value);
   if (type == "NFC") return std::make_unique<UnicodeFormNormalizer>(UnicodeForm::nfc);
   if (type == "NFD") return std::make_unique<UnicodeFormNormalizer>(UnicodeForm::nfd);

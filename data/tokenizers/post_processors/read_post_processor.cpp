@@ -56,7 +56,7 @@ using nlohmann::json;
   return std::make_unique<PostProcessorSequence>(std::move(parts));
 }
 
-[[nodiscard]] std::unique_ptr<PostProcessor> read_sequence(const json& value, const Vocabulary& vocabulary) {
+[[nodiscard]] std::unique_ptr<PostProcessor> post_processor_sequence(const json& value, const Vocabulary& vocabulary) {
   std::vector<std::unique_ptr<PostProcessor>> parts;
   for (const json& part : value.at("processors")) {
     if (auto processor = read_post_processor(part, vocabulary)) parts.push_back(std::move(processor));
@@ -69,7 +69,7 @@ using nlohmann::json;
 std::unique_ptr<PostProcessor> read_post_processor(const json& value, const Vocabulary& vocabulary) {
   if (value.is_null()) return nullptr;
   const auto type = value.at("type").get<std::string>();
-  if (type == "Sequence") return read_sequence(value, vocabulary);
+  if (type == "Sequence") return post_processor_sequence(value, vocabulary);
   if (type == "TemplateProcessing") {
     const json& special = value.at("special_tokens");
     return std::make_unique<TemplateProcessor>(read_template(value.at("single"), 1, special, vocabulary),

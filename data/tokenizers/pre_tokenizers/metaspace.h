@@ -3,10 +3,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "data/tokenizers/pre_tokenizers/pre_tokenizer.h"
 
 namespace preamble {
+
+/// `▁`, which begins words in SentencePiece vocabularies.
+inline constexpr std::string_view kWordMark = "\u2581";
 
 /// Where `Metaspace` puts its mark in front of a text that does not begin with one.
 enum class PrependScheme : std::uint8_t {

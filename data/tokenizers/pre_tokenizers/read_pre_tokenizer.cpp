@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-[[nodiscard]] std::unique_ptr<PreTokenizer> read_sequence(const json& value, std::string_view origin) {
+[[nodiscard]] std::unique_ptr<PreTokenizer> pre_tokenizer_sequence(const json& value, std::string_view origin) {
   std::vector<std::unique_ptr<PreTokenizer>> parts;
   for (const json& part : value.at("pretokenizers")) {
     if (auto pre_tokenizer = read_pre_tokenizer(part, origin)) parts.push_back(std::move(pre_tokenizer));
@@ -32,7 +32,7 @@ using nlohmann::json;
 std::unique_ptr<PreTokenizer> read_pre_tokenizer(const json& value, std::string_view origin) {
   if (value.is_null()) return nullptr;
   const auto type = value.at("type").get<std::string>();
-  if (type == "Sequence") return read_sequence(value, origin);
+  if (type == "Sequence") return pre_tokenizer_sequence(value, origin);
   if (type == "ByteLevel") {
     return std::make_unique<ByteLevelPreTokenizer>(value.value("add_prefix_space", true), value.value("use_regex", true));
   }

@@ -7,11 +7,11 @@
 namespace preamble {
 namespace {
 
-enum class Kind : std::uint8_t { white, word, other };
+enum class RunKind : std::uint8_t { white, word, other };
 
-[[nodiscard]] Kind kind_of(char32_t c) noexcept {
-  if (is(CharClass::word, c)) return Kind::word;
-  return is(CharClass::white_space, c) ? Kind::white : Kind::other;
+[[nodiscard]] RunKind run_kind_of(char32_t c) noexcept {
+  if (is(CharClass::word, c)) return RunKind::word;
+  return is(CharClass::white_space, c) ? RunKind::white : RunKind::other;
 }
 
 }  // namespace
@@ -41,11 +41,11 @@ void ClassSplit::cut(AlignedText piece, const PreTokenizeOptions& /*options*/, s
 void WhitespacePreTokenizer::cut(AlignedText piece, const PreTokenizeOptions& /*options*/, std::vector<AlignedText>& out) const {
   std::vector<PatternPiece> runs;
   const std::string& text = piece.text();
-  Kind last = Kind::white;
+  RunKind last = RunKind::white;
   for (std::size_t i = 0; i < text.size();) {
     const DecodedChar c = decode_char(text, i);
-    const Kind kind = kind_of(c.code);
-    if (runs.empty() || kind != last) runs.push_back({{i, i}, kind == Kind::white});
+    const RunKind kind = run_kind_of(c.code);
+    if (runs.empty() || kind != last) runs.push_back({{i, i}, kind == RunKind::white});
     last = kind;
     runs.back().range.end = i += c.bytes;
   }

@@ -12,13 +12,13 @@ namespace {
 
 using Op = RegexStep::Op;
 
-constexpr std::size_t kMostSteps = 10'000'000;
+constexpr std::size_t kMostMatchSteps = 10'000'000;
 constexpr std::size_t kUnset = kEndless;
 
 /// Tries a program at places of a text, with a stack of the choices that are left.
-class Matcher {
+class RegexMatcher {
  public:
-  Matcher(const RegexProgram& program, std::string_view text, const std::string& expression)
+  RegexMatcher(const RegexProgram& program, std::string_view text, const std::string& expression)
       : program_(program), text_(text), expression_(expression), marks_(program.marks, kUnset) {}
 
   /// End of the match that begins at `place`.
@@ -39,8 +39,8 @@ class Matcher {
   [[nodiscard]] std::optional<std::size_t> run(std::size_t step, std::size_t place, std::size_t end) {
     const std::size_t base = choices_.size();
     for (bool alive = true; alive || back(base, step, place);) {
-      require<Error>(++taken_ <= kMostSteps, "regular expression '{}': more than {} steps for one match; wanted a simpler expression",
-                     expression_, kMostSteps);
+      require<Error>(++taken_ <= kMostMatchSteps, "regular expression '{}': more than {} steps for one match; wanted a simpler expression",
+                     expression_, kMostMatchSteps);
       if (program_.steps[step].op != Op::match) {
         alive = take(step, place);
       } else if (end != kUnset && end != place) {
@@ -218,7 +218,7 @@ Regex::Regex(std::string_view expression, std::string_view origin)
 std::vector<ByteRange> Regex::matches(std::string_view text) const {
   std::vector<ByteRange> found;
   if (text.empty()) return found;
-  Matcher matcher(*program_, text, expression_);
+  RegexMatcher matcher(*program_, text, expression_);
   for (std::size_t place = 0; place <= text.size();) {
     const auto end = matcher.match_at(place);
     if (end && !(*end == place && !found.empty() && found.back().end == place)) {

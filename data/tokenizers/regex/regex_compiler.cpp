@@ -11,49 +11,49 @@ namespace {
 
 using Op = RegexStep::Op;
 
-constexpr std::size_t kMostSteps = 50'000;
+constexpr std::size_t kMostInstructions = 50'000;
 constexpr std::size_t kLongestLookBehind = 255;
 
 /// Characters that a node matches at least and at most.
-struct Lengths {
+struct NodeLengths {
   std::size_t least = 0, most = 0;
 };
 
 [[nodiscard]] std::size_t times(std::size_t a, std::size_t b) { return a == 0 || b == 0 ? 0 : a == kEndless || b == kEndless ? kEndless : a * b; }
 [[nodiscard]] std::size_t plus(std::size_t a, std::size_t b) { return a == kEndless || b == kEndless ? kEndless : a + b; }
 
-[[nodiscard]] Lengths lengths_of(const RegexNode& node) {
+[[nodiscard]] NodeLengths lengths_of_node(const RegexNode& node) {
   switch (node.kind) {
     case RegexNode::Kind::character:
     case RegexNode::Kind::set: return {1, 1};
     case RegexNode::Kind::assertion:
     case RegexNode::Kind::look: return {0, 0};
-    case RegexNode::Kind::atomic: return lengths_of(node.children.front());
+    case RegexNode::Kind::atomic: return lengths_of_node(node.children.front());
     case RegexNode::Kind::repetition: {
-      const Lengths one = lengths_of(node.children.front());
+      const NodeLengths one = lengths_of_node(node.children.front());
       return {times(one.least, node.least), times(one.most, node.most)};
     }
     case RegexNode::Kind::sequence: {
-      Lengths sum;
+      NodeLengths sum;
       for (const RegexNode& child : node.children) {
-        const Lengths part = lengths_of(child);
+        const NodeLengths part = lengths_of_node(child);
         sum = {plus(sum.least, part.least), plus(sum.most, part.most)};
       }
       return sum;
     }
     case RegexNode::Kind::alternatives: break;
   }
-  Lengths any = {kEndless, 0};
+  NodeLengths any = {kEndless, 0};
   for (const RegexNode& child : node.children) {
-    const Lengths part = lengths_of(child);
+    const NodeLengths part = lengths_of_node(child);
     any = {std::min(any.least, part.least), std::max(any.most, part.most)};
   }
   return any;
 }
 
-class Compiler {
+class RegexCompiler {
  public:
-  explicit Compiler(std::string where) : where_(std::move(where)) {}
+  explicit RegexCompiler(std::string where) : where_(std::move(where)) {}
 
   [[nodiscard]] RegexProgram compile(const RegexNode& root) {
     emit(root);
@@ -65,7 +65,7 @@ class Compiler {
 
  private:
   std::size_t add(RegexStep step) {
-    require<UnsupportedError>(program_.steps.size() < kMostSteps, "{}: more than {} instructions; wanted a smaller one", where_, kMostSteps);
+    require<UnsupportedError>(program_.steps.size() < kMostInstructions, "{}: more than {} instructions; wanted a smaller one", where_, kMostInstructions);
     program_.steps.push_back(step);
     return program_.steps.size() - 1;
   }
@@ -109,7 +109,7 @@ class Compiler {
   void emit_part(Op op, const RegexNode& part) {
     const std::size_t begin = add({.op = op});
     if (op == Op::look_behind || op == Op::look_behind_not) {
-      const Lengths lengths = lengths_of(part);
+      const NodeLengths lengths = lengths_of_node(part);
       require<UnsupportedError>(lengths.most <= kLongestLookBehind, "{}: a look-behind without a limit; wanted at most {} characters", where_,
                                 kLongestLookBehind);
       at(begin).least = lengths.least;
@@ -149,7 +149,7 @@ class Compiler {
 
   void emit_loop(const RegexNode& node) {
     const RegexNode& child = node.children.front();
-    const bool may_be_empty = lengths_of(child).least == 0;
+    const bool may_be_empty = lengths_of_node(child).least == 0;
     const std::size_t fork = add({.op = Op::fork});
     const std::size_t mark = may_be_empty ? program_.marks++ : 0;
     if (may_be_empty) add({.op = Op::mark, .a = mark});
@@ -172,7 +172,7 @@ class Compiler {
 }  // namespace
 
 RegexProgram compile_regex(std::string_view expression, std::string_view origin) {
-  return Compiler(std::string(origin) + ": regular expression '" + std::string(expression) + "'").compile(parse_regex(expression, origin));
+  return RegexCompiler(std::string(origin) + ": regular expression '" + std::string(expression) + "'").compile(parse_regex(expression, origin));
 }
 
 }  // namespace preamble

@@ -22,9 +22,9 @@ struct Options {
   bool dot_matches_line_feed = false;
 };
 
-class Parser {
+class RegexParser {
  public:
-  Parser(std::string_view expression, std::string_view origin) : in_(expression, origin) {}
+  RegexParser(std::string_view expression, std::string_view origin) : in_(expression, origin) {}
 
   [[nodiscard]] RegexNode parse() {
     RegexNode root = alternatives({});
@@ -212,6 +212,6 @@ class Parser {
 
 }  // namespace
 
-RegexNode parse_regex(std::string_view expression, std::string_view origin) { return Parser(expression, origin).parse(); }
+RegexNode parse_regex(std::string_view expression, std::string_view origin) { return RegexParser(expression, origin).parse(); }
 
 }  // namespace preamble
