@@ -54,8 +54,8 @@ struct ScoredMerge {
 }
 
 /// Marks become spaces, byte tokens text; with `strip` the space that the mark in front left goes.
-[[nodiscard]] std::unique_ptr<Decoder> decoder(bool strip) {
-  std::vector<std::unique_ptr<Decoder>> parts;
+[[nodiscard]] std::unique_ptr<TokenDecoder> decoder(bool strip) {
+  std::vector<std::unique_ptr<TokenDecoder>> parts;
   parts.push_back(std::make_unique<ReplaceDecoder>(Pattern::of_string(std::string(kWordMark)), " "));
   parts.push_back(std::make_unique<ByteFallbackDecoder>());
   parts.push_back(std::make_unique<FuseDecoder>());

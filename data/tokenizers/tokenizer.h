@@ -46,7 +46,7 @@ struct TokenizerParts {
   std::unique_ptr<PreTokenizer> pre_tokenizer = nullptr;
   std::unique_ptr<TokenModel> model = nullptr;
   std::unique_ptr<PostProcessor> post_processor = nullptr;
-  std::unique_ptr<Decoder> decoder = nullptr;
+  std::unique_ptr<TokenDecoder> decoder = nullptr;
 };
 
 /// A tokenizer: added tokens are found, what lies between is normalised, cut into pieces and segmented by the model, special tokens are put

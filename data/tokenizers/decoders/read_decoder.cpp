@@ -12,8 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-[[nodiscard]] std::unique_ptr<Decoder> decoder_sequence(const json& value, std::string_view origin) {
-  std::vector<std::unique_ptr<Decoder>> parts;
+[[nodiscard]] std::unique_ptr<TokenDecoder> decoder_sequence(const json& value, std::string_view origin) {
+  std::vector<std::unique_ptr<TokenDecoder>> parts;
   for (const json& part : value.at("decoders")) {
     if (auto decoder = read_decoder(part, origin)) parts.push_back(std::move(decoder));
   }
@@ -22,7 +22,7 @@ using nlohmann::json;
 
 }  // namespace
 
-std::unique_ptr<Decoder> read_decoder(const json& value, std::string_view origin) {
+std::unique_ptr<TokenDecoder> read_decoder(const json& value, std::string_view origin) {
   if (value.is_null()) return nullptr;
   const auto type = value.at("type").get<std::string>();
   if (type == "Sequence") return decoder_sequence(value, origin);
