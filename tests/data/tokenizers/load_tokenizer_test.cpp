@@ -42,7 +42,8 @@ json unigram_json() {
 TEST_CASE("load_tokenizer: reads an old tokenizer.json without a model type") {
   const testing::TemporaryFolder folder;
   const auto tokenizer = load_tokenizer(folder.write("tokenizer.json", unigram_json().dump()));
-  CHECK(tokenizer->encode("ab new", "a").ids == Ids{3, 4, 5, 1, 3, 1});
+  // the mark of the space in front of the added token is a piece of its own, and unknown
+  CHECK(tokenizer->encode("ab new", "a").ids == Ids{3, 4, 2, 5, 1, 3, 1});
   CHECK(tokenizer->size() == 6);
   CHECK_FALSE(tokenizer->is_special(5));
   CHECK(tokenizer->decode(Ids{3, 5, 1}) == "anew");
