@@ -12,21 +12,6 @@
 namespace preamble {
 namespace {
 
-/// The special tokens that the tokenizer puts around a text.
-SpecialTokens around(const Tokenizer& tokenizer) {
-  const Encoding empty = tokenizer.encode(std::string_view("a"));
-  SpecialTokens special;
-  bool behind = false;
-  for (std::size_t i = 0; i < empty.size(); ++i) {
-    if (!empty.is_special(i)) {
-      behind = true;
-    } else {
-      (behind ? special.source_end : special.source_begin).push_back(empty.ids[i]);
-    }
-  }
-  return special;
-}
-
 double number_of(const Table& table, std::int64_t row, std::size_t column) {
   const std::string& text = table.text(row, column);
   double value = 0;
@@ -43,7 +28,6 @@ SequenceMaker::SequenceMaker(const Table& table, SequenceRules rules, const Toke
       rules_(std::move(rules)),
       tokenizer_(tokenizer),
       report_(report),
-      special_(around(tokenizer)),
       text_(rules_.text, table) {
   require<ConfigError>(!(rules_.labels && rules_.regression), "examples: both labels and regression; wanted one of them");
   const auto least = static_cast<std::int64_t>(tokenizer.special_count(rules_.pair.has_value()));
@@ -88,11 +72,12 @@ void SequenceMaker::encode_single(std::int64_t row, Example& example) {
     options.add_special_tokens = false;
     return tokenizer_.encode(text, options).ids;
   };
-  const auto room = rules_.max_length - static_cast<std::int64_t>(special_.source_begin.size() + special_.source_end.size());
-  example.source = special_.source_begin;
+  const TextFrame& frame = tokenizer_.frame();
+  const auto room = rules_.max_length - static_cast<std::int64_t>(frame.begin.size() + frame.end.size());
+  example.source = frame.begin;
   const auto ids = encode_truncated(tokenize, text_, row, room, "", report_);
   example.source.insert(example.source.end(), ids.begin(), ids.end());
-  example.source.insert(example.source.end(), special_.source_end.begin(), special_.source_end.end());
+  example.source.insert(example.source.end(), frame.end.begin(), frame.end.end());
   require<FileError>(!example.source.empty(), "{}: a text without tokens; wanted at least one", table_.where(row));
 }
 

@@ -44,7 +44,6 @@ class SequenceMaker {
   SequenceRules rules_;
   const Tokenizer& tokenizer_;
   TruncationReport& report_;
-  SpecialTokens special_;
   BoundTemplate text_;
   std::optional<BoundTemplate> pair_;
   std::size_t label_column_ = 0;

@@ -7,13 +7,13 @@
 namespace preamble {
 namespace {
 
-/// Token types of all rows; those of prompts are 0. A model without types ignores them.
+/// Token types of all rows; those of prompts are 0. A model with none or one ignores them: its tokenizer may be of another family.
 Ids row_types(const EncoderBatch& batch, const Segments& rows, const EncoderLimits& limits) {
   Ids types;
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const std::size_t tokens = batch.sequences[i].size();
     types.resize(types.size() + static_cast<std::size_t>(rows.length(static_cast<std::int32_t>(i))) - tokens, 0);
-    if (batch.token_types.empty() || !limits.uses_token_types || limits.token_types == 0) {
+    if (batch.token_types.empty() || !limits.uses_token_types || limits.token_types <= 1) {
       types.resize(types.size() + tokens, 0);
       continue;
     }

@@ -80,12 +80,18 @@ std::unique_ptr<TextGenerator::Engine> engine_for(LanguageModel& model, const Me
   return std::make_unique<CausalEngine>(*causal, conditioner, capacity);
 }
 
+/// A model whose files name no end token stops at the tokenizer's.
+GenerationConfig with_end(GenerationConfig config, const Tokenizer& tokenizer) {
+  if (config.eos_token_ids.empty() && tokenizer.special().end) config.eos_token_ids = {*tokenizer.special().end};
+  return config;
+}
+
 }  // namespace
 
 TextGenerator::TextGenerator(LanguageModel& model, const Method& method, const Tokenizer& tokenizer, GenerationConfig config,
                              std::int64_t longest_source, std::int64_t batch)
     : tokenizer_(tokenizer),
-      config_(std::move(config)),
+      config_(with_end(std::move(config), tokenizer)),
       batch_(batch),
       engine_(engine_for(model, method, config_, std::max<std::int64_t>(1, longest_source), batch)) {}
 

@@ -18,7 +18,8 @@ namespace preamble {
 
 class TextGenerator {
  public:
-  /// Caches for batches of up to `batch` sources of up to `longest_source` tokens. Method, model and tokenizer must outlive it. Throws
+  /// Caches for batches of up to `batch` sources of up to `longest_source` tokens. Method, model and tokenizer must outlive it. Without an
+  /// end token in `config` texts end with the tokenizer's. Throws
   /// UnsupportedError for a model that does not generate.
   TextGenerator(LanguageModel& model, const Method& method, const Tokenizer& tokenizer, GenerationConfig config, std::int64_t longest_source,
                 std::int64_t batch = 16);

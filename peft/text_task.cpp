@@ -14,25 +14,35 @@
 namespace preamble {
 namespace {
 
-std::int32_t end_token(const Tokenizer& tokenizer) {
-  const auto end = tokenizer.special().eos;
-  require<ConfigError>(end.has_value(), "tokenizer: it has no end token; a target needs one");
-  return *end;
-}
-
-/// What stands behind a source and in front of a target.
-struct Join {
-  std::vector<std::int32_t> source_end;
+/// What stands around sources and targets.
+struct Frames {
+  SpecialTokens special;
   std::string target_prefix;
 };
 
-Join join_of(const TextTask& task, const Tokenizer& tokenizer) {
-  if (!task.separator) return {{end_token(tokenizer)}, ""};
+/// An encoder-decoder reads source and target as the tokenizer writes a text. A decoder-only model reads them as one text: the source has its
+/// beginning and the separator, the target its end. A target ends with the end token, whether or not the tokenizer writes one.
+Frames frames_of(const TextTask& task, const Tokenizer& tokenizer) {
+  const TextFrame& text = tokenizer.frame();
+  Frames frames;
+  frames.special.source_begin = text.begin;
+  frames.special.target_end = text.end;
+  if (text.end.empty()) {
+    const auto end = tokenizer.special().end;
+    require<ConfigError>(end.has_value(), "tokenizer: it has no end token; a target needs one");
+    frames.special.target_end = {*end};
+  }
+  if (!task.separator) {
+    frames.special.source_end = text.end;
+    frames.special.target_begin = text.begin;
+    return frames;
+  }
   const bool spaced = task.separator->ends_with(' ');
-  const std::string_view text = std::string_view(*task.separator).substr(0, task.separator->size() - (spaced ? 1 : 0));
-  return {text.empty() ? std::vector<std::int32_t>() : tokenize_with(tokenizer)(text), spaced ? " " : ""};
+  const std::string_view separator = std::string_view(*task.separator).substr(0, task.separator->size() - (spaced ? 1 : 0));
+  if (!separator.empty()) frames.special.source_end = tokenize_with(tokenizer)(separator);
+  if (spaced) frames.target_prefix = " ";
+  return frames;
 }
-
 
 }  // namespace
 
@@ -76,7 +86,7 @@ void fit_to_model(TextTask& task, const LanguageModel& model, const Tokenizer& t
     return;
   }
   if (task.separator) return;
-  const auto begin = tokenizer.special().bos ? tokenizer.special().bos : tokenizer.special().eos;
+  const auto begin = tokenizer.special().begin ? tokenizer.special().begin : tokenizer.special().end;
   require<ConfigError>(begin.has_value(), "separator: none was given, and the tokenizer has no token that begins texts; wanted one");
   task.separator = fmt::format(" {} ", *tokenizer.id_to_token(*begin));
 }
@@ -96,10 +106,9 @@ std::vector<Example> examples_of(const TextTask& task, const Table& table, const
   if (with_targets && task.classifies()) rules.labels = LabelMap::parse(task.labels);
   if (with_targets && !task.classifies()) rules.target = Template(task.target);
   rules.label_column = task.label_column;
-  Join join = join_of(task, tokenizer);
-  rules.special.source_end = std::move(join.source_end);
-  rules.target_prefix = std::move(join.target_prefix);
-  rules.special.target_end = {end_token(tokenizer)};
+  Frames frames = frames_of(task, tokenizer);
+  rules.special = std::move(frames.special);
+  rules.target_prefix = std::move(frames.target_prefix);
   rules.max_source_length = task.max_source_length;
   rules.max_target_length = task.max_target_length;
   return make_examples(table, rules, tokenize_with(tokenizer), report);
@@ -110,12 +119,13 @@ std::vector<std::vector<std::int32_t>> label_targets(const TextTask& task, const
   const auto unknown = tokenizer.special().unk;
   std::vector<std::vector<std::int32_t>> targets;
   const LabelMap map = LabelMap::parse(task.labels);
-  const std::string prefix = join_of(task, tokenizer).target_prefix;
+  const Frames frames = frames_of(task, tokenizer);
   for (const auto& word : map.words()) {
-    auto ids = tokenize(prefix + word);
+    auto ids = tokenize(frames.target_prefix + word);
     require<ConfigError>(!ids.empty() && (!unknown || std::ranges::find(ids, *unknown) == ids.end()),
                          "label word '{}': the vocabulary cannot spell it; wanted another word", word);
-    ids.push_back(end_token(tokenizer));
+    ids.insert(ids.begin(), frames.special.target_begin.begin(), frames.special.target_begin.end());
+    ids.insert(ids.end(), frames.special.target_end.begin(), frames.special.target_end.end());
     targets.push_back(std::move(ids));
   }
   return targets;

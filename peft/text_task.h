@@ -47,8 +47,9 @@ struct TextTask {
 /// (GPT-2: `<|endoftext|>`) and a space (Li and Liang 2021). Throws ConfigError for a separator with another model.
 void fit_to_model(TextTask& task, const LanguageModel& model, const Tokenizer& tokenizer);
 
-/// The examples of a table's rows. Targets end with the end token; so do sources, unless the task has a separator: then they end with
-/// that, and source and target are one sequence. Rows need no labels or targets if
+/// The examples of a table's rows. Sources and targets stand between the special tokens that the tokenizer puts around a text (its
+/// post-processor); a target ends with the end token even if the tokenizer writes none. With a separator source and target are one sequence:
+/// the source begins as a text and ends with the separator, the target ends as a text. Rows need no labels or targets if
 /// `with_targets` is false. Throws as `make_examples`.
 [[nodiscard]] std::vector<Example> examples_of(const TextTask& task, const Table& table, const Tokenizer& tokenizer, bool with_targets,
                                                TruncationReport& report);

@@ -1,14 +1,14 @@
-// Tokens that are found in the raw text before anything else happens to it.
+// Tokens that are found in a text before the model sees it.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/tokenizers/aligned_text.h"
 #include "data/tokenizers/prefix_trie.h"
 
 namespace preamble {
@@ -19,31 +19,37 @@ struct AddedToken {
   std::int32_t id = 0;
   /// Left out by `decode` with `skip_special_tokens`.
   bool special = true;
-  /// White space before (`lstrip`) or after it (`rstrip`) belongs to no token.
+  /// White space before (`lstrip`) or after it (`rstrip`) belongs to it.
   bool lstrip = false;
   bool rstrip = false;
+  /// Found only where no letter, mark, digit or connector stands directly before or after it.
+  bool single_word = false;
+  /// Found in the normalised text, where its own content is normalised too.
+  bool normalized = false;
+};
+
+/// A piece of a text: an added token with what it takes along, or what lies between.
+struct AddedPiece {
+  ByteRange range;
+  const AddedToken* token = nullptr;
 };
 
 /// A set of added tokens, ready to be searched for. Matches are exact, leftmost, and longest where several begin.
 class AddedTokens {
  public:
   AddedTokens() = default;
-  explicit AddedTokens(std::vector<AddedToken> tokens);
+  /// Searches for `content(token)` of each token.
+  AddedTokens(std::vector<AddedToken> tokens, const std::function<std::string(const AddedToken&)>& content);
 
-  struct Match {
-    std::size_t begin, end;
-    const AddedToken* token;
-  };
-
-  /// The first match at byte `position` or later.
-  [[nodiscard]] std::optional<Match> find(std::string_view text, std::size_t position) const;
-  [[nodiscard]] bool is_special(std::int32_t id) const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+  /// The pieces of a text in their order, none of them empty.
+  [[nodiscard]] std::vector<AddedPiece> pieces(std::string_view text) const;
 
  private:
+  [[nodiscard]] bool stands_alone(std::string_view text, ByteRange match) const;
+
   std::vector<AddedToken> tokens_;
-  std::vector<std::int32_t> special_ids_;
   PrefixTrie trie_;
-  std::array<bool, 256> begins_ = {};
 };
 
 }  // namespace preamble

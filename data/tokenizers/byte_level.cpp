@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 #include "data/tokenizers/unicode.h"
 #include "data/tokenizers/utf8.h"
@@ -53,6 +54,17 @@ enum class LetterKind : std::uint8_t { letter, number, space, other };
 }  // namespace
 
 char32_t byte_to_char(unsigned char byte) noexcept { return kCharOfByte[byte]; }
+
+void bytes_to_chars(AlignedText& text) {
+  std::vector<AlignedText::Step> steps;
+  steps.reserve(text.text().size());
+  for (const char c : text.text()) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool continues = (byte & 0xC0) == 0x80;
+    steps.push_back({kCharOfByte[byte], continues ? 1 : 0});
+  }
+  text.rewrite(steps);
+}
 
 std::string bytes_of_token(std::string_view token) {
   std::string bytes;

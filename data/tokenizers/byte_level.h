@@ -5,10 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "data/tokenizers/aligned_text.h"
+
 namespace preamble {
 
 /// The printable character that stands for a byte in vocabularies: `Ġ` for a space, `a` for `a`.
 [[nodiscard]] char32_t byte_to_char(unsigned char byte) noexcept;
+
+/// Writes each byte of a text as its printable character; those of one character share its place.
+void bytes_to_chars(AlignedText& text);
 
 /// The bytes that a token stands for; a token with a character that stands for no byte is taken as it is.
 [[nodiscard]] std::string bytes_of_token(std::string_view token);

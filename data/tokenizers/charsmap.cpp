@@ -6,32 +6,17 @@
 #include <fmt/format.h>
 
 #include "data/byte_reader.h"
-#include "data/tokenizers/unicode.h"
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
 
 namespace preamble {
 namespace {
 
-constexpr std::size_t kWholeClusterBytes = 6;
-
 // the unit layout of Darts-clone
 [[nodiscard]] constexpr bool has_leaf(std::uint32_t unit) noexcept { return (unit >> 8 & 1) != 0; }
 [[nodiscard]] constexpr std::uint32_t value_of(std::uint32_t unit) noexcept { return unit & 0x7FFFFFFF; }
 [[nodiscard]] constexpr std::uint32_t label_of(std::uint32_t unit) noexcept { return unit & 0x800000FF; }
 [[nodiscard]] constexpr std::uint32_t offset_of(std::uint32_t unit) noexcept { return unit >> 10 << ((unit & 0x200) >> 6); }
-
-/// End of the grapheme cluster at `begin`, as far as charsmaps can tell clusters apart: CR LF, or a character with what is
-/// prepended and attached to it.
-[[nodiscard]] std::size_t cluster_end(std::u32string_view text, std::size_t begin) noexcept {
-  const auto next_is = [&](std::size_t i, CharClass char_class) { return i + 1 < text.size() && is(char_class, text[i + 1]); };
-  std::size_t last = begin;
-  if (text[last] == U'\r' && last + 1 < text.size() && text[last + 1] == U'\n') return last + 2;
-  while (is(CharClass::grapheme_prepends, text[last]) && last + 1 < text.size() && !next_is(last, CharClass::grapheme_control)) ++last;
-  if (is(CharClass::grapheme_control, text[last])) return last + 1;
-  while (next_is(last, CharClass::grapheme_attaches)) ++last;
-  return last + 1;
-}
 
 }  // namespace
 
@@ -67,26 +52,6 @@ std::optional<std::u32string_view> Charsmap::shortest(std::string_view text) con
     return string.substr(0, string.find(U'\0'));
   }
   return std::nullopt;
-}
-
-void Charsmap::append(std::u32string_view cluster, std::int32_t source, MappedText& out) const {
-  const std::string bytes = encode_utf8(cluster);
-  if (cluster.size() == 1 || bytes.size() < kWholeClusterBytes) {
-    if (const auto found = shortest(bytes)) {
-      for (const char32_t c : *found) out.push(c, source);
-      return;
-    }
-  }
-  if (cluster.size() == 1) return out.push(cluster[0], source);
-  for (std::size_t i = 0; i < cluster.size(); ++i) append(cluster.substr(i, 1), source + static_cast<std::int32_t>(i), out);
-}
-
-void Charsmap::normalize(std::u32string_view text, std::int32_t base, MappedText& out) const {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t end = cluster_end(text, i);
-    append(text.substr(i, end - i), base + static_cast<std::int32_t>(i), out);
-    i = end;
-  }
 }
 
 }  // namespace preamble

@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "data/tokenizers/mapped_text.h"
-
 namespace preamble {
 
 /// `precompiled_charsmap` of a SentencePiece model: a Darts-clone double array from UTF-8 keys to replacement strings.
@@ -23,13 +21,7 @@ class Charsmap {
   /// Replacement of the shortest key that `text` begins with, if any.
   [[nodiscard]] std::optional<std::u32string_view> shortest(std::string_view text) const noexcept;
 
-  /// Normalises grapheme by grapheme. A cluster below 6 bytes of UTF-8 is looked up whole, and what is found for it stands for
-  /// the whole cluster; else each of its characters is looked up alone. The first character of `text` has the index `base`.
-  void normalize(std::u32string_view text, std::int32_t base, MappedText& out) const;
-
  private:
-  void append(std::u32string_view cluster, std::int32_t source, MappedText& out) const;
-
   std::vector<std::uint32_t> units_;
   /// The replacement strings, NULs included, decoded; `starts_[i]` is the place of byte i of the file's strings in it.
   std::u32string strings_;

@@ -76,11 +76,17 @@ struct Encoding {
   [[nodiscard]] bool is_special(std::size_t i) const { return sequence_ids.at(i) < 0; }
 };
 
-/// A token of a text, before special tokens are added.
+/// A token on its way into an encoding.
 struct Token {
   std::int32_t id = 0;
-  CharRange offsets;
+  CharRange offsets = {};
   std::int32_t word = -1;
+  std::int32_t type = 0;
+  /// The text that it comes from; -1 for an added special token.
+  std::int32_t sequence = 0;
+  /// White space at its ends, in characters.
+  std::int32_t leading_spaces = 0;
+  std::int32_t trailing_spaces = 0;
 };
 
 }  // namespace preamble

@@ -1,18 +1,11 @@
 #include "data/tokenizers/families.h"
 
+#include <optional>
 #include <string_view>
 
 #include "engine/core/error.h"
 
 namespace preamble {
-namespace {
-
-[[nodiscard]] std::int32_t needed(std::optional<std::int32_t> id, std::string_view role, const std::string& origin) {
-  require<FileError>(id.has_value(), "{}: no {} token in the vocabulary; wanted one", origin, role);
-  return *id;
-}
-
-}  // namespace
 
 const SpecialNames& t5_names() {
   static const SpecialNames names = {{"pad", "<pad>"}, {"eos", "</s>"}, {"unk", "<unk>"}};
@@ -35,19 +28,20 @@ const SpecialNames& gpt2_names() {
   return names;
 }
 
-SpecialLayout t5_layout(const SpecialIds& special, const std::string& origin) {
-  const std::int32_t eos = needed(special.eos, "eos", origin);
-  return {.before = {}, .between = {eos}, .after = {eos}};
+const SpecialNames& llama_names() {
+  static const SpecialNames names = {{"bos", "<s>"}, {"eos", "</s>"}, {"unk", "<unk>"}};
+  return names;
 }
 
-SpecialLayout bert_layout(const SpecialIds& special, const std::string& origin) {
-  const std::int32_t sep = needed(special.sep, "sep", origin);
-  return {.before = {needed(special.cls, "cls", origin)}, .between = {sep}, .after = {sep}, .second_type = 1};
+std::int32_t needed(std::optional<std::int32_t> id, std::string_view role, const TokenizerParts& parts) {
+  require<FileError>(id.has_value(), "{}: no {} token in the vocabulary; wanted one", parts.vocabulary.origin(), role);
+  return *id;
 }
 
-SpecialLayout roberta_layout(const SpecialIds& special, const std::string& origin) {
-  const std::int32_t sep = needed(special.sep, "sep", origin);
-  return {.before = {needed(special.cls, "cls", origin)}, .between = {sep, sep}, .after = {sep}};
+void follow_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config) {
+  if (!config.add_bos_token && !config.add_eos_token) return;
+  parts.post_processor = each_between(config.add_bos_token.value_or(false) ? parts.special.bos : std::nullopt,
+                                      config.add_eos_token.value_or(false) ? parts.special.eos : std::nullopt);
 }
 
 }  // namespace preamble

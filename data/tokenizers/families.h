@@ -1,9 +1,9 @@
-// What the families of tokenizers call their special tokens and where they put them.
+// Tokenizers that are described by the files of a family and not by a tokenizer.json: each loader builds the components that transformers
+// gives the family.
 #pragma once
 
 #include <filesystem>
 #include <memory>
-#include <string>
 
 #include "data/tokenizers/tokenizer.h"
 #include "data/tokenizers/tokenizer_config.h"
@@ -14,25 +14,26 @@ namespace preamble {
 [[nodiscard]] const SpecialNames& t5_names();
 /// `[PAD]`, `[UNK]`, `[CLS]`, `[SEP]`, `[MASK]`; DeBERTa-v2 has the same.
 [[nodiscard]] const SpecialNames& bert_names();
-/// `<s>`, `</s>`, `<pad>`, `<unk>`, `<mask>`; BART has the same.
+/// `<s>`, `</s>`, `<pad>`, `<unk>`, `<mask>`; BART and XLM-RoBERTa have the same.
 [[nodiscard]] const SpecialNames& roberta_names();
 /// `<|endoftext|>`
 [[nodiscard]] const SpecialNames& gpt2_names();
+/// `<s>`, `</s>`, `<unk>`
+[[nodiscard]] const SpecialNames& llama_names();
 
-/// A eos, A eos B eos. Throws FileError that begins with `origin` if a token is missing (the others likewise).
-[[nodiscard]] SpecialLayout t5_layout(const SpecialIds& special, const std::string& origin);
-/// cls A sep, cls A sep B sep; the second part has the type 1.
-[[nodiscard]] SpecialLayout bert_layout(const SpecialIds& special, const std::string& origin);
-/// cls A sep, cls A sep sep B sep.
-[[nodiscard]] SpecialLayout roberta_layout(const SpecialIds& special, const std::string& origin);
+/// The id of a special token that the family's texts need. Throws FileError that names the file if it is absent.
+[[nodiscard]] std::int32_t needed(std::optional<std::int32_t> id, std::string_view role, const TokenizerParts& parts);
 
-/// A tokenizer from the files of its family, without tokenizer.json. Each throws as `load_tokenizer` does.
+/// `add_bos_token` and `add_eos_token` of a config decide what stands around texts, whatever the family does.
+void follow_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config);
+
+/// Each throws as `load_tokenizer` does.
 [[nodiscard]] std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& model, const TokenizerConfig& config);
 [[nodiscard]] std::unique_ptr<Tokenizer> load_byte_level(const std::filesystem::path& vocab, const std::filesystem::path& merges,
                                                          const TokenizerConfig& config);
 [[nodiscard]] std::unique_ptr<Tokenizer> load_wordpiece(const std::filesystem::path& vocab, const TokenizerConfig& config);
 
-/// A tokenizer from a tokenizer.json of any of the families; `config` overrules it as it does in transformers.
+/// A tokenizer from a tokenizer.json; `config` overrules it as it does in transformers.
 [[nodiscard]] std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& path, const TokenizerConfig& config);
 
 }  // namespace preamble

@@ -26,8 +26,9 @@ constexpr std::uint64_t kPieceScore = 2;
 constexpr std::uint64_t kPieceType = 3;
 constexpr std::uint64_t kTrainerModelType = 3;
 constexpr std::uint64_t kNormalizerCharsmap = 2;
-constexpr std::uint64_t kTypeUnknown = 2;
+constexpr std::uint64_t kLastType = 6;
 constexpr std::uint64_t kModelTypeUnigram = 1;
+constexpr std::uint64_t kModelTypeBpe = 2;
 
 /// One field of a message: a number (wire types 0, 1, 5) or bytes (wire type 2).
 struct WireField {
@@ -82,8 +83,9 @@ class FieldReader {
   return field.bytes;
 }
 
-/// Appends a piece and gives its type.
-std::uint64_t append_piece(std::string_view message, const std::string& origin, std::vector<UnigramPiece>& pieces) {
+/// Appends a piece and its type.
+void append_piece(std::string_view message, const std::string& origin, SentencePieceModel& model) {
+  auto& pieces = model.pieces;
   UnigramPiece piece;
   std::uint64_t type = 1;
   FieldReader reader(message, origin);
@@ -94,18 +96,24 @@ std::uint64_t append_piece(std::string_view message, const std::string& origin, 
   }
   require<FileError>(is_utf8(piece.text), "{}: piece {} is not UTF-8", origin, pieces.size());
   require<FileError>(std::isfinite(piece.score), "{}: piece {} has the score {}; wanted a finite one", origin, pieces.size(), piece.score);
+  require<FileError>(type >= 1 && type <= kLastType, "{}: piece {} has the type {}; wanted 1 to {}", origin, pieces.size(), type, kLastType);
   pieces.push_back(std::move(piece));
-  return type;
+  model.types.push_back(static_cast<PieceType>(type));
 }
 
-void check_model_type(std::string_view message, const std::string& origin) {
+/// Whether the model is one of byte-pair encoding.
+[[nodiscard]] bool is_bpe(std::string_view message, const std::string& origin) {
+  bool bpe = false;
   FieldReader reader(message, origin);
   while (const auto field = reader.next()) {
     if (field->number != kTrainerModelType) continue;
     constexpr std::array<std::string_view, 5> kNames = {"0", "unigram", "BPE", "word", "character"};
     const auto name = field->value < kNames.size() ? kNames[static_cast<std::size_t>(field->value)] : "unknown";
-    require<UnsupportedError>(field->value == kModelTypeUnigram, "{}: a SentencePiece model of type {}; wanted unigram", origin, name);
+    bpe = field->value == kModelTypeBpe;
+    require<UnsupportedError>(bpe || field->value == kModelTypeUnigram, "{}: a SentencePiece model of type {}; wanted unigram or BPE", origin,
+                              name);
   }
+  return bpe;
 }
 
 }  // namespace
@@ -119,9 +127,10 @@ SentencePieceModel read_sentencepiece_model(const std::filesystem::path& path) {
   while (const auto field = reader.next()) {
     if (field->number == kModelPieces) {
       const auto id = static_cast<std::int32_t>(model.pieces.size());
-      if (append_piece(bytes_of(*field, origin), origin, model.pieces) == kTypeUnknown) unknown = id;
+      append_piece(bytes_of(*field, origin), origin, model);
+      if (model.types.back() == PieceType::unknown) unknown = id;
     } else if (field->number == kModelTrainer) {
-      check_model_type(bytes_of(*field, origin), origin);
+      model.is_bpe = is_bpe(bytes_of(*field, origin), origin);
     } else if (field->number == kModelNormalizer) {
       FieldReader normalizer(bytes_of(*field, origin), origin);
       while (const auto part = normalizer.next()) {

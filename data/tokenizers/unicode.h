@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace preamble {
@@ -20,6 +21,10 @@ enum class CharClass : std::uint8_t {
   grapheme_attaches,
   grapheme_control,
   grapheme_prepends,
+  numeric,         ///< Nd, Nl, No as the Digits pre-tokenizer sees them
+  word,            ///< `\w` of the Whitespace pre-tokenizer and of `single_word`
+  regex_word,      ///< `\w` of regular expressions
+  combining_mark,  ///< what StripAccents removes
 };
 
 /// True if `c` belongs to `char_class`.
@@ -28,10 +33,22 @@ enum class CharClass : std::uint8_t {
 /// Lower case of one character, without context. U+0130, whose lower case is two characters, stays as it is.
 [[nodiscard]] char32_t lower(char32_t c) noexcept;
 
+/// Appends the lower case of one character, without context.
+void append_lower(char32_t c, std::u32string& out);
+
 /// Canonical combining class; 0 for all that is no mark.
 [[nodiscard]] std::uint8_t combining_class(char32_t c) noexcept;
 
 /// Appends the full canonical decomposition of `c` (`c` itself if it has none). Hangul syllables become jamo.
 void append_decomposition(char32_t c, std::u32string& out);
+
+/// Appends the full compatibility decomposition of `c` (the canonical one if it has no other).
+void append_compatibility_decomposition(char32_t c, std::u32string& out);
+
+/// The character that canonical composition makes of the two; 0 if they stay two.
+[[nodiscard]] char32_t composed(char32_t first, char32_t second) noexcept;
+
+/// The other characters that differ from `c` in case alone.
+[[nodiscard]] std::span<const char32_t> equal_but_for_case(char32_t c) noexcept;
 
 }  // namespace preamble

@@ -35,6 +35,8 @@ class Vocabulary {
   [[nodiscard]] const std::string* token(std::int64_t id) const noexcept;
   /// One above the largest id.
   [[nodiscard]] std::size_t size() const noexcept { return tokens_.size(); }
+  /// Number of different tokens.
+  [[nodiscard]] std::size_t count() const noexcept { return ids_.size(); }
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
 
  private:

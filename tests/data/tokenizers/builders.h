@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/tokenizers/unigram.h"
+#include "data/tokenizers/models/unigram.h"
 
 namespace preamble::testing {
 

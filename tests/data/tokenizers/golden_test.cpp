@@ -72,3 +72,12 @@ TEST_CASE("tokenizers: RoBERTa agrees with every golden case") { CHECK(check_all
 TEST_CASE("tokenizers: BERT uncased agrees with every golden case") { CHECK(check_all("bert-uncased") == 270); }
 
 TEST_CASE("tokenizers: BERT cased agrees with every golden case") { CHECK(check_all("bert-cased") == 270); }
+
+TEST_CASE("tokenizers: Llama 3's split agrees with every golden case") { CHECK(check_all("llama3") > 50); }
+
+TEST_CASE("tokenizers: Llama 2's byte fallback agrees with every golden case") { CHECK(check_all("llama2") > 50); }
+
+TEST_CASE("tokenizers: added tokens with every flag agree with every golden case") {
+  CHECK(check_all("flags-bpe") > 50);
+  CHECK(check_all("flags-spm") > 50);
+}

@@ -29,6 +29,10 @@ TEST_CASE("sentencepiece_model: reads pieces, scores, the unknown and the charsm
   CHECK(model.pieces[3].score == -1.5);
   CHECK(model.unknown == 2);
   CHECK(model.charsmap == "map");
+  CHECK(model.types[2] == PieceType::unknown);
+  CHECK_FALSE(model.is_bpe);
+  const testing::TemporaryFile bpe("m.model", testing::sentencepiece_file(kPieces, 2, "", 2));
+  CHECK(read_sentencepiece_model(bpe.path()).is_bpe);
 }
 
 TEST_CASE("sentencepiece_model: skips fields it does not know, of every wire type") {
@@ -57,7 +61,7 @@ TEST_CASE("sentencepiece_model: refuses what is not a whole unigram model") {
 }
 
 TEST_CASE("sentencepiece_model: refuses other types of models by name") {
-  const testing::TemporaryFile file("m.model", testing::sentencepiece_file(kPieces, 2, "", 2));
+  const testing::TemporaryFile file("m.model", testing::sentencepiece_file(kPieces, 2, "", 3));
   CHECK_THROWS_WITH_AS(static_cast<void>(read_sentencepiece_model(file.path())),
-                       (file.name() + ": a SentencePiece model of type BPE; wanted unigram").c_str(), UnsupportedError);
+                       (file.name() + ": a SentencePiece model of type word; wanted unigram or BPE").c_str(), UnsupportedError);
 }
