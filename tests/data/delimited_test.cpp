@@ -84,7 +84,7 @@ TEST_CASE("delimited: rejects quotes that do not close or are followed by text")
 
 TEST_CASE("delimited: rejects NUL bytes and what is not UTF-8") {
   CHECK_THROWS_WITH_AS(read("a\tb\n1\t\0\n"sv, Delimited::tsv), "t.tsv:2: a NUL byte; wanted UTF-8 text", FileError);
-  CHECK_THROWS_WITH_AS(read("a\tb\n1\t2\n1\tcaf\xE9\n", Delimited::tsv), "t.tsv:3: byte 0xE9 is not UTF-8; wanted UTF-8 text", FileError);
+  CHECK_THROWS_WITH_AS(read("a\tb\n1\t2\n1\tcaf\xE9\n", Delimited::tsv), "t.tsv:3: byte 0xE9 is not UTF-8; wanted UTF-8 text (convert it, as with iconv -f WINDOWS-1252 -t UTF-8)", FileError);
 }
 
 TEST_CASE("delimited: rejects an empty file and a column that appears twice") {

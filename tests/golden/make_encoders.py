@@ -414,9 +414,7 @@ def main():
     roberta.full("full-mlm-grad", "mlm", "MASKED_LM", SMALL["vocab_size"], "model")
     roberta.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     roberta.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
-    roberta.token_prompt("prompt-tok-grad", "tok", 4, "model")
     roberta.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
-    roberta.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     distil_options = dict(dim=16, n_layers=2, n_heads=2, hidden_dim=20, dropout=0.0, attention_dropout=0.0, qa_dropout=0.0,
                           seq_classif_dropout=0.0, **SMALL)
@@ -428,9 +426,7 @@ def main():
     distil.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     distil.spans("model-qa")
     distil.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls", modules=["pre_classifier"])
-    distil.token_prompt("prompt-tok-grad", "tok", 4, "model")
     distil.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", native=True)
-    distil.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     electra = Encoder("electra", t.ElectraConfig(**BERT, embedding_size=10, type_vocab_size=2, summary_last_dropout=0.0), {
         "mlm": t.ElectraForMaskedLM, "cls": t.ElectraForSequenceClassification, "tok": t.ElectraForTokenClassification,
@@ -440,9 +436,7 @@ def main():
     electra.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     electra.spans("model-qa")
     electra.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
-    electra.token_prompt("prompt-tok-grad", "tok", 4, "model")
     electra.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
-    electra.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     for arch, config, model_class, seed in (("mt5", t.MT5Config, t.MT5ForConditionalGeneration, 14),
                                             ("umt5", t.UMT5Config, t.UMT5ForConditionalGeneration, 15)):

@@ -146,7 +146,7 @@ TEST_CASE("causal commands: a projected prefix starts at the activations of word
 TEST_CASE("causal commands: the native layout takes the decoder's site alone, and layers of it") {
   Setting s;
   s.args.method_options.prefix_sites = {"cross"};
-  CHECK_THROWS_WITH_AS(s.train(), "--prefix-sites cross: the model has no such attention; wanted decoder_self", ConfigError);
+  CHECK_THROWS_WITH_AS(s.train(), "prefix_sites cross: the model has no such attention; wanted decoder_self", ConfigError);
   s.args.method_options.prefix_sites = {"decoder_self"};
   s.args.method_options.prefix_layers = {1};
   s.train();
@@ -180,7 +180,7 @@ TEST_CASE("causal commands: an infix of embeddings, or of keys and values, train
 TEST_CASE("causal commands: options that do not go together") {
   Setting s;
   s.args.submodules = 2;
-  CHECK_THROWS_WITH_AS(s.train(), "--num-transformer-submodules 2: a model of one stack has 1", ConfigError);
+  CHECK_THROWS_WITH_AS(s.train(), "num_transformer_submodules 2: a model of one stack has 1", ConfigError);
   s.args.submodules = 0;
   s.args.trainable_layers = 1;
   CHECK_THROWS_WITH_AS(s.train(), "--trainable-layers 1: goes with --method full", ConfigError);
