@@ -35,15 +35,14 @@ double cpu_seconds() {
 }
 
 /// Steps on one batch: the first one does not count.
-void train(TrainingStep& step, Optimizer& optimizer, const LossBatch& batch, const MemoryOptions& options, MemoryResult& result) {
+void train(TrainingStep& step, const LossBatch& batch, const MemoryOptions& options, MemoryResult& result) {
   constexpr double kLearningRate = 1e-3;
   std::vector<double> seconds;
   result.cpu_seconds = std::numeric_limits<double>::max();
   for (int i = 0; i <= options.steps; ++i) {
     const auto before = std::chrono::steady_clock::now();
     const double cpu_before = cpu_seconds();
-    StepResult made = step.differentiate(std::span(&batch, 1));
-    step.update(optimizer, kLearningRate, made);
+    const StepResult made = step.update(std::span(&batch, 1), kLearningRate, i);
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - before;
     if (i == 0) result.first_loss = made.loss;
     result.last_loss = made.loss;
@@ -83,12 +82,13 @@ MemoryResult run_memory(const MemoryOptions& options) {
   TrainingStep step(made_up_loss(options.batch, *model, examples), *method, step_options);
   const LossBatch batch = whole_batch(step.model(), examples);
   const auto optimizer = make_adamw(step.shapes(), {});
+  step.optimize_with(*optimizer);
   result.planned = memory_need(*model, step, *optimizer);
   result.step_flops = step.program().flops();
   result.saved = saved_bytes(step.program(), LossModel::kLoss);
   for (const auto& example : examples) result.tokens += static_cast<std::int64_t>(example.source.size() + example.target.size());
   const std::uint64_t hash = model->parameters().frozen_hash();
-  train(step, *optimizer, batch, options, result);
+  train(step, batch, options, result);
   const std::int64_t layers = model->attention_shape(model->prefix_site()).layers;
   result.saved_widths = static_cast<double>(result.saved) / static_cast<double>(result.rows * layers * model->width() * kFloatBytes);
   result.backbone_unchanged = model->parameters().frozen_hash() == hash;

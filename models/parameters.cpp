@@ -9,28 +9,11 @@
 
 #include "data/tensor_archive.h"
 #include "engine/core/error.h"
+#include "engine/core/hash.h"
 #include "engine/core/parallel.h"
 
 namespace preamble {
 namespace {
-
-std::uint64_t fnv1a(std::uint64_t hash, const void* data, std::size_t size) noexcept {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001B3ULL;
-  return hash;
-}
-
-/// As `fnv1a`, over words of eight bytes, the last one filled with zeros: a step of it is a bijection too, so any change of one word
-/// changes the result.
-std::uint64_t hash_words(std::uint64_t hash, const void* data, std::size_t size) noexcept {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < size; i += sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes + i, std::min(sizeof word, size - i));
-    hash = (hash ^ word) * 0x100000001B3ULL;
-  }
-  return hash;
-}
 
 class CheckpointSource final : public ParameterSource {
  public:
@@ -71,7 +54,7 @@ class RandomSource final : public MadeUpSource {
     Tensor tensor(dtype, dims);
     // uniform with the variance 1 / fan-in that keeps activations at their scale; vectors are norm scales
     const float bound = dims.size() < 2 ? 0.0F : std::min(1.0F, 1.7F / std::sqrt(static_cast<float>(dims[1])));
-    const std::uint64_t stream = seed_ + fnv1a(0xCBF29CE484222325ULL, name.data(), name.size());
+    const std::uint64_t stream = seed_ + fnv1a(kHashSeed, name.data(), name.size());
     constexpr std::int64_t kBlock = 1 << 16;
     parallel_for(tensor.count(), kBlock, [&](std::int64_t begin, std::int64_t end) {
       std::array<float, 1024> numbers{};
@@ -152,9 +135,17 @@ void Parameters::require_all_known() const {
 }
 
 std::uint64_t Parameters::frozen_hash() const {
-  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  std::set<std::string, std::less<>> names;
   for (const auto& [name, tensor] : loaded_) {
-    if (options_.frozen(name)) hash = hash_words(hash, tensor.data(), tensor.bytes());
+    if (options_.frozen(name)) names.insert(name);
+  }
+  return hash_of(names);
+}
+
+std::uint64_t Parameters::hash_of(const std::set<std::string, std::less<>>& names) const {
+  std::uint64_t hash = kHashSeed;
+  for (const auto& [name, tensor] : loaded_) {
+    if (names.contains(name)) hash = hash_words(hash, tensor.data(), tensor.bytes());
   }
   return hash;
 }

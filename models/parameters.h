@@ -90,8 +90,10 @@ class Parameters {
   /// Loaded tensors by name.
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& loaded() const noexcept { return loaded_; }
   [[nodiscard]] bool is_frozen(std::string_view name) const { return options_.frozen(name); }
-  /// Changes with any bit of the frozen tensors: FNV-1a over their words of eight bytes, in the order of their names.
+  /// Changes with any bit of the frozen tensors: `hash_words` of them, in the order of their names.
   [[nodiscard]] std::uint64_t frozen_hash() const;
+  /// The same of those loaded tensors whose names are given.
+  [[nodiscard]] std::uint64_t hash_of(const std::set<std::string, std::less<>>& names) const;
   [[nodiscard]] Dtype weights() const noexcept { return options_.weights; }
 
  private:

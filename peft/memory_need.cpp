@@ -13,6 +13,7 @@ MemoryNeed memory_need(LanguageModel& model, const TrainingStep& step, const Opt
   need.optimizer = optimizer.state_bytes();
   need.arena = program.arena_bytes();
   need.gradients = gradient_bytes(program);
+  need.sums = program.leaf_bytes(Role::state);
   need.lower_bound = program.lower_bound_bytes();
   return need;
 }

@@ -7,7 +7,7 @@
 
 namespace preamble {
 
-std::string MethodOptions::fingerprint() const {
+std::string MethodOptions::describe() const {
   return fmt::format("projection {} hidden {} {} {}{} sites [{}] layers [{}] {}{} init {} {} '{}'", prefix_projection, encoder_hidden_size,
                      encoder_reparameterization_type, encoder_num_layers,
                      encoder_dropout > 0 ? fmt::format(" dropout {}", encoder_dropout) : "", fmt::join(prefix_sites, ","),

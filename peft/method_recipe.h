@@ -32,8 +32,8 @@ struct MethodOptions {
   [[nodiscard]] bool infix() const noexcept { return placement == "infix"; }
   /// PEFT's layout holds neither sites nor a choice of layers nor an infix: these are saved in the native one.
   [[nodiscard]] bool native() const noexcept { return !prefix_sites.empty() || !prefix_layers.empty() || infix(); }
-  /// What a resumed run must have in common with the first one, as text.
-  [[nodiscard]] std::string fingerprint() const;
+  /// All of it as text: what a resumed run must have in common with the first one.
+  [[nodiscard]] std::string describe() const;
 };
 
 /// A method and its initial values.

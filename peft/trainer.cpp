@@ -32,25 +32,30 @@ std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<con
 
 Trainer::Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options)
     : examples_(std::move(examples)), options_(std::move(options)), batcher_(lengths_for(model, examples_), options_.batches) {
-  require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0, "training: {} steps in {} parts were given; wanted positive numbers",
-                       options_.max_steps, options_.gradient_accumulation_steps);
+  require<ConfigError>(options_.gradient_accumulation_steps > 0 && options_.max_steps >= 0,
+                       "training: {} steps in {} parts were given; wanted positive numbers", options_.max_steps,
+                       options_.gradient_accumulation_steps);
 }
 
-Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options)
+Trainer::Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer,
+                 TrainerOptions options)
     : Trainer(model, std::move(examples), std::move(options)) {
   start(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method, optimizer);
 }
 
-Trainer::Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options)
+Trainer::Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer,
+                 TrainerOptions options)
     : Trainer(model.model, std::move(examples), std::move(options)) {
   start(loss_model_for(model, examples_, options_.batches, options_.gradient_accumulation_steps), method, optimizer);
 }
 
 void Trainer::start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer) {
-  step_ = std::make_unique<TrainingStep>(std::move(model), method, options_.step);
+  TrainingStepOptions step = options_.step;
+  step.accumulate = options_.gradient_accumulation_steps > 1;
+  step_ = std::make_unique<TrainingStep>(std::move(model), method, step);
   optimizer_ = optimizer(step_->shapes());
+  step_->optimize_with(*optimizer_);
   trainables_ = step_->trainables();
-  state_.fingerprint = options_.fingerprint;
 }
 
 std::vector<LossBatch> Trainer::parts_of(std::span<const std::uint32_t> examples) const {
@@ -68,24 +73,29 @@ std::vector<LossBatch> Trainer::parts_of(std::span<const std::uint32_t> examples
 void Trainer::evaluate(const Evaluate& evaluate, TrainingProgress& progress) {
   const double metric = evaluate();
   progress.metric = metric;
-  if (state_.best_metric && metric <= *state_.best_metric) {
+  if (std::isnan(metric) || (state_.best_metric && metric <= *state_.best_metric)) {
     ++state_.evaluations_without_gain;
     return;
   }
   state_.best_metric = metric;
   state_.best_step = state_.step;
   state_.evaluations_without_gain = 0;
+  step_->download(*optimizer_);
   best_.clear();
   for (const auto& trainable : trainables_) best_.push_back(trainable.value.clone());
 }
 
-void Trainer::save() const {
-  if (!options_.output.empty()) state_.save(options_.output, trainables_, *optimizer_, best_);
+void Trainer::save() {
+  if (options_.output.empty()) return;
+  step_->download(*optimizer_);
+  state_.save(options_.output, trainables_, *optimizer_, best_);
 }
 
 TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
+  if (!options_.output.empty()) state_.identity = identity_of(options_, *step_, *optimizer_, examples_);
   if (options_.resume && std::filesystem::exists(TrainingState::path(options_.output))) {
-    state_ = TrainingState::load(options_.output, options_.fingerprint, trainables_, *optimizer_, best_);
+    state_ = TrainingState::load(options_.output, state_.identity, trainables_, *optimizer_, best_);
+    step_->upload(*optimizer_);
     batcher_.seek(state_.position);
   }
   TrainingResult result;
@@ -98,10 +108,7 @@ TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
     TrainingProgress progress;
     const auto parts = parts_of(batcher_.next());
     progress.learning_rate = options_.learning_rate.at(state_.step);
-    progress.result = step_->differentiate(parts, state_.step);
-    require<Error>(std::isfinite(progress.result.loss), "training: the loss of step {} is {}; lower the learning rate or clip gradients", state_.step,
-                   progress.result.loss);
-    step_->update(*optimizer_, progress.learning_rate, progress.result);
+    progress.result = step_->update(parts, progress.learning_rate, state_.step);
     progress.step_seconds = since(begin);
     times.push_back(progress.step_seconds);
     state_.position = batcher_.position();
@@ -114,14 +121,18 @@ TrainingResult Trainer::fit(const Evaluate& evaluate, const Report& report) {
     progress.max_steps = options_.max_steps;
     progress.seconds = since(start);
     progress.rows_per_second = static_cast<double>(progress.result.rows) / progress.step_seconds;
-    progress.seconds_left = progress.seconds / static_cast<double>(state_.step - first) * static_cast<double>(options_.max_steps - state_.step);
-    result.last_loss = progress.result.loss;
+    progress.seconds_left =
+        progress.seconds / static_cast<double>(state_.step - first) * static_cast<double>(options_.max_steps - state_.step);
+    state_.last_loss = progress.result.loss;
     // first the log, then the state: a step that is killed in between is logged twice, never missing
     if (report) report(progress);
     if (last || stop || (options_.save_steps > 0 ? state_.step % options_.save_steps == 0 : evaluates)) save();
   }
+  step_->download(*optimizer_);
   for (std::size_t i = 0; i < best_.size(); ++i) std::memcpy(trainables_[i].value.data(), best_[i].data(), best_[i].bytes());
+  if (!best_.empty()) step_->upload(*optimizer_);
   result.steps = state_.step;
+  result.last_loss = state_.last_loss;
   result.best_metric = state_.best_metric;
   result.best_step = state_.best_step;
   result.stopped_early = stop;

@@ -16,6 +16,7 @@
 #include "engine/optim/schedule.h"
 #include "models/language_model.h"
 #include "peft/method.h"
+#include "peft/run_identity.h"
 #include "peft/training_state.h"
 #include "peft/training_step.h"
 
@@ -36,8 +37,8 @@ struct TrainerOptions {
   std::filesystem::path output;
   /// Go on from the state in `output` if there is one.
   bool resume = false;
-  /// Describes options and data for `TrainingState::fingerprint`.
-  std::string fingerprint;
+  /// What must be equal in a resumed run beside what the trainer knows itself (see `identity_of`): method, validation data, ...
+  RunIdentity identity;
 };
 
 /// What a progress line shows after an update.
@@ -46,11 +47,11 @@ struct TrainingProgress {
   std::int64_t max_steps = 0;
   StepResult result;
   double learning_rate = 0;
-  double seconds = 0;             ///< since `fit` began
-  double step_seconds = 0;        ///< of this update
+  double seconds = 0;       ///< since `fit` began
+  double step_seconds = 0;  ///< of this update
   double rows_per_second = 0;
   double seconds_left = 0;
-  std::optional<double> metric;   ///< of an evaluation after this update
+  std::optional<double> metric;  ///< of an evaluation after this update
 };
 
 struct TrainingResult {
@@ -59,8 +60,8 @@ struct TrainingResult {
   std::optional<double> best_metric;
   std::int64_t best_step = 0;
   bool stopped_early = false;
-  double seconds = 0;          ///< of the updates alone
-  double step_ms = 0;          ///< median of an update
+  double seconds = 0;  ///< of the updates alone
+  double step_ms = 0;  ///< median of an update
   std::int64_t arena_bytes = 0;
   std::int64_t trainable_count = 0;
 };
@@ -74,16 +75,20 @@ class Trainer {
   using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Dims>)>;
 
   /// Compiles the program for the largest batch that the rules allow.
-  Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options);
+  Trainer(LanguageModel& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer,
+          TrainerOptions options);
   /// The same for an encoder with heads; those of them that are trained are trained with the method.
-  Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer, TrainerOptions options);
+  Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer,
+          TrainerOptions options);
 
   /// A number to maximise, computed with the trainables as they are.
   using Evaluate = std::function<double()>;
   using Report = std::function<void(const TrainingProgress&)>;
 
-  /// Trains. With `evaluate`, the trainables end as they were at the best evaluation (the earliest of equal ones). The same
-  /// options, data and seed give the same bits, straight or resumed, with any number of threads.
+  /// Trains. With `evaluate`, the trainables end as they were at the best evaluation: the earliest of equal ones, and never one whose
+  /// number is NaN. The same options, data and seed give the same bits, straight or resumed, with any number of threads. A step whose loss
+  /// or gradients are not finite is an Error; it changes no tensor and is not saved. So is a state that cannot be written; the last one
+  /// stays.
   TrainingResult fit(const Evaluate& evaluate = {}, const Report& report = {});
 
   [[nodiscard]] const TrainingStep& step() const noexcept { return *step_; }
@@ -95,7 +100,7 @@ class Trainer {
   Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options);
   void start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer);
   void evaluate(const Evaluate& evaluate, TrainingProgress& progress);
-  void save() const;
+  void save();
 
   std::vector<Example> examples_;
   TrainerOptions options_;

@@ -13,6 +13,10 @@ namespace {
 
 using Metadata = std::map<std::string, std::string>;
 
+constexpr const char* kFormat = "preamble-trainer-state-2";
+/// In front of the names of the run's properties among the metadata.
+const std::string kIdentity = "run.";
+
 const std::string& field(const std::filesystem::path& path, const Metadata& metadata, const std::string& key) {
   const auto found = metadata.find(key);
   require<FileError>(found != metadata.end(), "{}: metadata '{}' is missing; wanted a state written by preamble train", path.string(), key);
@@ -24,14 +28,16 @@ T number(const std::filesystem::path& path, const Metadata& metadata, const std:
   const std::string& text = field(path, metadata, key);
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require<FileError>(error == std::errc() && end == text.data() + text.size(), "{}: metadata '{}' is '{}'; wanted a number", path.string(), key, text);
+  require<FileError>(error == std::errc() && end == text.data() + text.size(), "{}: metadata '{}' is '{}'; wanted a number", path.string(),
+                     key, text);
   return value;
 }
 
 Tensor tensor_like(const TensorFile& file, const std::string& name, const Tensor& like) {
   const Tensor stored = file.get(name);
-  require<FileError>(stored.dims() == like.dims() && stored.dtype() == like.dtype(), "{}: '{}' is {} {}; wanted {} {}", file.path().string(), name,
-                     name_of(stored.dtype()), to_string(stored.dims()), name_of(like.dtype()), to_string(like.dims()));
+  require<FileError>(stored.dims() == like.dims() && stored.dtype() == like.dtype(), "{}: '{}' is {} {}; wanted {} {}",
+                     file.path().string(), name, name_of(stored.dtype()), to_string(stored.dims()), name_of(like.dtype()),
+                     to_string(like.dims()));
   return stored;
 }
 
@@ -47,46 +53,57 @@ void TrainingState::save(const std::filesystem::path& folder, const std::vector<
     if (!best.empty()) tensors.emplace_back("best." + trainables[i].name, best[i]);
   }
   for (const auto& [name, tensor] : optimizer.state()) tensors.emplace_back("optimizer." + name, tensor);
-  Metadata metadata = {{"format", "preamble-trainer-state-1"},
+  Metadata metadata = {{"format", kFormat},
                        {"step", std::to_string(step)},
                        {"epoch", std::to_string(position.epoch)},
                        {"batch", std::to_string(position.batch)},
                        {"evaluations_without_gain", std::to_string(evaluations_without_gain)},
-                       {"best_step", std::to_string(best_step)},
-                       {"fingerprint", fingerprint}};
+                       {"best_step", std::to_string(best_step)}};
+  for (const auto& [key, value] : identity) metadata[kIdentity + key] = value;
   // the shortest text that reads back to the same bits
+  metadata["last_loss"] = fmt::format("{}", last_loss);
   if (best_metric) metadata["best_metric"] = fmt::format("{}", *best_metric);
   write_safetensors(path(folder), tensors, metadata);
 }
 
-TrainingState TrainingState::load(const std::filesystem::path& folder, const std::string& fingerprint, std::vector<Trainable>& trainables,
+TrainingState TrainingState::load(const std::filesystem::path& folder, const RunIdentity& identity, std::vector<Trainable>& trainables,
                                   Optimizer& optimizer, std::vector<Tensor>& best) {
   const TensorFile file = SafetensorsFile::open(path(folder));
   const Metadata& metadata = file.metadata();
   const std::string& format = field(file.path(), metadata, "format");
-  require<FileError>(format == "preamble-trainer-state-1", "{}: format '{}' was given; wanted preamble-trainer-state-1", file.path().string(), format);
+  require<FileError>(format == kFormat, "{}: format '{}' was given; wanted {}", file.path().string(), format, kFormat);
   TrainingState state;
-  state.fingerprint = field(file.path(), metadata, "fingerprint");
-  require<ConfigError>(state.fingerprint == fingerprint, "{}: it belongs to another run: {}; this one is: {}", file.path().string(), state.fingerprint,
-                       fingerprint);
+  for (const auto& [key, value] : metadata) {
+    if (key.starts_with(kIdentity)) state.identity[key.substr(kIdentity.size())] = value;
+  }
+  require<ConfigError>(state.identity == identity, "{}: it belongs to another run: {}", file.path().string(),
+                       differences(state.identity, identity));
   state.step = number<std::int64_t>(file.path(), metadata, "step");
   state.position.epoch = number<std::uint64_t>(file.path(), metadata, "epoch");
   state.position.batch = number<std::uint64_t>(file.path(), metadata, "batch");
   state.evaluations_without_gain = number<std::int64_t>(file.path(), metadata, "evaluations_without_gain");
   state.best_step = number<std::int64_t>(file.path(), metadata, "best_step");
+  state.last_loss = number<double>(file.path(), metadata, "last_loss");
   if (metadata.contains("best_metric")) state.best_metric = number<double>(file.path(), metadata, "best_metric");
-  best.clear();
-  for (auto& trainable : trainables) {
-    const Tensor stored = tensor_like(file, "value." + trainable.name, trainable.value);
-    std::memcpy(trainable.value.data(), stored.data(), stored.bytes());
-    if (file.contains("best." + trainable.name)) best.push_back(tensor_like(file, "best." + trainable.name, trainable.value).clone());
+  std::vector<Tensor> values;
+  std::vector<Tensor> best_values;
+  for (const auto& trainable : trainables) {
+    values.push_back(tensor_like(file, "value." + trainable.name, trainable.value));
+    if (file.contains("best." + trainable.name))
+      best_values.push_back(tensor_like(file, "best." + trainable.name, trainable.value).clone());
   }
+  require<FileError>(best_values.empty() || best_values.size() == trainables.size(), "{}: best values of {} tensors; wanted none or {}",
+                     file.path().string(), best_values.size(), trainables.size());
   std::map<std::string, Tensor> optimizer_state;
   for (const auto& name : file.names()) {
     constexpr std::string_view kPrefix = "optimizer.";
     if (name.starts_with(kPrefix)) optimizer_state[name.substr(kPrefix.size())] = file.get(name);
   }
   optimizer.restore(optimizer_state, state.step);
+  for (std::size_t i = 0; i < trainables.size(); ++i) {
+    if (values[i].bytes() != 0) std::memcpy(trainables[i].value.data(), values[i].data(), values[i].bytes());
+  }
+  best = std::move(best_values);
   return state;
 }
 

@@ -11,6 +11,7 @@
 #include "data/batching.h"
 #include "engine/optim/optimizer.h"
 #include "peft/method.h"
+#include "peft/run_identity.h"
 
 namespace preamble {
 
@@ -19,11 +20,12 @@ namespace preamble {
 struct TrainingState {
   std::int64_t step = 0;  ///< updates made
   BatchPosition position;
+  double last_loss = 0;  ///< of the last update
   std::int64_t evaluations_without_gain = 0;
   std::optional<double> best_metric;
   std::int64_t best_step = 0;
-  /// What must be equal for a resumed run to be the same run: options and data, as text.
-  std::string fingerprint;
+  /// What must be equal for a resumed run to be the same run.
+  RunIdentity identity;
 
   /// FOLDER/trainer_state.safetensors
   [[nodiscard]] static std::filesystem::path path(const std::filesystem::path& folder);
@@ -32,9 +34,9 @@ struct TrainingState {
   void save(const std::filesystem::path& folder, const std::vector<Trainable>& trainables, const Optimizer& optimizer,
             const std::vector<Tensor>& best) const;
   /// Restores trainables (in place), optimizer and best values. Throws FileError if the file is damaged or of another kind of run,
-  /// ConfigError if its fingerprint is another one.
-  [[nodiscard]] static TrainingState load(const std::filesystem::path& folder, const std::string& fingerprint, std::vector<Trainable>& trainables,
-                                          Optimizer& optimizer, std::vector<Tensor>& best);
+  /// ConfigError with all differences if its identity is another one. Whatever it throws, nothing has been restored.
+  [[nodiscard]] static TrainingState load(const std::filesystem::path& folder, const RunIdentity& identity,
+                                          std::vector<Trainable>& trainables, Optimizer& optimizer, std::vector<Tensor>& best);
 };
 
 }  // namespace preamble

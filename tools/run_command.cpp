@@ -56,15 +56,16 @@ void train(Model& model, const Method& method, const RunArguments& args, const R
   TrainingStepOptions options;
   options.memory = args.memory;
   options.max_grad_norm = args.optimizer.max_grad_norm;
+  options.accumulate = parts.size() > 1;
   TrainingStep step(loss_model(model, capacity), method, options);
   const auto optimizer = args.optimizer.make(step.shapes());
+  step.optimize_with(*optimizer);
   const LearningRate rate = args.optimizer.schedule(args.steps);
   std::vector<float> losses;
   for (std::int64_t k = 0; k < args.steps; ++k) {
-    StepResult result = step.differentiate(parts);
-    losses.push_back(static_cast<float>(result.loss));
-    step.update(*optimizer, rate.at(k), result);
+    losses.push_back(static_cast<float>(step.update(parts, rate.at(k), k).loss));
   }
+  step.download(*optimizer);
   results.emplace_back("losses", tensor_of({args.steps}, losses));
   for (const auto& trainable : step.trainables()) results.emplace_back("final." + trainable.name, trainable.value);
 }

@@ -104,6 +104,10 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
       "30 % as many validation rows"));
   group(command.add_option("--seed", args.seed, "seed of initial values, shuffling and draws"));
   command.add_flag("--resume", args.resume, "continue from the training state in --output-dir")->group("Training");
+  command
+      .add_flag("--detect-anomaly", args.detect_anomaly,
+                "check every value of every step and stop at the first infinity or NaN, even if loss and gradients are finite (slow)")
+      ->group("Training");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "models/open_model.h"
 #include "peft/evaluation.h"
 #include "peft/make_method.h"
+#include "peft/run_identity.h"
 #include "peft/save_method.h"
 #include "peft/save_model.h"
 #include "peft/trainer.h"
@@ -77,7 +78,6 @@ class TextTrainRun final : public TrainRun {
     TruncationReport report;
     examples_ = examples_of(task_, table, *tokenizer_, true, report);
     report_truncation(args().train_file, report);
-    count_ = examples_.size();
     plan_steps(lengths_for(*model_, examples_));
     if (!args().validation_file) return;
     Table validation = task_options.load(*args().validation_file);
@@ -85,6 +85,7 @@ class TextTrainRun final : public TrainRun {
     TruncationReport cut;
     auto dev = examples_of(task_, validation, *tokenizer_, true, cut);
     report_truncation(*args().validation_file, cut);
+    validation_ = describe_content(dev);
     evaluator_ =
         std::make_unique<Evaluator>(*model_, *method_, *tokenizer_, task_, std::move(dev), references_of(task_, validation), evaluation());
   }
@@ -100,12 +101,15 @@ class TextTrainRun final : public TrainRun {
     return options;
   }
 
-  [[nodiscard]] std::string special_fingerprint() const override {
+  [[nodiscard]] RunIdentity identity() const override {
+    RunIdentity identity;
+    identity["task"] = fmt::format("input '{}' target '{}'{} labels '{}'", task_.input, task_.target,
+                                   task_.separator ? fmt::format(" behind '{}'", *task_.separator) : "", task_.labels);
+    identity["start"] = full() ? "the model" : prompt_init_name(args(), task_);
     const bool special = args().method == "prefix" || args().method == "ptuning" || args().method_options.infix();
-    return fmt::format("draw {} init {} examples {} input '{}' target '{}' labels '{}'{}", args().samples_seed.value_or(args().seed),
-                       full() ? "none" : prompt_init_name(args(), task_), count_, task_.input,
-                       task_.target + (task_.separator ? "' behind '" + *task_.separator : ""), task_.labels,
-                       special ? " " + args().method_options.fingerprint() : "");
+    if (special) identity["method options"] = args().method_options.describe();
+    if (evaluator_ != nullptr) identity["validation data"] = validation_;
+    return identity;
   }
 
   void save() override {
@@ -122,7 +126,7 @@ class TextTrainRun final : public TrainRun {
   std::unique_ptr<LanguageModel> model_;
   std::unique_ptr<Method> method_;
   std::vector<Example> examples_;
-  std::size_t count_ = 0;
+  std::string validation_;  ///< number and content of the validation examples
   std::unique_ptr<Evaluator> evaluator_;
 };
 

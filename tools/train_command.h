@@ -39,6 +39,7 @@ struct TrainArguments : MethodRecipe {
   std::int64_t train_samples = 0;
   std::optional<std::uint64_t> samples_seed = {};  ///< of the draws of training and validation rows; absent: `seed`
   bool resume = false;
+  bool detect_anomaly = false;
   std::string memory_budget = "auto";
   std::string weights = "f32";
 

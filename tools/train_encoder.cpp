@@ -12,6 +12,7 @@
 #include "models/open_model.h"
 #include "peft/head_file.h"
 #include "peft/make_method.h"
+#include "peft/run_identity.h"
 #include "peft/save_method.h"
 #include "peft/save_model.h"
 #include "peft/tasks/labelled_data.h"
@@ -69,14 +70,17 @@ class EncoderTrainRun final : public TrainRun {
         options);
   }
 
-  [[nodiscard]] std::string special_fingerprint() const override {
-    std::string text = args().method_options.fingerprint();
+  [[nodiscard]] RunIdentity identity() const override {
+    RunIdentity identity;
+    identity["method options"] = args().method_options.describe();
     for (const auto& [task, train_file, validation_file] : tasks_) {
-      text +=
-          fmt::format(" | {} {} {} '{}' '{}' [{}] '{}' {} {} {}", task.name, name_of(task.kind), train_file.filename().string(), task.text,
-                      task.pair, fmt::join(task.choices, ","), task.labels, task.length(), name_of(task.pooler), task.verbalizer_loss);
+      identity["task " + task.name] =
+          fmt::format("{} '{}' '{}' [{}] '{}' length {} pooler {} loss over {}", name_of(task.kind), task.text, task.pair,
+                      fmt::join(task.choices, ","), task.labels, task.length(), name_of(task.pooler), task.verbalizer_loss);
     }
-    return text;
+    for (std::size_t v = 0; v < validation_.size(); ++v)
+      identity["validation data of " + tasks_[validation_tasks_[v]].task.name] = describe_content(validation_[v]->examples());
+    return identity;
   }
 
   /// The labels that the example's head reads.

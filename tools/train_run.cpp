@@ -92,16 +92,13 @@ TrainerOptions TrainRun::options() const {
   options.early_stopping_patience = args_.early_stopping_patience;
   options.output = args_.output_dir;
   options.resume = args_.resume;
-  const OptimizerOptions& o = args_.optimizer;
-  options.fingerprint = fmt::format(
-      "method {}{} tokens {} optim {} lr {} {}{} warmup {} wd {} clip {} steps {} batch {}/{} parts {} loss {} z {} dropout {}{} seed {} "
-      "samples {} data {} weights {} {}",
-      args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "", args_.init.tokens, o.optim,
-      learning_rate_, o.lr_scheduler_type, o.lr_scheduler_type == "exponential" ? fmt::format(" {}", o.lr_gamma) : "", o.warmup_steps,
-      o.weight_decay, o.max_grad_norm, steps_, args_.batch_size, args_.batch_tokens, args_.gradient_accumulation_steps, args_.loss,
-      args_.z_loss, args_.dropout,
-      attention_dropout + args_.prefix_dropout > 0 ? fmt::format("/{}/{}", attention_dropout, args_.prefix_dropout) : "", args_.seed,
-      args_.train_samples, args_.train_file.filename().string(), args_.weights, special_fingerprint());
+  options.step.detect_anomaly = args_.detect_anomaly;
+  options.identity = identity();
+  options.identity["method"] =
+      fmt::format("{}{}, tokens {}", args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "",
+                  args_.init.tokens);
+  options.identity["weights"] = args_.weights;
+  options.identity["seed"] = fmt::format("{}", args_.seed);
   return options;
 }
 

@@ -51,8 +51,9 @@ class TrainRun {
   [[nodiscard]] virtual bool has_validation() const = 0;
   [[nodiscard]] virtual Metrics evaluate() = 0;
   virtual void save() = 0;
-  /// What a resumed run must have in common with the first one, beside the loop's options.
-  [[nodiscard]] virtual std::string special_fingerprint() const = 0;
+  /// What a resumed run must have in common with the first one, beside the options of every task and what the trainer knows of: where what
+  /// learns started, the task as it was given, the validation data.
+  [[nodiscard]] virtual RunIdentity identity() const = 0;
   /// Appends what `--dump-batches` shows of an example to the lists of its batch.
   virtual void describe(const Example& example, nlohmann::ordered_json& batch) const = 0;
 

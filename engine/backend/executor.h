@@ -5,6 +5,7 @@
 #include <span>
 
 #include "engine/core/rows.h"
+#include "engine/core/tensor.h"
 #include "engine/runtime/slot.h"
 
 namespace preamble {
@@ -27,6 +28,13 @@ class Executor {
 
   /// Runs all steps. A device may still be at work when the call returns. Allocates nothing.
   virtual void run() = 0;
+
+  /// Runs one step, after those before it; with the first one inputs are uploaded. For looking at what each step makes.
+  virtual void run_step(std::size_t step) = 0;
+
+  /// The memory of a result, with its row axis at capacity, as a tensor that programs of the same backend take as a frozen leaf. On the CPU
+  /// it is the value itself; elsewhere the tensor stands for the value, and the residence knows where it lies: the host must not read it.
+  [[nodiscard]] virtual Tensor share(const Slot& value) = 0;
 
   /// The first `bytes` of a value as host memory, after everything that was asked for has run; valid until the next run. On the CPU it is
   /// the value itself; elsewhere a copy.

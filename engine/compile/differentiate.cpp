@@ -1,12 +1,15 @@
 #include "engine/compile/differentiate.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "engine/core/error.h"
+#include "engine/graph/capacity.h"
 #include "engine/graph/op.h"
+#include "engine/ops/accumulate.h"
 #include "engine/ops/elementwise.h"
 
 namespace preamble {
@@ -29,8 +32,9 @@ class Gradients {
 
   void add(Value of, Value gradient) {
     const Type& type = of.type();
-    require<ShapeError>(gradient.type() == type, "differentiate: the gradient of a value of type {} is {} (node '{}')", graph_.describe(type),
-                        graph_.describe(gradient.type()), graph_.node(gradient).op ? graph_.node(gradient).op->name() : "leaf");
+    require<ShapeError>(gradient.type() == type, "differentiate: the gradient of a value of type {} is {} (node '{}')",
+                        graph_.describe(type), graph_.describe(gradient.type()),
+                        graph_.node(gradient).op ? graph_.node(gradient).op->name() : "leaf");
     Value& sum = sums_[{of.node, of.output}];
     sum = sum ? preamble::add(sum, gradient) : gradient;
   }
@@ -65,9 +69,62 @@ void differentiate_node(Graph& graph, std::int32_t index, const std::vector<bool
   }
 }
 
+/// Marks the gradients of trainable leaves as results, each when the last of its terms is there.
+class Results {
+ public:
+  Results(Graph& graph, const Gradients& gradients, std::int32_t root) : graph_(graph), gradients_(gradients) {
+    for (std::int32_t n = root; n >= 0; --n) {
+      for (const auto& input : graph.node(n).inputs) {
+        if (input && graph.node(input).role == Role::trainable) first_user_[input.node] = n;
+      }
+    }
+  }
+
+  /// Adds up every result from now on.
+  void accumulate(std::string_view loss) {
+    first_part_ = graph_.input(kFirstPart, {Dtype::i32, kNoRows, {}});
+    const Value value = graph_.output(loss);
+    graph_.output(sum_name(loss), preamble::accumulate(sum_leaf(loss, Dtype::f64, value.type()), value, first_part_));
+  }
+
+  /// All gradient nodes of node `n` have been made.
+  void passed(std::int32_t n) {
+    const std::vector<Value> inputs = graph_.node(n).inputs;  // a copy: the graph grows
+    for (const auto& input : inputs) {
+      const auto found = input ? first_user_.find(input.node) : first_user_.end();
+      if (found == first_user_.end() || found->second != n) continue;
+      first_user_.erase(found);
+      complete(input.node);
+    }
+  }
+
+  /// The gradient of a leaf has all its terms.
+  void complete(std::int32_t leaf) {
+    const std::string name = graph_.node(leaf).name;  // a copy: the graph grows
+    if (const Value gradient = gradients_.get(leaf, 0)) add(name, gradient);
+  }
+
+ private:
+  void add(const std::string& leaf, Value gradient) {
+    if (first_part_) gradient = preamble::accumulate(sum_leaf(leaf, gradient.type().dtype, gradient.type()), gradient, first_part_);
+    graph_.output("grad." + leaf, gradient);
+  }
+
+  Value sum_leaf(std::string_view of, Dtype dtype, const Type& type) {
+    return graph_.state(sum_name(of), Tensor(dtype, capacity_dims(graph_, type)), type.rows);
+  }
+
+  Graph& graph_;
+  const Gradients& gradients_;
+  std::map<std::int32_t, std::int32_t> first_user_;
+  Value first_part_;
+};
+
 }  // namespace
 
-void differentiate(Graph& graph, std::string_view loss) {
+std::string sum_name(std::string_view result) { return fmt::format("sum.{}", result); }
+
+void differentiate(Graph& graph, std::string_view loss, bool accumulate) {
   const Value root = graph.output(loss);
   require<ShapeError>(!root.type().has_rows() && root.type().dims.empty(), "differentiate: '{}' is {}; wanted a scalar", loss,
                       graph.describe(root.type()));
@@ -78,13 +135,14 @@ void differentiate(Graph& graph, std::string_view loss) {
   Gradients gradients(graph);
   graph.set_scope(graph.node(root).scope);
   gradients.add(root, constant(graph, 1.0));
+  Results results(graph, gradients, root.node);
+  if (accumulate) results.accumulate(loss);
   for (std::int32_t n = root.node; n >= 0; --n) {
-    if (depends[static_cast<std::size_t>(n)] && graph.node(n).op) differentiate_node(graph, n, depends, gradients);
+    if (!depends[static_cast<std::size_t>(n)] || !graph.node(n).op) continue;
+    differentiate_node(graph, n, depends, gradients);
+    results.passed(n);
   }
-  for (std::int32_t n = 0; n <= root.node; ++n) {
-    if (graph.node(n).role != Role::trainable) continue;
-    if (const Value gradient = gradients.get(n, 0)) graph.output("grad." + graph.node(n).name, gradient);
-  }
+  if (graph.node(root).role == Role::trainable) results.complete(root.node);
   graph.set_phase(Phase::forward);
   graph.set_scope(scope);
 }

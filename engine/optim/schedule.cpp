@@ -1,6 +1,7 @@
 #include "engine/optim/schedule.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -25,6 +26,14 @@ double LearningRate::at(std::int64_t step) const noexcept {
     case ScheduleKind::exponential: return peak * std::pow(gamma, static_cast<double>(step / std::max<std::int64_t>(1, steps_per_epoch)));
   }
   return peak;
+}
+
+std::string LearningRate::describe() const {
+  constexpr std::array<std::string_view, 5> kNames = {"constant", "linear", "cosine", "inverse_sqrt", "exponential"};
+  std::string text =
+      fmt::format("{}, peak {}, warm-up {} of {} steps", kNames.at(static_cast<std::size_t>(kind)), peak, warmup_steps, total_steps);
+  if (kind == ScheduleKind::exponential) text += fmt::format(", gamma {} every {} steps", gamma, steps_per_epoch);
+  return text;
 }
 
 ScheduleKind schedule_of(std::string_view name) {

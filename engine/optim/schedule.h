@@ -23,6 +23,8 @@ struct LearningRate {
   /// peak·(1 + cos(π(k-W)/(N-W)))/2; inverse_sqrt: peak·√(T/(k-W+T)) with T = W, or 10,000 without warm-up; exponential: peak·γ^⌊k/E⌋
   /// with E updates an epoch.
   [[nodiscard]] double at(std::int64_t step) const noexcept;
+  /// `linear, peak 0.1, warm-up 10 of 100 steps`: all that `at` depends on.
+  [[nodiscard]] std::string describe() const;
 };
 
 /// Throws ConfigError that lists the names.

@@ -53,7 +53,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
   if (!options.loss.empty()) {
     pipeline.run("differentiate", [&](const Graph& g) {
       Graph differentiated = eliminate_dead(g);
-      differentiate(differentiated, options.loss);
+      differentiate(differentiated, options.loss, options.accumulate);
       return eliminate_dead(differentiated);
     });
     if (options.prune) pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });

@@ -16,6 +16,8 @@ struct CompileOptions {
   /// The scalar result to differentiate; empty: a program that only computes its results.
   std::string loss;
   Budget memory = Budget::automatic();
+  /// Add loss and gradients of several runs up: see `differentiate`.
+  bool accumulate = false;
   /// Merge neighbouring ops. Off for comparing with unfused results.
   bool fuse = true;
   /// Compute only the rows that are read. Off for comparing with all of them.

@@ -7,7 +7,8 @@
 
 namespace preamble {
 
-Session::Session(std::shared_ptr<const Program> program) : program_(std::move(program)), executor_(program_->backend().executor(*program_)) {
+Session::Session(std::shared_ptr<const Program> program)
+    : program_(std::move(program)), executor_(program_->backend().executor(*program_)) {
   for (const auto& space : program_->graph().row_spaces()) {
     LayoutArrays& arrays = arrays_.emplace_back();
     arrays.offsets.resize(static_cast<std::size_t>(space.segments) + 1);
@@ -86,13 +87,51 @@ void Session::require_selected() const {
   }
 }
 
-void Session::run() {
+void Session::apply_layouts() {
   if (stale_) {
     require_selected();
     executor_->set_layouts(layouts_);
   }
   stale_ = false;
+}
+
+void Session::run() {
+  apply_layouts();
   executor_->run();
+}
+
+std::optional<Anomaly> Session::run_until_anomaly() {
+  apply_layouts();
+  for (std::size_t step = 0; step < program_->steps().size(); ++step) {
+    executor_->run_step(step);
+    if (auto anomaly = anomaly_of(step)) return anomaly;
+  }
+  return std::nullopt;
+}
+
+std::optional<Anomaly> Session::anomaly_of(std::size_t step) const {
+  const Graph& graph = program_->graph();
+  const Program::Step& made = program_->steps()[step];
+  for (const auto& output : made.out) {
+    const auto bad = bad_number(output);
+    if (!bad) continue;
+    const Node& node = graph.node(made.node);
+    Anomaly anomaly{std::string(node.op->name()), node.scope, node.phase, *bad, {}};
+    for (const auto& input : made.in) {
+      const bool leaf = input.node >= 0 && !graph.node(input.node).op;
+      if (leaf && anomaly.leaf.empty() && bad_number(input)) anomaly.leaf = graph.node(input.node).name;
+    }
+    return anomaly;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> Session::bad_number(const Slot& slot) const {
+  if (slot.node < 0 || (slot.offset < 0 && slot.leaf < 0)) return std::nullopt;
+  const Type& type = type_of(slot);
+  const std::int64_t count = rows_of(type) * type.width();
+  if (!is_floating(type.dtype) || count == 0) return std::nullopt;
+  return first_not_finite(type.dtype, executor_->fetch(slot, static_cast<std::size_t>(count) * size_of(type.dtype)), count);
 }
 
 const Type& Session::type_of(const Slot& slot) const {

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "engine/core/error.h"
 #include "engine/core/rows.h"
+#include "engine/runtime/anomaly.h"
 #include "engine/runtime/program.h"
 
 namespace preamble {
@@ -64,6 +66,13 @@ class Session {
   }
   /// Copy of a floating result as F32 or F64 (the program's real type) with its row axis.
   [[nodiscard]] Tensor result_tensor(std::string_view name) const;
+  /// The memory of a result, with its row axis at capacity, for a frozen leaf of another program of the same backend: nothing is copied. It
+  /// holds what the last run has left there, and lives as long as a handle of it does. The host reads results through the functions above.
+  [[nodiscard]] Tensor shared_result(std::string_view name) { return executor_->share(program_->result(name)); }
+
+  /// As `run`, but stops at the first node that makes a number which is not finite; none if all are. For looking after a failure: every
+  /// value comes to the host.
+  [[nodiscard]] std::optional<Anomaly> run_until_anomaly();
 
  private:
   /// A block of host memory that holds a value for as many rows as its row space has now.
@@ -76,6 +85,10 @@ class Session {
   [[nodiscard]] std::int64_t rows_of(const Type& type) const;
   [[nodiscard]] std::span<std::byte> input_memory(std::string_view name, Dtype dtype);
   [[nodiscard]] HostView result_memory(std::string_view name, Dtype dtype) const;
+  void apply_layouts();
+  /// The first number of a value that is not finite.
+  [[nodiscard]] std::optional<double> bad_number(const Slot& slot) const;
+  [[nodiscard]] std::optional<Anomaly> anomaly_of(std::size_t step) const;
 
   void lay_out(RowSpaceId space, const Segments& segments);
   void require_selected() const;

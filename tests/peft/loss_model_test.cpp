@@ -10,9 +10,9 @@
 #include <doctest/doctest.h>
 
 #include "engine/core/error.h"
-#include "peft/training_step.h"
 #include "peft/prompt_tuning.h"
 #include "peft/trainer.h"
+#include "peft/training_step.h"
 #include "tests/support/bert_models.h"
 #include "tests/support/gpt2_models.h"
 #include "tests/support/prefixes.h"
@@ -63,7 +63,9 @@ TEST_CASE("loss model: an encoder-decoder shifts the target into its decoder") {
 TEST_CASE("loss model: training by parts gives what the whole batch gives") {
   const auto model = golden_gpt2();
   const PromptTuning method({random_prompt(3, 32, 4)});
-  TrainingStep step(loss_model_for(*model, kExamples, {.sequences = 3}, 1), method, {});
+  TrainingStepOptions options;
+  options.accumulate = true;
+  TrainingStep step(loss_model_for(*model, kExamples, {.sequences = 3}, 1), method, options);
   const std::vector<LossBatch> whole = {step.model().batch_of(pointers(3))};
   const StepResult together = step.differentiate(whole);
   const std::vector<float> gradient(step.gradient(0).begin(), step.gradient(0).end());
@@ -160,7 +162,8 @@ TEST_CASE("loss model: every batch that the rules form fits") {
 
 TEST_CASE("loss model: an encoder reads the source, and of an example's labels what its head wants") {
   const auto model = golden_bert();
-  const HeadedEncoder encoder{*model, {Head::fresh(*model, HeadKind::sequence, 3, 1, "0."), Head::fresh(*model, HeadKind::span, 2, 1, "1.")}};
+  const HeadedEncoder encoder{*model,
+                              {Head::fresh(*model, HeadKind::sequence, 3, 1, "0."), Head::fresh(*model, HeadKind::span, 2, 1, "1.")}};
   Example first{.source = {5, 17, 33}, .types = {0, 0, 1}, .label = 2};
   Example second{.source = {90, 4}, .begin = 0, .end = 1, .head = 1, .slot = 0};
   Example unlabelled{.source = {7}};
@@ -187,8 +190,9 @@ TEST_CASE("loss model: a prompt and its head learn together what a small data se
   options.gradient_accumulation_steps = 2;
   options.learning_rate.peak = 0.02;
   const PrefixTuning method = deep_prompt(*model, 4, 3);
-  Trainer trainer({*model, {Head::fresh(*model, HeadKind::sequence, 3, 1, "base_model.")}}, method, examples,
-                  [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
+  Trainer trainer(
+      {*model, {Head::fresh(*model, HeadKind::sequence, 3, 1, "base_model.")}}, method, examples,
+      [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
   double first = 0;
   const TrainingResult result = trainer.fit({}, [&](const TrainingProgress& p) { first = p.step == 1 ? p.result.loss : first; });
   CHECK(result.last_loss < 0.5 * first);

@@ -47,12 +47,11 @@ struct PromptRun {
   /// Losses of a few updates on one batch.
   std::vector<double> train(int updates) {
     const auto optimizer = make_adamw(step.shapes(), {.weight_decay = 0.01});
+    step.optimize_with(*optimizer);
     const std::vector<LossBatch> parts = {small_batch()};
     std::vector<double> losses;
     for (int k = 0; k < updates; ++k) {
-      StepResult result = step.differentiate(parts);
-      losses.push_back(result.loss);
-      step.update(*optimizer, 0.1, result);
+      losses.push_back(step.update(parts, 0.1, k).loss);
     }
     return losses;
   }

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "engine/core/error.h"
 #include "engine/core/parallel.h"
+#include "engine/runtime/explain.h"
 #include "models/deberta/deberta.h"
 #include "tests/support/bert_models.h"
 #include "tests/support/golden.h"
@@ -22,11 +26,17 @@ using namespace preamble::testing;
 
 namespace {
 
+TrainingStepOptions accumulating(TrainingStepOptions options) {
+  options.accumulate = true;
+  return options;
+}
+
 /// A new classifier on a small DeBERTa, which is the only thing that is trained.
 struct Classifier {
   explicit Classifier(const TrainingStepOptions& options)
       : model(Deberta::open(golden("deberta-v2/model"))),
-        step(loss_model(HeadedEncoder{*model, {Head::fresh(*model, HeadKind::sequence, 3, 7, "")}}, {2, 16}), NoMethod(), options) {}
+        step(loss_model(HeadedEncoder{*model, {Head::fresh(*model, HeadKind::sequence, 3, 7, "")}}, {2, 16}), NoMethod(),
+             accumulating(options)) {}
 
   /// Loss and the gradient of the first trainable at an update.
   std::vector<double> at(std::int64_t update, std::size_t parts = 1) {
@@ -173,4 +183,66 @@ TEST_CASE("training step: rates of 0 compile to the program without dropout, and
   CHECK(probabilities.first == plain.first);
   // the key
   CHECK(probabilities.second <= plain.second + 64);
+}
+
+TEST_CASE("training step: no value of a healthy step of any family is taken for an anomaly") {
+  for (const auto& update : updates()) {
+    for (const double rate : {0.0, 0.2}) {
+      TrainingStepOptions options = dropping(rate);
+      const auto plain = update(options);
+      options.detect_anomaly = true;
+      CHECK(update(options) == plain);
+      options.memory = Budget::smallest();
+      CHECK_NOTHROW(update(options));
+    }
+  }
+}
+
+TEST_CASE("training step: an anomaly names the node, and the tensor of the model that holds it") {
+  const auto model = golden_t5();
+  TrainingStepOptions options;
+  options.detect_anomaly = true;
+  const PromptTuning method({random_prompt(3, 36, 4)});
+  TrainingStep step(*model, method, small_batch().capacity(), options);
+  const std::vector<LossBatch> parts = {small_batch()};
+  CHECK_NOTHROW((void)step.differentiate(parts, 3));
+  Tensor prompt = method.trainables()[0].value;
+  prompt.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+  std::string message;
+  try {
+    (void)step.differentiate(parts, 3);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK_MESSAGE(message.starts_with("training: step 4: nan from "), message);
+  CHECK_MESSAGE(message.ends_with(", which reads 'prompt_embeddings', where it stands already; nothing was updated"), message);
+}
+
+TEST_CASE("training step: parts are refused unless gradients are summed, and an update without an optimizer is") {
+  const auto model = golden_t5();
+  const PromptTuning method({random_prompt(3, 36, 4)});
+  const std::vector<LossBatch> parts = {small_batch(), small_batch()};
+  TrainingStep one(*model, method, small_batch().capacity(), {});
+  CHECK_THROWS_WITH_AS((void)one.differentiate(parts),
+                       "training: a batch in 2 parts was given; wanted one, for gradients are not accumulated", ConfigError);
+  CHECK_THROWS_WITH_AS((void)one.update(std::span(parts).first(1), 0.1),
+                       "training: an update was asked for before `optimize_with`; wanted an optimizer", ConfigError);
+  TrainingStep summing(*model, method, small_batch().capacity(), accumulating({}));
+  const StepResult two = summing.differentiate(parts);
+  const std::vector<float> gradient(summing.gradient(0).begin(), summing.gradient(0).end());
+  const StepResult whole = one.differentiate(std::span(parts).first(1));
+  CHECK(two.loss == doctest::Approx(whole.loss).epsilon(1e-6));
+  for (std::size_t i = 0; i < gradient.size(); ++i) CHECK(gradient[i] == doctest::Approx(one.gradient(0)[i]).epsilon(1e-4));
+  // sums of the last batch do not leak into the next
+  (void)summing.differentiate(std::span(parts).first(1));
+  CHECK(std::ranges::equal(summing.gradient(0), one.gradient(0)));
+}
+
+TEST_CASE("training step: sums take no more than the arena gives back, and the gradients") {
+  const auto model = golden_t5({.frozen = freeze_none});
+  const TrainingStep one(*model, NoMethod(), small_batch().capacity(), {});
+  const TrainingStep summing(*model, NoMethod(), small_batch().capacity(), accumulating({}));
+  CHECK(summing.program().arena_bytes() < one.program().arena_bytes());
+  CHECK(summing.program().leaf_bytes(Role::state) >= gradient_bytes(one.program()));
+  CHECK(summing.program().leaf_bytes(Role::state) <= gradient_bytes(one.program()) + 8);
 }

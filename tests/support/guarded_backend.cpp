@@ -13,6 +13,7 @@
 
 #include "engine/backend/cpu/step_loop.h"
 #include "engine/core/error.h"
+#include "engine/graph/capacity.h"
 #include "engine/runtime/program.h"
 
 namespace preamble {
@@ -71,46 +72,61 @@ class Access {
 
 class GuardedResidence final : public Residence {
  public:
-  [[nodiscard]] void* hold(const Tensor& tensor) override { return block(tensor).data(); }
+  /// Where a tensor lies, and the block that must be open for it.
+  struct Place {
+    GuardedMemory* block = nullptr;
+    std::byte* data = nullptr;
+  };
+
+  [[nodiscard]] void* hold(const Tensor& tensor) override { return place(tensor).data; }
 
   void upload(const Tensor& tensor) override {
-    if (GuardedMemory* memory = find(tensor)) copy_in(*memory, tensor);
+    if (const Place place = find(tensor); place.block != nullptr) copy_in(place, tensor);
   }
 
   void download(Tensor& tensor) override {
-    if (GuardedMemory* memory = find(tensor); memory != nullptr && tensor.bytes() != 0) {
-      const Access access({memory});
-      std::memcpy(tensor.data(), memory->data(), tensor.bytes());
+    if (const Place place = find(tensor); place.block != nullptr && tensor.bytes() != 0) {
+      const Access access({place.block});
+      std::memcpy(tensor.data(), place.data, tensor.bytes());
     }
   }
 
-  GuardedMemory& block(const Tensor& tensor) {
-    if (GuardedMemory* memory = find(tensor)) return *memory;
+  Place place(const Tensor& tensor) {
+    if (const Place place = find(tensor); place.block != nullptr) return place;
     const std::lock_guard lock(mutex_);
     std::erase_if(copies_, [](const auto& entry) { return entry.second.owner.expired(); });
     Copy& copy = copies_[tensor.data()];
-    copy = {tensor.owner(), std::make_unique<GuardedMemory>(tensor.bytes())};
-    copy_in(*copy.memory, tensor);
-    return *copy.memory;
+    copy.owner = tensor.owner();
+    copy.memory = std::make_unique<GuardedMemory>(tensor.bytes());
+    copy.place = {copy.memory.get(), copy.memory->data()};
+    copy_in(copy.place, tensor);
+    return copy.place;
+  }
+
+  /// A tensor that was made of device memory itself: `block` lives as long as the tensor's owner.
+  void adopt(const Tensor& tensor, GuardedMemory& block) {
+    const std::lock_guard lock(mutex_);
+    copies_[tensor.data()] = {tensor.owner(), nullptr, {&block, static_cast<std::byte*>(const_cast<void*>(tensor.data()))}};
   }
 
  private:
   struct Copy {
     std::weak_ptr<const void> owner;
     std::unique_ptr<GuardedMemory> memory;
+    Place place;
   };
 
-  static void copy_in(GuardedMemory& memory, const Tensor& tensor) {
+  static void copy_in(const Place& place, const Tensor& tensor) {
     if (tensor.bytes() == 0) return;
-    const Access access({&memory});
-    std::memcpy(memory.data(), tensor.data(), tensor.bytes());
+    const Access access({place.block});
+    std::memcpy(place.data, tensor.data(), tensor.bytes());
   }
 
-  GuardedMemory* find(const Tensor& tensor) {
+  Place find(const Tensor& tensor) {
     const std::lock_guard lock(mutex_);
     const auto found = copies_.find(tensor.data());
     // another tensor may have come to the address of one that is gone
-    return found == copies_.end() || found->second.owner.expired() ? nullptr : found->second.memory.get();
+    return found == copies_.end() || found->second.owner.expired() ? Place{} : found->second.place;
   }
 
   std::map<const void*, Copy> copies_;
@@ -122,15 +138,15 @@ class GuardedExecutor final : public Executor {
   GuardedExecutor(const Program& program, GuardedResidence& residence)
       : program_(program),
         residence_(residence),
-        arena_(static_cast<std::size_t>(program.arena_bytes())),
+        arena_(std::make_shared<GuardedMemory>(static_cast<std::size_t>(program.arena_bytes()))),
         layout_arrays_(layout_bytes(program)),
-        loop_(program, best_kernel_table(), arena_.data(), [&](const Tensor& tensor) {
-          GuardedMemory& memory = residence.block(tensor);
-          leaves_.insert(&memory);
-          return static_cast<void*>(memory.data());
+        loop_(program, best_kernel_table(), arena_->data(), [&](const Tensor& tensor) {
+          const auto place = residence.place(tensor);
+          leaves_.insert(place.block);
+          return static_cast<void*>(place.data);
         }) {
-    const Access access({&arena_});
-    std::memset(arena_.data(), 0xFF, arena_.bytes());
+    const Access access({arena_.get()});
+    std::memset(arena_->data(), 0xFF, arena_->bytes());
   }
 
   [[nodiscard]] void* staging(const Slot& input) override {
@@ -159,25 +175,49 @@ class GuardedExecutor final : public Executor {
   }
 
   void run() override {
-    std::vector<GuardedMemory*> blocks(leaves_.begin(), leaves_.end());
-    blocks.insert(blocks.end(), {&arena_, &layout_arrays_});
-    const Access access(std::move(blocks));
-    for (const auto& [node, memory] : staged_) {
-      if (memory.slot.offset >= 0) std::ranges::copy(memory.bytes, arena_.data() + memory.slot.offset);
-    }
+    const Access access(all_memory());
+    upload_inputs();
     loop_.run();
+  }
+
+  void run_step(std::size_t step) override {
+    const Access access(all_memory());
+    if (step == 0) upload_inputs();
+    loop_.run_step(step);
+  }
+
+  [[nodiscard]] Tensor share(const Slot& value) override {
+    const Graph& graph = program_.graph();
+    if (value.leaf >= 0) return graph.node(value.leaf).tensor;
+    const Type& type = graph.node(value.node).outputs[static_cast<std::size_t>(value.output)];
+    Tensor tensor(type.dtype, capacity_dims(graph, type), arena_, arena_->data() + value.offset);
+    residence_.adopt(tensor, *arena_);
+    return tensor;
   }
 
   [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override {
     auto& copy = fetched_[{value.node, value.output}];
     copy.resize(bytes);
-    GuardedMemory& memory = value.leaf >= 0 ? residence_.block(program_.graph().node(value.leaf).tensor) : arena_;
-    const Access access({&memory});
-    if (bytes != 0) std::memcpy(copy.data(), memory.data() + std::max<std::int64_t>(value.offset, 0), bytes);
+    const auto place = value.leaf >= 0 ? residence_.place(program_.graph().node(value.leaf).tensor)
+                                       : GuardedResidence::Place{arena_.get(), arena_->data() + value.offset};
+    const Access access({place.block});
+    if (bytes != 0) std::memcpy(copy.data(), place.data, bytes);
     return copy.data();
   }
 
  private:
+  [[nodiscard]] std::vector<GuardedMemory*> all_memory() {
+    std::vector<GuardedMemory*> blocks(leaves_.begin(), leaves_.end());
+    blocks.insert(blocks.end(), {arena_.get(), &layout_arrays_});
+    return blocks;
+  }
+
+  void upload_inputs() {
+    for (const auto& [node, memory] : staged_) {
+      if (memory.slot.offset >= 0) std::ranges::copy(memory.bytes, arena_->data() + memory.slot.offset);
+    }
+  }
+
   static std::size_t layout_bytes(const Program& program) {
     std::int64_t numbers = 0;
     for (const auto& space : program.graph().row_spaces()) numbers += space.segments + 1 + space.rows;
@@ -192,7 +232,7 @@ class GuardedExecutor final : public Executor {
   const Program& program_;
   GuardedResidence& residence_;
   std::set<GuardedMemory*> leaves_;
-  GuardedMemory arena_;
+  std::shared_ptr<GuardedMemory> arena_;
   GuardedMemory layout_arrays_;
   StepLoop loop_;
   std::map<std::int32_t, Staged> staged_;

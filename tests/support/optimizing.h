@@ -1,19 +1,25 @@
 // Optimizers against the formulas, and what all of them promise.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 #include "engine/optim/optimizer.h"
+#include "engine/runtime/compile.h"
+#include "engine/runtime/session.h"
 #include "tests/support/threads.h"
 
 namespace preamble::testing {
@@ -27,23 +33,53 @@ using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Dims>
   return values;
 }
 
-/// Parameters of these shapes under steps [first, last) with random gradients that depend on the step alone. The learning
-/// rate falls and the gradients are scaled, so that both matter.
+/// Parameters of given values under an optimizer's op, with any factor of the gradients.
 class Training {
  public:
-  Training(std::vector<Dims> shapes, const MakeOptimizer& make) : shapes_(std::move(shapes)), optimizer_(make(shapes_)) {
-    for (std::size_t i = 0; i < shapes_.size(); ++i)
-      parameters_.push_back(tensor_of(shapes_[i], random_floats(count_of(shapes_[i]), 100 + i)));
+  Training(std::vector<Tensor> parameters, const MakeOptimizer& make) : parameters_(std::move(parameters)) {
+    std::vector<Dims> shapes;
+    for (const auto& parameter : parameters_) shapes.push_back(parameter.dims());
+    optimizer_ = make(shapes);
+    Graph graph;
+    const UpdateScalars scalars = {graph.input("scale", {Dtype::f32, kNoRows, {}}), graph.input("learning_rate", {Dtype::f64, kNoRows, {}}),
+                                   graph.input("step", {Dtype::i64, kNoRows, {}})};
+    std::vector<UpdateOperands> operands;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      gradients_.emplace_back(Dtype::f32, shapes[i]);
+      UpdateOperands& operand = operands.emplace_back();
+      operand.value = graph.state(fmt::format("value.{}", i), parameters_[i]);
+      operand.gradient = graph.frozen(fmt::format("grad.{}", i), gradients_[i]);
+      const auto names = optimizer_->state_names(i);
+      const auto states = optimizer_->states(i);
+      for (std::size_t s = 0; s < states.size(); ++s) operand.states.push_back(graph.state(names[s], states[s]));
+    }
+    append_update(optimizer_->op(shapes.size()), scalars, operands);
+    session_ = std::make_unique<Session>(compile(std::move(graph)));
   }
 
+  /// Random parameters of these shapes.
+  Training(const std::vector<Dims>& shapes, const MakeOptimizer& make) : Training(random_parameters(shapes), make) {}
+
+  void step(const std::vector<std::vector<float>>& gradients, double learning_rate, double scale = 1) {
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      std::ranges::copy(gradients[i], gradients_[i].values<float>().begin());
+      default_backend().residence().upload(gradients_[i]);
+    }
+    session_->input<float>("scale")[0] = static_cast<float>(scale);
+    session_->input<double>("learning_rate")[0] = learning_rate;
+    session_->input<std::int64_t>("step")[0] = optimizer_->steps();
+    session_->run();
+    optimizer_->count_step();
+  }
+
+  /// Steps [first, last) with random gradients that depend on the step alone. The learning rate falls and the gradients are scaled, so that
+  /// both matter.
   void run(std::int64_t first, std::int64_t last) {
     for (std::int64_t step = first; step < last; ++step) {
       std::vector<std::vector<float>> gradients;
-      std::vector<ParameterUpdate> updates;
-      for (const auto& dims : shapes_)
-        gradients.push_back(random_floats(count_of(dims), static_cast<std::uint64_t>(step) * 10 + gradients.size()));
-      for (std::size_t i = 0; i < shapes_.size(); ++i) updates.push_back({parameters_[i], gradients[i]});
-      optimizer_->step(updates, 0.1 / static_cast<double>(step + 1), 0.5);
+      for (const auto& parameter : parameters_)
+        gradients.push_back(random_floats(parameter.count(), static_cast<std::uint64_t>(step) * 10 + gradients.size()));
+      this->step(gradients, 0.1 / static_cast<double>(step + 1), 0.5);
     }
   }
 
@@ -61,10 +97,28 @@ class Training {
   }
 
  private:
-  std::vector<Dims> shapes_;
-  std::unique_ptr<Optimizer> optimizer_;
+  [[nodiscard]] static std::vector<Tensor> random_parameters(const std::vector<Dims>& shapes) {
+    std::vector<Tensor> parameters;
+    for (const auto& dims : shapes) parameters.push_back(tensor_of(dims, random_floats(count_of(dims), 100 + parameters.size())));
+    return parameters;
+  }
+
   std::vector<Tensor> parameters_;
+  std::vector<Tensor> gradients_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Session> session_;
 };
+
+/// One parameter of given values.
+[[nodiscard]] inline Training training_of(Dims dims, const std::vector<float>& start, const MakeOptimizer& make) {
+  return {std::vector<Tensor>{tensor_of(std::move(dims), start)}, make};
+}
+
+/// One step on the first parameter; its new values.
+inline std::vector<float> step_once(Training& training, const std::vector<float>& gradient, double learning_rate, double scale = 1) {
+  training.step({gradient}, learning_rate, scale);
+  return training.values()[0];
+}
 
 /// N steps are the same as k steps, a restart from the saved state, and N - k steps: to the bit.
 inline void check_resume(const std::vector<Dims>& shapes, const MakeOptimizer& make) {
@@ -96,14 +150,17 @@ inline void check_threads(const std::vector<Dims>& shapes, const MakeOptimizer& 
   CHECK(results[0] == results[2]);
 }
 
-/// A parameter without a gradient stays as it is, weight decay or not.
-inline void check_without_gradient(const MakeOptimizer& make) {
-  const auto optimizer = make({{3}});
-  const Tensor p = tensor_of({3}, std::vector{1.0F, 2.0F, 3.0F});
-  const std::vector<ParameterUpdate> updates = {{p, {}}};
-  optimizer->step(updates, 0.1, 1);
-  CHECK(p.values<float>()[2] == 3.0F);
-  CHECK(optimizer->steps() == 1);
+/// A factor that is not a number leaves parameters and states as they are, weight decay or not.
+inline void check_refused(const MakeOptimizer& make) {
+  Training training({{3}, {130, 140}}, make);
+  training.run(0, 2);
+  const auto before = training.values();
+  std::map<std::string, Tensor> states;
+  for (const auto& [name, tensor] : training.optimizer().state()) states[name] = tensor.clone();
+  training.step({random_floats(3, 1), random_floats(130 * 140, 2)}, 0.1, std::numeric_limits<double>::quiet_NaN());
+  CHECK(training.values() == before);
+  for (const auto& [name, tensor] : training.optimizer().state())
+    CHECK(std::memcmp(tensor.data(), states[name].data(), tensor.bytes()) == 0);
 }
 
 /// State that lacks a tensor, or holds one of another shape, is refused by name.
@@ -118,15 +175,6 @@ inline void check_restore_errors(const MakeOptimizer& make, const std::string& n
   state.erase(name);
   const std::string missing = "optimizer state: '" + name + "' is missing";
   CHECK_THROWS_WITH_AS(optimizer->restore(state, 1), missing.c_str(), FileError);
-}
-
-/// One step on one parameter; its new values.
-inline std::vector<float> step_once(Optimizer& optimizer, Tensor& p, const std::vector<float>& gradient, double learning_rate,
-                                    double scale = 1) {
-  const std::vector<ParameterUpdate> updates = {{p, gradient}};
-  optimizer.step(updates, learning_rate, scale);
-  const auto values = p.values<float>();
-  return {values.begin(), values.end()};
 }
 
 }  // namespace preamble::testing

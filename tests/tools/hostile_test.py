@@ -96,6 +96,13 @@ def other_run(p):
     subprocess.run([sys.argv[1], *p.train()], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def other_weights(p):
+    """Changes one number of the weights."""
+    raw = bytearray(p.read("model/model.safetensors"))
+    raw[-2] ^= 1
+    p.write("model/model.safetensors", bytes(raw))
+
+
 # name, what is spoiled, extra arguments (or all of them, as a function), what the error must say
 CASES = [
     ("no config", lambda p: p.remove("model/config.json"), [], "config.json"),
@@ -132,9 +139,14 @@ CASES = [
     ("a senseless budget", None, ["--memory-budget", "lots"], "lots"),
     ("a length below the template", None, ["--input", "word " * 30 + "{text}", "--max-source-length", "5"], "data.tsv"),
     ("an unknown initialiser", None, ["--prompt-tuning-init", "magic"], "magic"),
-    ("a loss that explodes", None, ["--learning-rate", "1e38", "--max-steps", "50"], "loss"),
+    ("a loss that explodes", None, ["--learning-rate", "1e38", "--max-steps", "50"], "the gradient of 'prompt_embeddings' is not finite; first: "),
     ("an output folder that is a file", lambda p: p.write("out", "x"), [], "out"),
     ("a state of another run", other_run, ["--resume", "--learning-rate", "0.7"], "another run"),
+    ("a state of another model of this width", lambda p: (other_run(p), other_weights(p)), ["--resume"], "another run: model: '"),
+    ("a state of other data of this name", lambda p: (other_run(p), p.write("data.tsv", ROWS.replace("line 3", "line 4"))), ["--resume"],
+     "another run: training data: '"),
+    ("a state of another template", other_run, ["--resume", "--input", "text: {text}"], "task: 'input '{text}' target '' labels 'yes,no'' there"),
+    ("a state of another optimizer", other_run, ["--resume", "--adam-beta2", "0.99"], "another run: optimizer: '"),
     ("a damaged state", lambda p: (other_run(p), p.write("out/trainer_state.safetensors", b"x" * 100)), ["--resume"], "trainer_state.safetensors"),
     ("an adapter without config", lambda p: os.makedirs(p.out), lambda p: ["eval", "--model", p.model, "--adapter", p.out, "--file", p.data, "--input", "{text}",
                                                                          "--labels", "yes,no"], "adapter_config.json"),

@@ -31,11 +31,13 @@ void StepLoop::set_layouts(std::span<const RowLayout> layouts) {
 }
 
 void StepLoop::run() {
-  const auto& steps = program_.steps();
-  for (std::size_t s = 0; s < steps.size(); ++s) {
-    std::byte* workspace = steps[s].workspace >= 0 ? arena_ + steps[s].workspace : nullptr;
-    kernels_[s]({*program_.graph().node(steps[s].node).op, in_[s], out_[s], workspace, steps[s].workspace_bytes});
-  }
+  for (std::size_t step = 0; step < kernels_.size(); ++step) run_step(step);
+}
+
+void StepLoop::run_step(std::size_t step) {
+  const Program::Step& made = program_.steps()[step];
+  std::byte* workspace = made.workspace >= 0 ? arena_ + made.workspace : nullptr;
+  kernels_[step]({*program_.graph().node(made.node).op, in_[step], out_[step], workspace, made.workspace_bytes});
 }
 
 View StepLoop::view(const Slot& slot) const {

@@ -29,6 +29,7 @@ class StepLoop {
   void set_layouts(std::span<const RowLayout> layouts);
   /// Allocates nothing.
   void run();
+  void run_step(std::size_t step);
   /// Where a value lies, for as many rows as its row space has now.
   [[nodiscard]] View view(const Slot& slot) const;
 

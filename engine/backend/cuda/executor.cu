@@ -5,6 +5,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cuda/check.h"
+#include "engine/graph/capacity.h"
 #include "engine/runtime/program.h"
 
 namespace preamble::cuda {
@@ -59,7 +60,7 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
     input_at_[static_cast<std::size_t>(n)] = block_bytes_;
     block_bytes_ += rounded(static_cast<std::size_t>(graph.bytes(graph.node(n).outputs[0])));
   }
-  arena_ = DeviceMemory("arena", static_cast<std::size_t>(program.arena_bytes()));
+  arena_ = std::make_shared<DeviceMemory>("arena", static_cast<std::size_t>(program.arena_bytes()));
   block_ = DeviceMemory("inputs", block_bytes_);
   for (auto& host : host_blocks_) host = PinnedMemory("inputs", block_bytes_);
   for (auto& event : copied_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "event");
@@ -98,7 +99,7 @@ std::byte* CudaExecutor::memory_of(const Slot& slot) const {
   if (slot.node >= 0 && program_.graph().node(slot.node).role == Role::input) {
     return block_.data() + input_at_[static_cast<std::size_t>(slot.node)];
   }
-  if (slot.offset >= 0) return arena_.data() + slot.offset;
+  if (slot.offset >= 0) return arena_->data() + slot.offset;
   return slot.leaf >= 0 ? leaves_[static_cast<std::size_t>(slot.leaf)] : nullptr;
 }
 
@@ -127,13 +128,15 @@ void CudaExecutor::refresh() {
   }
 }
 
+void CudaExecutor::launch_step(std::size_t step) {
+  const Program::Step& made = program_.steps()[step];
+  std::byte* scratch = made.workspace >= 0 ? arena_->data() + made.workspace : nullptr;
+  kernels_[step]({*program_.graph().node(made.node).op, in_[step], out_[step], scratch, made.workspace_bytes, queue_});
+}
+
 void CudaExecutor::launch_steps() {
   refresh();
-  const auto& steps = program_.steps();
-  for (std::size_t s = 0; s < steps.size(); ++s) {
-    std::byte* scratch = steps[s].workspace >= 0 ? arena_.data() + steps[s].workspace : nullptr;
-    kernels_[s]({*program_.graph().node(steps[s].node).op, in_[s], out_[s], scratch, steps[s].workspace_bytes, queue_});
-  }
+  for (std::size_t step = 0; step < kernels_.size(); ++step) launch_step(step);
 }
 
 void CudaExecutor::wait_for(std::size_t block) { check(cudaEventSynchronize(copied_[block]), "upload of inputs"); }
@@ -146,7 +149,7 @@ CudaExecutor::Captured& CudaExecutor::captured() {
   return graphs_[bounds_];
 }
 
-void CudaExecutor::run() {
+void CudaExecutor::upload_inputs() {
   check(cudaSetDevice(device_), "device cuda:", device_);
   wait_for(current_);
   layout_block_.write(layouts_, host_blocks_[current_].data(), block_.data());
@@ -154,7 +157,27 @@ void CudaExecutor::run() {
         "upload of inputs");
   check(cudaEventRecord(copied_[current_], queue_.stream), "upload of inputs");
   current_ = (current_ + 1) % kBlocks;
+}
 
+void CudaExecutor::run_step(std::size_t step) {
+  if (step == 0) {
+    upload_inputs();
+    refresh();
+  }
+  launch_step(step);
+}
+
+Tensor CudaExecutor::share(const Slot& value) {
+  const Graph& graph = program_.graph();
+  if (value.leaf >= 0) return graph.node(value.leaf).tensor;
+  const Type& type = graph.node(value.node).outputs[static_cast<std::size_t>(value.output)];
+  Tensor tensor(type.dtype, capacity_dims(graph, type), arena_, arena_->data() + value.offset);
+  residence_.adopt(tensor);
+  return tensor;
+}
+
+void CudaExecutor::run() {
+  upload_inputs();
   Captured& entry = captured();
   entry.used = ++runs_;
   if (!entry.seen) {

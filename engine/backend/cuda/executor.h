@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,8 @@ class CudaExecutor final : public Executor {
   [[nodiscard]] void* staging(const Slot& input) override;
   void set_layouts(std::span<const RowLayout> layouts) override;
   void run() override;
+  void run_step(std::size_t step) override;
+  [[nodiscard]] Tensor share(const Slot& value) override;
   [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override;
 
  private:
@@ -64,7 +67,9 @@ class CudaExecutor final : public Executor {
   [[nodiscard]] std::byte* memory_of(const Slot& slot) const;
   [[nodiscard]] View view(const Slot& slot) const;
   void refresh();
+  void upload_inputs();
   void launch_steps();
+  void launch_step(std::size_t step);
   void wait_for(std::size_t block);
   Captured& captured();
 
@@ -76,7 +81,8 @@ class CudaExecutor final : public Executor {
   std::vector<std::size_t> input_at_;     ///< by node: place in the block of inputs
   LayoutBlock layout_block_;
   std::size_t block_bytes_ = 0;           ///< layouts, then inputs
-  DeviceMemory arena_, block_;
+  std::shared_ptr<DeviceMemory> arena_;
+  DeviceMemory block_;
   std::array<PinnedMemory, kBlocks> host_blocks_;
   std::array<cudaEvent_t, kBlocks> copied_{};
   std::size_t current_ = 0;

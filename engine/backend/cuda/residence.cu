@@ -7,25 +7,37 @@ namespace preamble::cuda {
 CudaResidence::Copy* CudaResidence::find(const Tensor& tensor) {
   const auto found = copies_.find(tensor.data());
   // another tensor may have come to the address of one that is gone
-  return found == copies_.end() || found->second.owner.expired() || found->second.memory.bytes() < tensor.bytes() ? nullptr : &found->second;
+  return found == copies_.end() || found->second.owner.expired() || found->second.bytes < tensor.bytes() ? nullptr : &found->second;
 }
 
 void CudaResidence::copy_in(const Copy& copy, const Tensor& tensor) const {
   check(cudaSetDevice(device_), "device cuda:", device_);
   // the driver copies pageable memory piece by piece through buffers of its own: a mapped file is never in host memory as a whole
-  check(cudaMemcpyAsync(copy.memory.data(), tensor.data(), tensor.bytes(), cudaMemcpyHostToDevice, stream_), "upload of ", tensor.bytes(), " bytes");
+  check(cudaMemcpyAsync(copy.data, tensor.data(), tensor.bytes(), cudaMemcpyHostToDevice, stream_), "upload of ", tensor.bytes(), " bytes");
   check(cudaStreamSynchronize(stream_), "upload of ", tensor.bytes(), " bytes");
 }
 
 void* CudaResidence::hold(const Tensor& tensor) {
   const std::lock_guard lock(mutex_);
-  if (const Copy* copy = find(tensor)) return copy->memory.data();
+  if (const Copy* copy = find(tensor)) return copy->data;
   std::erase_if(copies_, [](const auto& entry) { return entry.second.owner.expired(); });
   check(cudaSetDevice(device_), "device cuda:", device_);
   Copy& copy = copies_[tensor.data()];
-  copy = {tensor.owner(), DeviceMemory("weights", tensor.bytes())};
+  copy.owner = tensor.owner();
+  copy.memory = DeviceMemory("weights", tensor.bytes());
+  copy.data = copy.memory.data();
+  copy.bytes = copy.memory.bytes();
   copy_in(copy, tensor);
-  return copy.memory.data();
+  return copy.data;
+}
+
+void CudaResidence::adopt(const Tensor& tensor) {
+  const std::lock_guard lock(mutex_);
+  Copy& copy = copies_[tensor.data()];
+  copy.owner = tensor.owner();
+  copy.memory = DeviceMemory();
+  copy.data = static_cast<std::byte*>(const_cast<void*>(tensor.data()));
+  copy.bytes = tensor.bytes();
 }
 
 void CudaResidence::upload(const Tensor& tensor) {
@@ -38,7 +50,7 @@ void CudaResidence::download(Tensor& tensor) {
   const Copy* copy = find(tensor);
   if (copy == nullptr) return;
   check(cudaSetDevice(device_), "device cuda:", device_);
-  check(cudaMemcpyAsync(tensor.data(), copy->memory.data(), tensor.bytes(), cudaMemcpyDeviceToHost, stream_), "download of ", tensor.bytes(), " bytes");
+  check(cudaMemcpyAsync(tensor.data(), copy->data, tensor.bytes(), cudaMemcpyDeviceToHost, stream_), "download of ", tensor.bytes(), " bytes");
   check(cudaStreamSynchronize(stream_), "download of ", tensor.bytes(), " bytes");
 }
 

@@ -21,13 +21,18 @@ class CudaResidence final : public Residence {
   void upload(const Tensor& tensor) override;
   void download(Tensor& tensor) override;
 
+  /// A tensor that was made of device memory itself, which its owner keeps: it is its own copy.
+  void adopt(const Tensor& tensor);
+
   /// True if the tensor is on the device already.
   [[nodiscard]] bool holds(const Tensor& tensor);
 
  private:
   struct Copy {
     std::weak_ptr<const void> owner;
-    DeviceMemory memory;
+    DeviceMemory memory;  ///< empty for a tensor that was adopted
+    std::byte* data = nullptr;
+    std::size_t bytes = 0;
   };
 
   /// The copy of the tensor, or null; with `mutex_` held.

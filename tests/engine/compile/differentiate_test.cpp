@@ -147,3 +147,24 @@ TEST_CASE("differentiate: rejects what is no loss") {
   CHECK_THROWS_WITH_AS(differentiate(c.graph, "frozen"), "differentiate: 'frozen' depends on no trainable leaf", ConfigError);
   CHECK_THROWS_WITH_AS(differentiate(c.graph, "loss"), "output 'loss': the graph has none of that name", ConfigError);
 }
+
+TEST_CASE("differentiate: accumulated gradients leave for their sums as soon as they are complete") {
+  Chain c;
+  const Value first = c.trainable("first"), second = c.trainable("second");
+  // `first` is read by the lowest node and by the highest
+  const Value y = linear(linear(linear(c.x, first), second), first);
+  c.graph.output("loss", dot(y, y));
+  differentiate(c.graph, "loss", true);
+  c.graph = eliminate_dead(c.graph);
+  const auto index_of = [&](Value value) { return value.node; };
+  const Value grad_first = c.graph.output("grad.first"), grad_second = c.graph.output("grad.second");
+  CHECK(c.graph.node(grad_first).op->name() == "accumulate");
+  CHECK(c.graph.node(grad_second).op->name() == "accumulate");
+  CHECK(index_of(grad_second) < index_of(grad_first));
+  // the product that ends the gradient of `first` comes behind the sum of `second`
+  CHECK(index_of(grad_second) < c.graph.node(grad_first).inputs[1].node);
+  CHECK(c.graph.leaf("sum.first").type() == first.type());
+  CHECK(c.graph.leaf("sum.loss").type().dtype == Dtype::f64);
+  CHECK(c.graph.node(c.graph.output(sum_name("loss"))).op->name() == "accumulate");
+  CHECK(c.graph.leaf(kFirstPart).defined());
+}

@@ -17,20 +17,18 @@ MakeOptimizer sgd(double momentum, double decay) {
 }  // namespace
 
 TEST_CASE("sgd: p -= lr g") {
-  Tensor p = tensor_of({2}, std::vector{1.0F, -2.0F});
-  const auto optimizer = sgd(0, 0)({{2}});
-  const auto values = step_once(*optimizer, p, {0.5F, 4.0F}, 0.1);
+  Training training = training_of({2}, {1.0F, -2.0F}, sgd(0, 0));
+  const auto values = step_once(training, {0.5F, 4.0F}, 0.1);
   CHECK(values[0] == doctest::Approx(1 - 0.1 * 0.5));
   CHECK(values[1] == doctest::Approx(-2 - 0.1 * 4));
 }
 
 TEST_CASE("sgd: momentum sums scaled gradients, weight decay joins them") {
-  Tensor p = tensor_of({1}, std::vector{1.0F});
-  const auto optimizer = sgd(0.9, 0.01)({{1}});
-  (void)step_once(*optimizer, p, {2.0F}, 0.1, 0.5);
+  Training training = training_of({1}, {1.0F}, sgd(0.9, 0.01));
+  (void)step_once(training, {2.0F}, 0.1, 0.5);
   const double u1 = 2 * 0.5 + 0.01 * 1;
   const double p1 = 1 - 0.1 * u1;
-  const auto values = step_once(*optimizer, p, {-3.0F}, 0.2, 0.5);
+  const auto values = step_once(training, {-3.0F}, 0.2, 0.5);
   const double u2 = 0.9 * u1 - 3 * 0.5 + 0.01 * p1;
   CHECK(static_cast<double>(values[0]) == doctest::Approx(p1 - 0.2 * u2));
 }
@@ -47,6 +45,9 @@ TEST_CASE("sgd: a resumed run equals a straight one") {
 
 TEST_CASE("sgd: does not depend on the number of threads") { check_threads({{100, 700}}, sgd(0.9, 0.01)); }
 
-TEST_CASE("sgd: a parameter without a gradient stays") { check_without_gradient(sgd(0.9, 0.5)); }
+TEST_CASE("sgd: a refused update changes nothing") {
+  check_refused(sgd(0.9, 0.5));
+  check_refused(sgd(0, 0.5));
+}
 
 TEST_CASE("sgd: refuses state that does not fit") { check_restore_errors(sgd(0.9, 0), "sgd.momentum.0"); }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -249,4 +250,88 @@ TEST_CASE("session: allocations are counted") {
   const std::vector<int> some(100);
   CHECK(some.size() == 100);
   CHECK(allocations() > before);
+}
+
+TEST_CASE("session: two runs that accumulate give the gradient of both, in less arena") {
+  const auto build = [](bool accumulate) {
+    Graph graph;
+    const RowSpaceId rows = graph.rows("rows", 4, 1);
+    Value x = graph.input("x", {Dtype::f32, rows, {32}});
+    for (const char* name : {"a", "b", "c"}) x = linear(x, graph.trainable(name, random_tensor({32, 32}, 7).to(Dtype::f32)));
+    graph.output("loss", dot(x, x));
+    return compile(std::move(graph), {.loss = "loss", .accumulate = accumulate});
+  };
+  Session plain(build(false));
+  Session summed(build(true));
+  CHECK(summed.program().arena_bytes() < plain.program().arena_bytes());
+  CHECK(summed.program().arena_bytes() + summed.program().leaf_bytes(Role::state) <= plain.program().arena_bytes() + 3 * 32 * 32 * 4 + 64);
+  const std::vector<const char*> results = {"grad.a", "grad.b", "grad.c"};
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::vector<float>> expected(results.size(), std::vector<float>(32 * 32));
+    double loss = 0;
+    for (int part = 0; part < 2; ++part) {
+      const Tensor x = random_tensor({4, 32}, static_cast<std::uint64_t>(10 * round + part)).to(Dtype::f32);
+      for (auto* session : {&plain, &summed}) {
+        session->rows("rows", Segments(std::array{4}));
+        session->set<float>("x", x.values<float>());
+      }
+      summed.input<std::int32_t>("first_part")[0] = part == 0 ? 1 : 0;
+      plain.run();
+      summed.run();
+      loss += static_cast<double>(plain.result<float>("loss")[0]);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto gradient = plain.result<float>(results[i]);
+        for (std::size_t j = 0; j < gradient.size(); ++j) expected[i][j] += gradient[j];
+      }
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) CHECK(copy_of(summed.result<float>(results[i])) == expected[i]);
+    CHECK(summed.result<double>("sum.loss")[0] == loss);
+  }
+}
+
+TEST_CASE("session: a result's memory can be read by another program, and outlives the session") {
+  auto session = std::make_unique<Session>(doubling());
+  const Tensor shared = session->shared_result("y");
+  CHECK(shared.dims() == Dims{4, 2});
+  session->rows("rows", Segments(std::array{3}));
+  session->set<float>("x", std::array{1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F});
+  session->run();
+  Graph graph;
+  graph.output("z", scale(graph.frozen("y", shared), 10));
+  Session other(compile(std::move(graph)));
+  other.run();
+  session.reset();
+  CHECK(other.result<float>("z")[5] == 120);
+}
+
+TEST_CASE("session: the first number that is not finite is found, even where no result shows it") {
+  Graph graph;
+  const RowSpaceId rows = graph.rows("rows", 4, 2);
+  const Value x = graph.input("x", {Dtype::f32, rows, {2}});
+  Value y = graph.frozen("w", random_tensor({2, 2}, 3).to(Dtype::f32));
+  {
+    const Scope scope(graph, "block.7");
+    y = activation(scale(linear(x, y), -1e30), ActivationKind::relu);
+  }
+  graph.output("y", y);
+  CompileOptions options;
+  options.fuse = false;
+  Session session(compile(std::move(graph), options));
+  const auto feed_all = [&](float value) {
+    session.rows("rows", Segments(std::array{2}));
+    session.set<float>("x", std::vector<float>(4, value));
+  };
+  feed_all(1);
+  CHECK(!session.run_until_anomaly());
+  feed_all(1e20F);
+  const auto anomaly = session.run_until_anomaly();
+  REQUIRE(anomaly);
+  CHECK(anomaly->op == "scale");
+  CHECK(anomaly->scope == "block.7");
+  CHECK(anomaly->leaf.empty());
+  CHECK(anomaly->describe() == fmt::format("{} from scale in block.7", anomaly->value));
+  feed_all(std::numeric_limits<float>::quiet_NaN());
+  const auto fed = session.run_until_anomaly();
+  REQUIRE(fed);
+  CHECK(fed->describe() == "nan from linear in block.7, which reads 'x', where it stands already");
 }
