@@ -28,8 +28,8 @@ std::string label_text(const LabelJson& value) {
 LabelPairs pairs_of_json(std::string_view text) {
   LabelPairs pairs;
   try {
-    const LabelJson json = LabelJson::parse(text);
-    for (const auto& [key, value] : json.items()) pairs.emplace_back(json.is_array() ? label_text(value) : key, label_text(value));
+    const LabelJson labels = LabelJson::parse(text);
+    for (const auto& [key, value] : labels.items()) pairs.emplace_back(labels.is_array() ? label_text(value) : key, label_text(value));
   } catch (const LabelJson::exception&) {
     raise<ConfigError>("labels: '{}' is no JSON; wanted a list of texts, or an object of values and words", text);
   }

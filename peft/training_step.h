@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "engine/optim/optimizer.h"
-#include "engine/optim/update.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
+#include "engine/runtime/update.h"
 #include "peft/loss_model.h"
 #include "peft/method.h"
 

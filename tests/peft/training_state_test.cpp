@@ -14,7 +14,7 @@
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
-#include "engine/optim/update.h"
+#include "engine/runtime/update.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 

@@ -1,4 +1,4 @@
-#include "engine/optim/update.h"
+#include "engine/runtime/update.h"
 
 #include <cmath>
 #include <limits>
