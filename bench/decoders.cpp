@@ -10,6 +10,7 @@
 #include "engine/ops/gather_rows.h"
 #include "engine/runtime/compile.h"
 #include "models/building.h"
+#include "models/causal_batch.h"
 #include "models/causal_decoder.h"
 #include "models/score_outputs.h"
 #include "models/seq2seq_decoder.h"
@@ -174,7 +175,7 @@ class UncachedSeq2Seq final : public Rereading {
     if (conditioning_.prompt) encoded_rows += capacity_.sequences * conditioning_.prompt->space.longest();
     encoded_ = Tensor(Dtype::f32, {encoded_rows, model.width()});
     const Value encoded = model.encode(graph, conditioning_, capacity_);
-    const Value place = row_input(graph, step_inputs::kEncoderRows, encoded.type().rows);
+    const Value place = row_input(graph, seq2seq::kEncoderRows, encoded.type().rows);
     graph.output("encoded", append_rows(graph.state("encoded", encoded_), encoded, place));
     encoder_ = std::make_unique<Session>(compile(std::move(graph)));
   }
@@ -184,7 +185,7 @@ class UncachedSeq2Seq final : public Rereading {
     feed_sources(*encoder_, batch_, conditioning_, model_.limits());
     Ids places(static_cast<std::size_t>(encoder_segments(batch_, conditioning_).rows()));
     std::iota(places.begin(), places.end(), 0);
-    feed_input(*encoder_, step_inputs::kEncoderRows, places);
+    feed_input(*encoder_, seq2seq::kEncoderRows, places);
     encoder_->run();
     return std::vector<Ids>(inputs.sequences.size(), Ids{model_.decoder_start_id()});
   }

@@ -1,10 +1,8 @@
 // Many prefixes in one batch, and generation with a cache beside generation without: results first, then times.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -18,12 +16,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "bench/command_line.h"
 #include "bench/decoders.h"
+#include "bench/step_times.h"
+#include "engine/backend/choose.h"
 #include "engine/core/error.h"
-#include "engine/core/parallel.h"
+#include "engine/core/stop_watch.h"
 #include "models/generate/generate.h"
 #include "models/made_up_model.h"
 #include "models/open_model.h"
+#include "models/weight_type.h"
 #include "peft/made_up_training.h"
 #include "peft/prefix_tuning.h"
 #include "peft/training_step.h"
@@ -35,6 +37,7 @@ constexpr std::uint64_t kSeed = 20210101;
 
 struct Options {
   std::string model = "gpt2";
+  std::string weights = "f32";
   std::int64_t sequences = 64;
   std::int64_t beams = 5;
   std::int64_t input = 16;
@@ -42,8 +45,11 @@ struct Options {
   std::int64_t prefixes = 8;
   std::int64_t prefix = 10;
   int rounds = 3;
-  int threads = 0;
+  Machine machine;
   bool no_uncached = false;
+  bool time = false;
+  bool by_step = false;
+  bool bf16 = false;
 };
 
 using Texts = std::vector<Ids>;
@@ -53,9 +59,11 @@ class Bench {
  public:
   explicit Bench(const Options& options) : options_(options) {
     const bool folder = std::filesystem::is_directory(options.model);
-    model_ = folder ? open_model(options.model) : made_up_model(options.model, random_source(kSeed));
+    const Parameters::Options weights{.weights = weight_type_of(options.weights)};
+    model_ = folder ? open_model(options.model, weights) : made_up_model(options.model, random_source(kSeed), weights);
     for (std::int64_t i = 0; i < options.prefixes; ++i) {
-      const auto method = made_up_method({.method = "prefix", .virtual_tokens = options.prefix}, *model_, kSeed + static_cast<std::uint64_t>(i));
+      const auto method =
+          made_up_method({.method = "prefix", .virtual_tokens = options.prefix}, *model_, kSeed + static_cast<std::uint64_t>(i));
       slots_.push_back(dynamic_cast<const PrefixTuning&>(*method).slots().front());
     }
     BatchShape shape;
@@ -67,6 +75,10 @@ class Bench {
 
   /// True if everything is as it should be.
   [[nodiscard]] bool run() {
+    if (options_.time) {
+      time_generation();
+      return true;
+    }
     bool good = training();
     good = mixed_generation() && good;
     if (!options_.no_uncached) good = uncached_generation() && good;
@@ -74,7 +86,9 @@ class Bench {
   }
 
  private:
-  [[nodiscard]] PrefixTuning method_of(std::vector<PrefixSlot> slots) const { return {std::move(slots), {.shifted = true, .relative = true}}; }
+  [[nodiscard]] PrefixTuning method_of(std::vector<PrefixSlot> slots) const {
+    return {std::move(slots), {.shifted = true, .relative = true}};
+  }
 
   /// The examples that use a slot, as if it were the only one.
   [[nodiscard]] std::vector<Example> examples_of(std::size_t slot) const {
@@ -113,8 +127,8 @@ class Bench {
       worst = std::max(worst, difference(mixed->gradient(slot), alone->gradient(0)));
     }
     const bool equal = worst < 1e-4 && std::abs(loss - sum) < 1e-5 * std::abs(sum);
-    fmt::print("training step, {} prefixes in one batch: largest relative difference of a gradient to a run alone {:.1e}: {}\n", slots_.size(), worst,
-               equal ? "equal" : "DIFFERENT");
+    fmt::print("training step, {} prefixes in one batch: largest relative difference of a gradient to a run alone {:.1e}: {}\n",
+               slots_.size(), worst, equal ? "equal" : "DIFFERENT");
     const PrefixTuning first = method_of({slots_[0]});
     const auto single = step_of(first);
     const LossBatch single_batch = whole_batch(single->model(), with_slot_0());
@@ -150,6 +164,7 @@ class Bench {
     GenerationConfig config;
     config.num_beams = static_cast<int>(options_.beams);
     config.max_new_tokens = static_cast<int>(options_.new_tokens);
+    if (options_.time) config.min_new_tokens = config.max_new_tokens;
     return config;
   }
 
@@ -173,8 +188,9 @@ class Bench {
       const Texts texts = generate_with(*alone, some);
       for (std::size_t i = 0; i < texts.size(); ++i) equal += texts[i] == together[slot + i * slots_.size()] ? 1 : 0;
     }
-    fmt::print("generation, {} sequences, beam {}, {} new tokens, {} prefixes in one batch: {} sequences as in runs alone: {}\n", together.size(),
-               options_.beams, options_.new_tokens, slots_.size(), equal, equal == together.size() ? "equal" : "DIFFERENT");
+    fmt::print("generation, {} sequences, beam {}, {} new tokens, {} prefixes in one batch: {} sequences as in runs alone: {}\n",
+               together.size(), options_.beams, options_.new_tokens, slots_.size(), equal,
+               equal == together.size() ? "equal" : "DIFFERENT");
     const PrefixTuning first = method_of({slots_[0]});
     const Inputs plain = inputs_of(with_slot_0());
     const auto single = cached_generator(*model_, first, plain, shape());
@@ -183,20 +199,36 @@ class Bench {
     return equal == together.size();
   }
 
+  void time_generation() const {
+    const PrefixTuning first = method_of({slots_[0]});
+    const Inputs inputs = inputs_of(with_slot_0());
+    const auto generator = cached_generator(*model_, first, inputs, shape());
+    const double seconds = fastest({[&] { (void)generate_with(*generator, inputs); }})[0];
+    const auto tokens = static_cast<double>(options_.sequences * options_.new_tokens);
+    fmt::print("generation, {} sequences of {} tokens, beam {}, {} new tokens: {:.1f} ms, {:.0f} tokens/s\n", options_.sequences,
+               options_.input, options_.beams, options_.new_tokens, seconds * 1e3, tokens / seconds);
+    if (!options_.by_step) return;
+    time_cuda_steps(default_backend(), true);
+    (void)generate_with(*generator, inputs);
+    time_cuda_steps(default_backend(), false);
+    print_steps(cuda_step_times(default_backend()), 1);
+  }
+
   [[nodiscard]] bool uncached_generation() {
     const PrefixTuning all = method_of(slots_);
     const Inputs inputs = inputs_of(examples_);
     const auto cached = cached_generator(*model_, all, inputs, shape());
     const auto uncached = uncached_generator(*model_, all, inputs, shape());
     const Texts with = generate_with(*cached, inputs);
-    const auto begin = std::chrono::steady_clock::now();
+    const StopWatch watch;
     const Texts without = generate_with(*uncached, inputs);
-    const std::chrono::duration<double> first = std::chrono::steady_clock::now() - begin;
+    const double first = watch.seconds();
     std::size_t equal = 0;
     for (std::size_t i = 0; i < with.size(); ++i) equal += with[i] == without[i] ? 1 : 0;
-    fmt::print("generation without a cache: {} of {} sequences are the same: {}\n", equal, with.size(), equal == with.size() ? "equal" : "DIFFERENT");
+    fmt::print("generation without a cache: {} of {} sequences are the same: {}\n", equal, with.size(),
+               equal == with.size() ? "equal" : "DIFFERENT");
     const auto times = fastest({[&] { (void)generate_with(*cached, inputs); }});
-    fmt::print("  with the cache {:.1f} ms, without {:.1f} ms: {:.2f} times as fast\n", times[0] * 1e3, first.count() * 1e3, first.count() / times[0]);
+    fmt::print("  with the cache {:.1f} ms, without {:.1f} ms: {:.2f} times as fast\n", times[0] * 1e3, first * 1e3, first / times[0]);
     return equal == with.size();
   }
 
@@ -205,10 +237,9 @@ class Bench {
     std::vector<double> seconds(tasks.size(), std::numeric_limits<double>::max());
     for (int round = 0; round < options_.rounds; ++round) {
       for (std::size_t i = 0; i < tasks.size(); ++i) {
-        const auto begin = std::chrono::steady_clock::now();
+        const StopWatch watch;
         tasks[i]();
-        const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-        seconds[i] = std::min(seconds[i], passed.count());
+        seconds[i] = std::min(seconds[i], watch.seconds());
       }
     }
     return seconds;
@@ -224,7 +255,9 @@ int run(int argc, char** argv) {
   Options options;
   CLI::App app("Many prefixes in one batch, and generation with and without a cache: results are compared, then timed.", "generation");
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", options.model, fmt::format("folder, or a published shape with random weights: {}", fmt::join(published_shapes(), ", ")));
+  app.add_option("--model", options.model,
+                 fmt::format("folder, or a published shape with random weights: {}", fmt::join(published_shapes(), ", ")));
+  app.add_option("--weights", options.weights, "how frozen matrices are held")->check(CLI::IsMember(weight_type_names()));
   app.add_option("--sequences", options.sequences)->check(CLI::Range(1, 1 << 12));
   app.add_option("--beams", options.beams)->check(CLI::Range(1, 64));
   app.add_option("--input", options.input, "tokens of each prompt or source")->check(CLI::Range(2, 1 << 12));
@@ -232,25 +265,19 @@ int run(int argc, char** argv) {
   app.add_option("--prefixes", options.prefixes, "different prefixes in the batch")->check(CLI::Range(1, 1 << 10));
   app.add_option("--prefix", options.prefix, "rows of each")->check(CLI::Range(1, 1 << 12));
   app.add_option("--rounds", options.rounds, "the fastest counts")->check(CLI::Range(1, 100));
-  app.add_option("--threads", options.threads, "0: one for each core")->check(CLI::Range(0, 1 << 10));
+  options.machine.add_to(app);
+  app.add_flag("--bf16", options.bf16, "activations and weights in bf16");
+  app.add_flag("--time", options.time, "tokens per second with one prefix alone: nothing is compared, and no sequence ends early");
+  app.add_flag("--by-step", options.by_step, "with --time on a GPU: also what each step of the programs takes");
   app.add_flag("--no-uncached", options.no_uncached, "leave the generation without a cache out");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
-  }
-  set_threads(options.threads);
-  return Bench(options).run() ? 0 : 1;
+  return parsed(app, argc, argv, [&] {
+    options.machine.choose();
+    if (options.bf16) set_default_activations(Dtype::bf16);
+    return Bench(options).run() ? 0 : 1;
+  });
 }
 
 }  // namespace
 }  // namespace preamble::bench
 
-int main(int argc, char** argv) {
-  try {
-    return preamble::bench::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench/generation: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return preamble::bench::run_main("generation", argc, argv, preamble::bench::run); }

@@ -1,4 +1,5 @@
-// Training steps of the sizes of published models on a GPU: time and memory, in bf16 beside the check of its loss in float32.
+// Training steps of the sizes of published models on a GPU: time and memory, in bf16 beside the check of its loss in float32, of full and
+// of ragged batches, and of each step of the programs.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,6 +13,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/ragged_examples.h"
+#include "bench/step_times.h"
 #include "engine/backend/choose.h"
 #include "engine/backend/cuda/backend.h"
 #include "engine/core/error.h"
@@ -30,6 +33,7 @@ struct Workload {
   std::string model;
   MethodShape method;
   BatchShape batch;
+  bool checked = true;  ///< may be compared with float32
 };
 
 /// The workloads of bench/README.md.
@@ -44,17 +48,25 @@ std::vector<Workload> workloads() {
       {"bart-large", prefix(200, {"encoder_self", "decoder_self", "cross"}), {.sequences = 16, .source = 512, .target = 64}},
       {"gpt2-xl", prefix(10), {.sequences = 8, .tokens = 1000}},
       {"t5-xl", {.method = "prompt", .virtual_tokens = 100}, {.sequences = 16, .source = 512, .target = 32}},
+      {"t5-xxl", {.method = "prompt", .virtual_tokens = 100}, {.sequences = 16, .source = 512, .target = 32}, false},
   };
 }
 
 struct Result {
-  double loss = 0, milliseconds = 0, fastest = 0;
+  double loss = 0, milliseconds = 0, fastest = 0, ragged = 0;
   std::int64_t planned = 0, measured = 0;
+  std::vector<StepTime> steps;  ///< if they were asked for
 };
 
-Result run(const Workload& work, const std::string& device, Dtype compute, const Budget& budget, int steps) {
+struct Runs {
+  int timed = 20;
+  int by_step = 0;  ///< in which each step of the programs is timed
+};
+
+Result run(const Workload& work, const std::string& device, Dtype compute, const Budget& budget, const Runs& runs) {
   set_default_activations(compute);
-  const std::int64_t before = cuda_memory(backend_of(device)).used();
+  const Backend& backend = backend_of(device);
+  const std::int64_t before = cuda_memory(backend).used();
   Parameters::Options options;
   options.activations = compute;
   if (work.method.method == "full") options.frozen = freeze_none;
@@ -64,35 +76,59 @@ Result run(const Workload& work, const std::string& device, Dtype compute, const
   TrainingStepOptions step_options;
   step_options.memory = budget;
   TrainingStep step(made_up_loss(work.batch, *model, examples), *method, step_options);
-  const LossBatch batch = whole_batch(step.model(), examples);
   const auto optimizer = make_adamw(step.shapes(), {});
   step.optimize_with(*optimizer);
   Result result;
   result.planned = memory_need(*model, step, *optimizer).total();
   constexpr int kWarm = 3;
-  std::vector<double> times;
-  for (int i = 0; i < steps + kWarm; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    const StepResult made = step.update(std::span(&batch, 1), 1e-3, i);
-    const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
-    if (i == 0) result.loss = made.loss;
-    if (i >= kWarm) times.push_back(passed.count());
-  }
-  result.measured = cuda_memory(backend_of(device)).used() - before;
-  std::ranges::sort(times);
+  std::int64_t updates = 0;
+  /// Milliseconds, ascending.
+  const auto time = [&](const LossBatch& batch) {
+    std::vector<double> times;
+    for (int i = 0; i < runs.timed + kWarm; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const StepResult made = step.update(std::span(&batch, 1), 1e-3, updates);
+      const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
+      if (updates++ == 0) result.loss = made.loss;
+      if (i >= kWarm) times.push_back(passed.count());
+    }
+    std::ranges::sort(times);
+    return times;
+  };
+  const LossBatch batch = whole_batch(step.model(), examples);
+  const std::vector<double> times = time(batch);
   result.milliseconds = times[times.size() / 2];
   result.fastest = times.front();
+  result.measured = cuda_memory(backend).used() - before;
+  if (runs.timed > 1) {
+    const std::vector<double> ragged = time(whole_batch(step.model(), ragged_examples(work.batch, *model, kSeed)));
+    result.ragged = ragged[ragged.size() / 2];
+  }
+  if (runs.by_step > 0) {
+    time_cuda_steps(backend, true);
+    for (int i = 0; i < runs.by_step; ++i) step.update(std::span(&batch, 1), 1e-3, updates++);
+    time_cuda_steps(backend, false);
+    result.steps = cuda_step_times(backend);
+  }
   return result;
+}
+
+nlohmann::json json_of(const std::vector<StepTime>& steps, int runs) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& step : steps) list.push_back({{"step", step.step}, {"count", step.runs / runs}, {"ms", step.milliseconds / runs}});
+  return list;
 }
 
 int main_of(int argc, char** argv) {
   CLI::App app("Time and memory of training steps on a GPU");
-  std::string device = "cuda:0", json, only;
-  int steps = 20;
+  std::string device = "cuda:0", json;
+  std::vector<std::string> only;
+  Runs runs;
   bool smallest = false, check = true;
   app.add_option("--device", device)->capture_default_str();
-  app.add_option("--model", only, "this workload alone");
-  app.add_option("--steps", steps)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--model", only, "these workloads alone");
+  app.add_option("--steps", runs.timed, "updates that are timed")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--by-step", runs.by_step, "further updates in which each step of the programs is timed")->capture_default_str();
   app.add_flag("--min", smallest, "also with --memory-budget min");
   app.add_flag("!--no-check", check, "do not compare the loss with that in float32");
   app.add_option("--json", json, "JSON lines");
@@ -102,19 +138,21 @@ int main_of(int argc, char** argv) {
   if (!json.empty()) log.open(json);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   bool right = true;
-  fmt::print("{:14} {:>7} {:>9} {:>9} {:>11} {:>11} {:>10}\n", "model", "budget", "ms", "fastest", "planned GiB", "measured", "loss");
+  fmt::print("{:14} {:>7} {:>9} {:>9} {:>9} {:>11} {:>11} {:>10}\n", "model", "budget", "ms", "fastest", "ragged", "planned GiB", "measured", "loss");
   for (const auto& work : workloads()) {
-    if (!only.empty() && only != work.model) continue;
+    if (!only.empty() && std::ranges::find(only, work.model) == only.end()) continue;
     double reference = std::nan("");
-    if (check) reference = run(work, device, Dtype::f32, Budget::automatic(), 1).loss;
+    const bool checked = check && work.checked;
+    if (checked) reference = run(work, device, Dtype::f32, Budget::automatic(), {.timed = 1}).loss;
     for (const bool min : {false, true}) {
       if (min && !smallest) continue;
-      const Result r = run(work, device, Dtype::bf16, min ? Budget::smallest() : Budget::automatic(), steps);
-      const bool agrees = !check || std::abs(r.loss - reference) <= 0.02 * std::abs(reference);
+      const Result r = run(work, device, Dtype::bf16, min ? Budget::smallest() : Budget::automatic(), runs);
+      const bool agrees = !checked || std::abs(r.loss - reference) <= 0.02 * std::abs(reference);
       right = right && agrees;
-      fmt::print("{:14} {:>7} {:9.2f} {:9.2f} {:11.2f} {:11.2f} {:10.4f}{}\n", work.model, min ? "min" : "auto", r.milliseconds, r.fastest,
-                 static_cast<double>(r.planned) / kGiB, static_cast<double>(r.measured) / kGiB, r.loss,
+      fmt::print("{:14} {:>7} {:9.2f} {:9.2f} {:9.2f} {:11.2f} {:11.2f} {:10.4f}{}\n", work.model, min ? "min" : "auto", r.milliseconds,
+                 r.fastest, r.ragged, static_cast<double>(r.planned) / kGiB, static_cast<double>(r.measured) / kGiB, r.loss,
                  agrees ? "" : fmt::format("  float32 has {:.4f}", reference));
+      if (runs.by_step > 0) print_steps(r.steps, runs.by_step);
       std::fflush(stdout);
       if (log) {
         log << nlohmann::json({{"model", work.model},
@@ -122,10 +160,12 @@ int main_of(int argc, char** argv) {
                                {"budget", min ? "min" : "auto"},
                                {"step_ms", r.milliseconds},
                                {"fastest_ms", r.fastest},
+                               {"ragged_ms", r.ragged},
                                {"planned_bytes", r.planned},
                                {"measured_bytes", r.measured},
                                {"loss", r.loss},
-                               {"float32_loss", check ? nlohmann::json(reference) : nlohmann::json()}})
+                               {"steps", json_of(r.steps, std::max(runs.by_step, 1))},
+                               {"float32_loss", checked ? nlohmann::json(reference) : nlohmann::json()}})
                    .dump()
             << '\n';
       }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,10 +12,12 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/command_line.h"
 #include "bench/memory_run.h"
 #include "bench/process.h"
 #include "engine/core/error.h"
 #include "models/made_up_model.h"
+#include "models/weight_type.h"
 
 namespace preamble::bench {
 namespace {
@@ -32,7 +33,9 @@ struct CommandLine {
   std::int64_t prefix = 0;
   std::string task{name_of(HeadKind::sequence)};
   std::string weights = "f32";
+  std::string compute = "f32";
   std::string budget = "none";
+  std::string kept = "exact";
   std::string full_budget = "none";
   bool as_json = false;
   bool keep_blas_environment = false;
@@ -67,11 +70,16 @@ void add_options(CLI::App& app, CommandLine& given) {
   app.add_option("--task", given.task, "encoder with a new head: SEQ_CLS, MULTIPLE_CHOICE, TOKEN_CLS, QUESTION_ANS, MASKED_LM");
   app.add_option("--prompt", given.prompt, "rows of a prompt")->check(CLI::Range(1, 1 << 16));
   app.add_option("--prefix", given.prefix, "rows of a prefix; 0: 16 with deep-prompt, else 10")->check(CLI::Range(0, 1 << 16));
+  app.add_option("--lora-r", run.method.lora.r, "lora: rank of the additions")->check(CLI::Range(1, 1 << 16));
   app.add_option("--mlp", run.method.mlp, "hidden width of the network that computes the prefix; 0: none")->check(CLI::Range(0, 1 << 16));
   app.add_option("--prefix-sites", run.method.sites, "encoder_self, decoder_self, cross; not given: where PEFT's go")->delimiter(',');
-  app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--weights", given.weights, "how frozen matrices are held")->check(CLI::IsMember(weight_type_names()));
   app.add_option("--memory-budget", given.budget, "auto, none, min, or bytes (512M, 2G)");
+  app.add_option("--kept-values", given.kept, "exact, bf16 or int8: form in which activations may be kept for the backward pass")
+      ->check(CLI::IsMember({"exact", "bf16", "int8"}));
   app.add_option("--full-memory-budget", given.full_budget, "that of full fine-tuning, where both are run");
+  app.add_option("--compute", given.compute, "type of activations")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_flag("--ragged", run.ragged, "also time batches whose sequences are half as long on average");
   app.add_option("--steps", run.steps, "timed steps, after one that is not")->check(CLI::Range(1, 1 << 16));
   app.add_option("--threads", run.threads, "0: one for each core")->check(CLI::Range(0, 1 << 10));
   app.add_flag("--json", given.as_json, "print one JSON object");
@@ -137,6 +145,7 @@ void print_table(const std::vector<json>& results) {
                                            {"processor time of a step, ms", "step_cpu_ms", 1, "{:>12.1f}"},
                                            {"computed rows a step", "rows_per_step", 1, "{:>12.0f}"},
                                            {"tokens/s, prompts excluded", "tokens_per_second", 1, "{:>12.1f}"},
+                                           {"ragged batches, fastest step, ms", "ragged_ms", 1, "{:>12.1f}"},
                                            {"GFLOP a step", "step_gflop", 1, "{:>12.1f}"},
                                            {"GFLOP/s", "gflops", 1, "{:>12.1f}"},
                                            {"FMA peak of this run, GFLOP/s", "fma_peak_gflops", 1, "{:>12.1f}"},
@@ -232,33 +241,24 @@ int run(int argc, char** argv) {
   CommandLine given;
   CLI::App app("Memory and time of a training step: a prompt method beside full fine-tuning of the same model.", "memory");
   add_options(app, given);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
-  }
-  if (!given.keep_blas_environment) {
-    // OpenBLAS has read its environment before main
-    if (const std::string taken = take_blas_environment(); !taken.empty()) {
-      arguments.insert(arguments.end(), {"--cleaned", taken});
-      restart_self(arguments);
+  return parsed(app, argc, argv, [&] {
+    if (!given.keep_blas_environment) {
+      // OpenBLAS has read its environment before main
+      if (const std::string taken = take_blas_environment(); !taken.empty()) {
+        arguments.insert(arguments.end(), {"--cleaned", taken});
+        restart_self(arguments);
+      }
     }
-  }
-  given.run.memory = Budget::parse(given.budget);
-  given.run.batch.head = head_kind_of(given.task);
-  given.run.weights = given.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
-  const bool compares = choose_methods(given);
-  return compares ? run_both(given, std::move(arguments)) : run_one(given);
+    given.run.memory = Budget::parse(given.budget, given.kept);
+    given.run.compute = given.compute == "bf16" ? Dtype::bf16 : Dtype::f32;
+    given.run.batch.head = head_kind_of(given.task);
+    given.run.weights = weight_type_of(given.weights);
+    const bool compares = choose_methods(given);
+    return compares ? run_both(given, std::move(arguments)) : run_one(given);
+  });
 }
 
 }  // namespace
 }  // namespace preamble::bench
 
-int main(int argc, char** argv) {
-  try {
-    return preamble::bench::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench/memory: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return preamble::bench::run_main("memory", argc, argv, preamble::bench::run); }

@@ -13,6 +13,7 @@
 
 #include "bench/fma_peak.h"
 #include "bench/process.h"
+#include "bench/ragged_examples.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/parallel.h"
@@ -58,6 +59,22 @@ void train(TrainingStep& step, const LossBatch& batch, const MemoryOptions& opti
   result.median_seconds = seconds[seconds.size() / 2];
 }
 
+std::int64_t tokens_in(const std::vector<Example>& examples) {
+  std::int64_t tokens = 0;
+  for (const auto& example : examples) tokens += static_cast<std::int64_t>(example.source.size() + example.target.size());
+  return tokens;
+}
+
+void time_ragged(TrainingStep& step, const MemoryOptions& options, const LanguageModel& model, MemoryResult& result) {
+  const auto examples = ragged_examples(options.batch, model, kSeed);
+  const LossBatch batch = whole_batch(step.model(), examples);
+  MemoryResult timed;
+  timed.threads = result.threads;
+  train(step, batch, options, timed);
+  result.ragged_seconds = timed.step_seconds;
+  result.ragged_tokens = tokens_in(examples);
+}
+
 }  // namespace
 
 std::int64_t MemoryResult::tolerance() const noexcept { return std::max<std::int64_t>(planned.total() / 20, 32LL << 20U); }
@@ -72,6 +89,7 @@ MemoryResult run_memory(const MemoryOptions& options) {
   const ProcessMemory idle = process_memory();
   Parameters::Options parameters;
   parameters.weights = options.weights;
+  parameters.activations = options.compute;
   if (options.method.method == "full") parameters.frozen = freeze_none;
   const auto model = made_up_model(options.model, random_source(kSeed), parameters);
   const auto method = made_up_method(options.method, *model, kSeed);
@@ -86,9 +104,10 @@ MemoryResult run_memory(const MemoryOptions& options) {
   result.planned = memory_need(*model, step, *optimizer);
   result.step_flops = step.program().flops();
   result.saved = saved_bytes(step.program(), LossModel::kLoss);
-  for (const auto& example : examples) result.tokens += static_cast<std::int64_t>(example.source.size() + example.target.size());
+  result.tokens = tokens_in(examples);
   const std::uint64_t hash = model->parameters().frozen_hash();
   train(step, batch, options, result);
+  if (options.ragged) time_ragged(step, options, *model, result);
   const std::int64_t layers = model->attention_shape(model->prefix_site()).layers;
   result.saved_widths = static_cast<double>(result.saved) / static_cast<double>(result.rows * layers * model->width() * kFloatBytes);
   result.backbone_unchanged = model->parameters().frozen_hash() == hash;
@@ -116,6 +135,8 @@ nlohmann::json to_json(const MemoryResult& r) {
           {"rows_per_step", r.rows},
           {"tokens_per_step", r.tokens},
           {"tokens_per_second", static_cast<double>(r.tokens) / r.step_seconds},
+          {"ragged_ms", r.ragged_seconds * 1e3},
+          {"ragged_tokens_per_second", r.ragged_seconds > 0 ? static_cast<double>(r.ragged_tokens) / r.ragged_seconds : 0},
           {"step_gflop", r.step_flops * 1e-9},
           {"gflops", r.gflops()},
           {"fma_peak_gflops", r.fma_peak * 1e-9},

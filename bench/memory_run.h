@@ -18,6 +18,8 @@ struct MemoryOptions {
   MethodShape method;
   BatchShape batch;
   Dtype weights = Dtype::f32;
+  Dtype compute = Dtype::f32;  ///< of activations
+  bool ragged = false;         ///< also time batches whose sequences are half as long on average
   Budget memory;
   int steps = 3;
   int threads = 0;
@@ -36,6 +38,8 @@ struct MemoryResult {
   double cpu_seconds = 0;   ///< processor time of all threads in the step that took least of it
   std::int64_t rows = 0;    ///< computed rows of a step, prompts included
   std::int64_t tokens = 0;  ///< tokens of a step, prompts excluded
+  double ragged_seconds = 0;  ///< of the fastest step on a ragged batch
+  std::int64_t ragged_tokens = 0;
   double step_flops = 0;
   double fma_peak = 0;  ///< operations per second
   bool backbone_unchanged = true;

@@ -1,6 +1,7 @@
 #include "data/batching.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -31,7 +32,7 @@ void shuffle(std::span<T> items, Random& random) {
 std::vector<ExampleLength> lengths_of(std::span<const Example> examples) {
   std::vector<ExampleLength> lengths;
   lengths.reserve(examples.size());
-  for (const Example& e : examples) lengths.push_back({std::ssize(e.source), std::ssize(e.target), e.row, e.sequences()});
+  for (const Example& e : examples) lengths.push_back({std::ssize(e.source), std::ssize(e.target), e.row, e.sequences(), e.head});
   return lengths;
 }
 
@@ -41,7 +42,7 @@ std::vector<ExampleLength> joint_lengths_of(std::span<const Example> examples) {
   return lengths;
 }
 
-Batcher::Batcher(std::vector<ExampleLength> lengths, BatchRules rules) : lengths_(std::move(lengths)), rules_(rules) {
+Batcher::Batcher(std::vector<ExampleLength> lengths, BatchRules rules) : lengths_(std::move(lengths)), rules_(std::move(rules)) {
   check();
   order_.resize(lengths_.size());
   begin_epoch(0);
@@ -55,7 +56,17 @@ void Batcher::check() const {
   const std::int64_t smallest = std::min({r.sequences, r.source_rows, r.target_rows, r.source_extra, r.target_extra, r.length_window});
   require<ConfigError>(smallest >= 0, "batches: a limit of {}; wanted no negative number", smallest);
   require<ConfigError>(r.sequences + r.source_rows + r.target_rows > 0, "batches: no limit; wanted one of sequences or rows");
+  for (const double rate : r.task_rates)
+    require<ConfigError>(rate >= 0 && std::isfinite(rate), "batches: a task has rate {}; wanted a finite number >= 0", rate);
+  for (std::size_t task = 0; task < r.task_rates.size(); ++task) {
+    const bool present = std::ranges::any_of(lengths_, [&](const ExampleLength& length) { return length.task == static_cast<std::int32_t>(task); });
+    require<ConfigError>(present || r.task_rates[task] == 0, "batches: task {} has rate {} and no examples", task, r.task_rates[task]);
+  }
+  require<ConfigError>(r.task_rates.empty() || std::accumulate(r.task_rates.begin(), r.task_rates.end(), 0.0) > 0,
+                       "batches: the rates of all {} tasks are 0; wanted one above it", r.task_rates.size());
   for (const ExampleLength& length : lengths_) {
+    require<ConfigError>(r.task_rates.empty() || (length.task >= 0 && static_cast<std::size_t>(length.task) < r.task_rates.size()),
+                         "batches: an example of task {}; there are {} rates", length.task, r.task_rates.size());
     const std::int64_t source = source_of(length, r);
     const std::int64_t target = length.target + r.target_extra;
     require<ConfigError>(!passes(source, r.source_rows),
@@ -71,7 +82,11 @@ void Batcher::begin_epoch(std::uint64_t epoch) {
   position_ = {epoch, 0};
   Random random(rules_.seed, kShuffleStream + epoch);
   std::iota(order_.begin(), order_.end(), 0U);
-  if (rules_.shuffle) shuffle(std::span(order_), random);
+  if (!rules_.task_rates.empty()) {
+    draw_mixture(random);
+  } else if (rules_.shuffle) {
+    shuffle(std::span(order_), random);
+  }
   if (rules_.length_window > 0) {
     const auto total = [&](std::uint32_t i) { return lengths_[i].source + lengths_[i].target; };
     const auto window = static_cast<std::size_t>(rules_.length_window);
@@ -84,6 +99,22 @@ void Batcher::begin_epoch(std::uint64_t epoch) {
   }
   form_batches();
   if (rules_.shuffle && rules_.length_window > 0) shuffle(std::span(batches_), random);
+}
+
+void Batcher::draw_mixture(Random& random) {
+  std::vector<std::vector<std::uint32_t>> of_task(rules_.task_rates.size());
+  for (const std::uint32_t i : order_) of_task[static_cast<std::size_t>(lengths_[i].task)].push_back(i);
+  std::vector<std::size_t> next(of_task.size());
+  std::vector<double> ends(of_task.size());
+  std::partial_sum(rules_.task_rates.begin(), rules_.task_rates.end(), ends.begin());
+  for (std::uint32_t& drawn : order_) {
+    const double at = random.uniform() * ends.back();
+    std::size_t task = 0;
+    while (task + 1 < ends.size() && (at >= ends[task] || rules_.task_rates[task] == 0)) ++task;
+    if (next[task] == 0 && rules_.shuffle) shuffle(std::span(of_task[task]), random);
+    drawn = of_task[task][next[task]];
+    next[task] = (next[task] + 1) % of_task[task].size();
+  }
 }
 
 void Batcher::form_batches() {
@@ -122,7 +153,7 @@ BatchPosition Batcher::position() const noexcept {
   return position_.batch < batches_.size() ? position_ : BatchPosition{position_.epoch + 1, 0};
 }
 
-void Batcher::seek(BatchPosition position) {
+void Batcher::seek(const BatchPosition& position) {
   if (position.epoch != position_.epoch) begin_epoch(position.epoch);
   require<ConfigError>(position.batch < batches_.size(), "batches: position {} of epoch {}; wanted below {}", position.batch,
                        position.epoch, batches_.size());

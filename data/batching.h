@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/examples.h"
+#include "engine/core/random.h"
 
 namespace preamble {
 
@@ -15,6 +16,7 @@ struct ExampleLength {
   std::int64_t target = 0;
   std::int64_t row = 0;  ///< of the data set, for error messages
   std::int64_t sequences = 1;  ///< that a prompt stands in front of: the choices of an example
+  std::int32_t task = 0;       ///< of a mixture
 };
 
 /// Lengths of examples for an encoder-decoder (source and target apart).
@@ -36,16 +38,21 @@ struct BatchRules {
   std::int64_t length_window = 0;
   /// Leaves out the last batch of an epoch if the data ended before it was full.
   bool drop_last = false;
+  /// A mixture: an epoch has as many examples as there are, each drawn from a task with this probability (any positive scale) and then from
+  /// the task's own shuffled examples, which begin anew when they end and at each epoch. Empty: every example once.
+  std::vector<double> task_rates = {};
 };
 
-/// Where a `Batcher` stands: all it takes to go on exactly there.
+/// Where a source of batches stands: all it takes to go on exactly there.
 struct BatchPosition {
   std::uint64_t epoch = 0;
   std::uint64_t batch = 0;  ///< of this epoch
+  /// What a stream needs beside these; empty for examples in memory.
+  std::vector<std::uint64_t> stream = {};
   bool operator==(const BatchPosition&) const = default;
 };
 
-/// An endless sequence of batches, epoch after epoch. Each example is in exactly one batch of an epoch (but for `drop_last`).
+/// An endless sequence of batches, epoch after epoch. Each example is in exactly one batch of an epoch (but for `drop_last` and mixtures).
 /// The order is a function of lengths, rules and epoch alone. It holds numbers only, about 40 bytes an example.
 class Batcher {
  public:
@@ -62,7 +69,7 @@ class Batcher {
   /// The epoch of the batch that `next` will return, and its number there.
   [[nodiscard]] BatchPosition position() const noexcept;
   /// Goes to a position got from a batcher of the same lengths and rules. Throws ConfigError for one that cannot be.
-  void seek(BatchPosition position);
+  void seek(const BatchPosition& position);
 
  private:
   struct Batch {
@@ -72,6 +79,7 @@ class Batcher {
 
   void check() const;
   void begin_epoch(std::uint64_t epoch);
+  void draw_mixture(Random& random);
   void form_batches();
 
   std::vector<ExampleLength> lengths_;

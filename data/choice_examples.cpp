@@ -45,6 +45,15 @@ std::int32_t label_of(const Table& table, const ChoiceRules& rules, std::int64_t
   return label;
 }
 
+/// Puts a choice into the blank of a text: a piece whose rows predict the choice's tokens.
+Example filled(Example text, const std::vector<std::int32_t>& choice, std::int32_t piece_start) {
+  text.tags.assign(text.source.size(), kNoTag);
+  text.tags.insert(text.tags.end(), choice.begin(), choice.end());
+  text.source.push_back(piece_start);
+  text.source.insert(text.source.end(), choice.begin(), choice.end() - 1);
+  return text;
+}
+
 /// Puts the sequence of one more choice behind those of an example.
 void append(const Example& choice, Example& example) {
   example.choices.push_back(static_cast<std::int32_t>(choice.source.size()));
@@ -54,7 +63,32 @@ void append(const Example& choice, Example& example) {
     example.types.resize(example.source.size() + choice.source.size(), 0);
   }
   example.source.insert(example.source.end(), choice.source.begin(), choice.source.end());
+  example.tags.insert(example.tags.end(), choice.tags.begin(), choice.tags.end());
 }
+
+/// Makes the examples of choices in blanks.
+class BlankMaker {
+ public:
+  BlankMaker(const Table& table, const ChoiceRules& rules, const Tokenizer& tokenizer, TruncationReport& report)
+      : table_(table), tokenizer_(tokenizer), start_(*rules.piece_start), text_(table, {.text = rules.text, .max_length = rules.max_length}, tokenizer, report) {
+    for (const auto& choice : rules.choices) choices_.emplace_back(choice, table);
+  }
+
+  [[nodiscard]] Example make(std::int64_t row, std::size_t choice) {
+    EncodeOptions options;
+    options.add_special_tokens = false;
+    const auto tokens = tokenizer_.encode(TextInput(" " + choices_[choice].render(row)), options).ids;
+    require<FileError>(!tokens.empty(), "{}: choice {} has no tokens; wanted one at least", table_.where(row), choice + 1);
+    return filled(text_.make(row), tokens, start_);
+  }
+
+ private:
+  const Table& table_;
+  const Tokenizer& tokenizer_;
+  std::int32_t start_;
+  SequenceMaker text_;
+  std::vector<BoundTemplate> choices_;
+};
 
 }  // namespace
 
@@ -62,6 +96,8 @@ std::vector<Example> choice_examples(const Table& table, const ChoiceRules& rule
   require<ConfigError>(rules.choices.size() > 1, "examples: {} choice(s) were given; wanted templates of two at least",
                        rules.choices.size());
   std::vector<SequenceMaker> makers;
+  std::optional<BlankMaker> blanks;
+  if (rules.piece_start) blanks.emplace(table, rules, tokenizer, report);
   for (const auto& choice : rules.choices)
     makers.emplace_back(table, SequenceRules{.text = rules.text, .pair = choice, .max_length = rules.max_length}, tokenizer, report);
   std::vector<Example> examples;
@@ -71,7 +107,7 @@ std::vector<Example> choice_examples(const Table& table, const ChoiceRules& rule
     example.slot = rules.slot;
     example.head = rules.head;
     const std::size_t choices = choices_of(table, rules, row);
-    for (std::size_t c = 0; c < choices; ++c) append(makers[c].make(row), example);
+    for (std::size_t c = 0; c < choices; ++c) append(blanks ? blanks->make(row, c) : makers[c].make(row), example);
     if (rules.label_column) example.label = label_of(table, rules, row, choices);
   }
   return examples;

@@ -22,6 +22,9 @@ struct ChoiceRules {
   /// What the column holds instead of numbers: the first label stands for the first choice.
   std::optional<LabelMap> labels = std::nullopt;
   std::int64_t max_length = 128;  ///< of each choice's sequence
+  /// The token that begins pieces of a model that fills blanks: then a choice is no second text, but what may stand in the blank of the
+  /// text; its tokens are `tags` of the rows that predict them.
+  std::optional<std::int32_t> piece_start = std::nullopt;
   std::int32_t slot = 0;
   std::int32_t head = 0;
 };

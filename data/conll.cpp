@@ -40,6 +40,7 @@ class Collector {
     if (!line.empty() && without_byte_order_mark(line).empty()) return;
     if (line.find_first_not_of(" \t") == std::string_view::npos) return end_sentence();
     if (options_.conllu && line.starts_with('#')) return;
+    if (sentence_.columns.empty() && is_sentence_comment(line)) return;
     add_token(split(line), number);
   }
 
@@ -112,6 +113,14 @@ int column_named(const std::vector<std::string>& names, std::span<const std::str
 }
 
 }  // namespace
+
+bool is_sentence_comment(std::string_view line) {
+  line = without_byte_order_mark(line);
+  if (!line.starts_with("# ") || line.find('\t') != std::string_view::npos) return false;
+  const auto fields = split(line);
+  const auto assigns = [](std::string_view field) { return field.size() > 1 && field.find('=', 1) != std::string_view::npos; };
+  return fields.size() > 2 && (fields[1] == "id" || fields[2] == "=" || std::ranges::any_of(fields, assigns));
+}
 
 ConllHeader ConllHeader::of(const std::vector<std::string>& names) {
   constexpr std::array<std::string_view, 5> kWords = {"token", "tokens", "word", "words", "form"};

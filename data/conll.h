@@ -19,6 +19,10 @@ struct ConllSentence {
   [[nodiscard]] std::size_t tokens() const noexcept { return columns.empty() ? 0 : columns.front().size(); }
 };
 
+/// Whether a line in front of a sentence says something about it, as `# id 5239d808 domain=en` of MultiCoNER or `# text = ...`, and is no word `#`
+/// with its tag.
+[[nodiscard]] bool is_sentence_comment(std::string_view line);
+
 /// Dialect of a file.
 struct ConllOptions {
   /// Leaves out lines that begin with `-DOCSTART-`; a sentence ends there.

@@ -76,13 +76,34 @@ void add_entry(Table& table, std::int64_t line, const WebNlgEntry& entry) {
 
 std::array<std::string, 3> triple_of(std::string_view text, const std::string& where) {
   constexpr std::string_view kBetween = " | ";
-  std::array<std::string, 3> triple;
+  text = metrics::strip(text);
   const std::size_t first = text.find(kBetween);
   const std::size_t last = text.rfind(kBetween);
   require<FileError>(first != std::string_view::npos && first != last, "{}: triple '{}'; wanted 'subject | property | object'", where,
                      text);
   return {std::string(text.substr(0, first)), std::string(text.substr(first + kBetween.size(), last - first - kBetween.size())),
           std::string(text.substr(last + kBetween.size()))};
+}
+
+/// A text without the line breaks and indents of a document that was laid out anew; other blanks at its ends are its own.
+std::string without_layout(std::string_view text) {
+  const std::string_view bare = metrics::strip(text);
+  if (bare.empty()) return {};
+  const auto begin = static_cast<std::size_t>(bare.data() - text.data());
+  const bool before = text.substr(0, begin).find('\n') != std::string_view::npos;
+  const bool behind = text.find('\n', begin + bare.size()) != std::string_view::npos;
+  if (behind) text = text.substr(0, begin + bare.size());
+  return std::string(before ? text.substr(begin) : text);
+}
+
+/// The triples of the first set of that name, whatever their own elements are called: some editions keep the name of the original triples.
+void add_triples(const XmlElement& element, std::string_view name, WebNlgEntry& entry, const std::string& where) {
+  element.each(name, [&](const XmlElement& set) {
+    if (!entry.triples.empty()) return;
+    for (const auto& triple : set.children) {
+      if (triple.name == "mtriple" || triple.name == "otriple") entry.triples.push_back(triple_of(triple.text, where));
+    }
+  });
 }
 
 void read_webnlg_xml(Table& table, std::string_view content, const std::string& source_name, LanguageFilter& languages) {
@@ -94,21 +115,17 @@ void read_webnlg_xml(Table& table, std::string_view content, const std::string& 
       entry.category = element.attribute("category");
       entry.id = element.attribute("eid");
       const std::string where = fmt::format("{}:{}", source_name, element.line);
-      element.each("modifiedtripleset", [&](const XmlElement& set) {
-        // some editions keep the name of the original triples
-        for (const auto& triple : set.children) {
-          if (triple.name == "mtriple" || triple.name == "otriple") entry.triples.push_back(triple_of(triple.text, where));
-        }
-      });
+      add_triples(element, "modifiedtripleset", entry, where);
+      add_triples(element, "originaltripleset", entry, where);
       element.each("lex", [&](const XmlElement& lex) {
         ++entry.all_texts;
         // release 3 nests the text; its sibling is a template
         std::string text = lex.text;
         lex.each("text", [&](const XmlElement& inner) { text = inner.text; });
         const std::string_view comment = lex.attribute("comment");
-        if ((comment == "good" || comment.empty()) && languages.takes(lex.attribute("lang"))) entry.texts.push_back(text);
+        if ((comment == "good" || comment.empty()) && languages.takes(lex.attribute("lang"))) entry.texts.push_back(without_layout(text));
       });
-      require<FileError>(!entry.triples.empty(), "{}: an entry without triples; wanted modifiedtripleset with mtriple", where);
+      require<FileError>(!entry.triples.empty(), "{}: an entry without triples; wanted modifiedtripleset with mtriple, or originaltripleset", where);
       add_entry(table, element.line, entry);
     });
   });
@@ -153,7 +170,8 @@ void read_webnlg_json(Table& table, std::string_view content, const std::string&
 
 bool LanguageFilter::takes(std::string_view language) {
   const std::string name = language.empty() ? "en" : lower(std::string(language));
-  if (name == language_) return true;
+  // of `en-GB` the language alone
+  if (name == language_ || name.substr(0, name.find_first_of("-_")) == language_) return true;
   ++others_[name];
   return false;
 }

@@ -1,4 +1,4 @@
-// Tab- and comma-separated files.
+// Tab- and comma-separated files, read and written.
 #pragma once
 
 #include <cstdint>
@@ -45,5 +45,8 @@ class DelimitedReader {
 /// and the line) for a row with another number of fields than columns, text that is not UTF-8, a NUL byte, a quote that is
 /// not closed or is followed by text, a column name that appears twice, and content without any line.
 void read_delimited(Table& table, std::string_view content, Delimited form, std::span<const std::string> columns);
+
+/// `text` as a field of a CSV line: in double quotes if it holds a comma, a quote or a line break (RFC 4180).
+[[nodiscard]] std::string csv_field(std::string_view text);
 
 }  // namespace preamble

@@ -1,5 +1,6 @@
 #include "data/examples.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -20,6 +21,12 @@ std::int64_t room(std::string_view what, std::int64_t limit, const std::vector<s
 }
 
 }  // namespace
+
+std::int64_t longest_source(std::span<const Example> examples) noexcept {
+  std::size_t length = 1;
+  for (const auto& example : examples) length = std::max(length, example.source.size());
+  return static_cast<std::int64_t>(length);
+}
 
 std::vector<Example> make_examples(const Table& table, const ExampleRules& rules, const Tokenize& tokenize, TruncationReport& report) {
   require<ConfigError>(!(rules.target && rules.labels), "examples: both a target template and labels; wanted one of them");

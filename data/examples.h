@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Example {
   /// Sequences that a model reads.
   [[nodiscard]] std::int64_t sequences() const noexcept { return choices.empty() ? 1 : static_cast<std::int64_t>(choices.size()); }
 };
+
+/// Tokens of the longest source; 1 without any.
+[[nodiscard]] std::int64_t longest_source(std::span<const Example> examples) noexcept;
 
 /// Ids put around the texts; they count in the length limits and are never cut.
 struct SpecialTokens {

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/lfs_pointer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 
@@ -98,7 +99,11 @@ bool in_range(const json& value) {
 
 }  // namespace
 
-JsonFile JsonFile::open(const std::filesystem::path& path) { return parse(read_text(path), path.string()); }
+JsonFile JsonFile::open(const std::filesystem::path& path) {
+  const std::string text = read_text(path);
+  refuse_lfs_pointer(text, path);
+  return parse(text, path.string());
+}
 
 JsonFile JsonFile::parse(std::string_view text, std::string where) {
   auto value = std::make_shared<json>();

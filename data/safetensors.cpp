@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/byte_reader.h"
+#include "data/quantised_tensors.h"
 #include "data/safetensors_header.h"
 #include "engine/core/error.h"
 
@@ -72,6 +73,7 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
                        .strides = {},
                        .data = buffer.data() + entry.begin});
   }
+  find_quantised(records, header.metadata, where);
   return {std::move(file), std::move(records), std::move(header.metadata)};
 }
 

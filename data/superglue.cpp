@@ -10,10 +10,9 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
-#include "data/json_file.h"
-#include "data/text_file.h"
+#include "data/metrics/text.h"
+#include "data/superglue_rows.h"
 #include "engine/core/error.h"
 
 namespace preamble {
@@ -31,29 +30,6 @@ struct Cast {
 };
 
 using Groups = std::vector<std::vector<Cast>>;
-
-std::string replaced(std::string text, std::string_view what, std::string_view by) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
-  return text;
-}
-
-/// The label as text: SuperGLUE writes booleans, numbers and words.
-std::optional<std::string> label_of(const JsonFile& row) {
-  if (!row.has("label")) return std::nullopt;
-  const auto& value = row.value().at("label");
-  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-/// The objects of a list.
-std::vector<JsonFile> items(const JsonFile& row, const char* key) {
-  const auto found = row.value().find(key);
-  require<FileError>(found != row.value().end() && found->is_array(), "{}: field '{}' is no list; wanted one", row.where(), key);
-  std::vector<JsonFile> result;
-  for (std::size_t i = 0; i < found->size(); ++i)
-    result.push_back(JsonFile::parse((*found)[i].dump(), fmt::format("{}: {}[{}]", row.where(), key, i)));
-  return result;
-}
 
 Groups one(Cast cast, const JsonFile& row) {
   cast.label = label_of(row);
@@ -97,9 +73,9 @@ Groups multirc(const JsonFile& row) {
   const JsonFile passage = row.section("passage");
   const auto text = passage.get<std::string>("text");
   Groups groups;
-  for (const auto& question : items(passage, "questions")) {
+  for (const auto& question : items_of(passage, "questions")) {
     auto& answers = groups.emplace_back();
-    for (const auto& answer : items(question, "answers")) {
+    for (const auto& answer : items_of(question, "answers")) {
       const auto words = answer.get<std::string>("text");
       const auto label = answer.find<std::int64_t>("label");
       answers.push_back(
@@ -111,29 +87,15 @@ Groups multirc(const JsonFile& row) {
 
 Groups record(const JsonFile& row) {
   const JsonFile passage = row.section("passage");
-  const auto raw = passage.get<std::string>("text");
-  std::set<std::string> entities;
-  for (const auto& entity : items(passage, "entities")) {
-    const auto first = entity.get<std::int64_t>("start");
-    const auto last = entity.get<std::int64_t>("end");  // inclusive
-    require<FileError>(first >= 0 && last >= first, "{}: from {} to {}; wanted a place in the passage", entity.where(), first, last);
-    const auto begin = byte_offset(raw, static_cast<std::size_t>(first));
-    const auto end = byte_offset(raw, static_cast<std::size_t>(last) + 1);
-    require<FileError>(begin && end, "{}: from {} to {}; the passage is shorter", entity.where(), first, last);
-    entities.insert(raw.substr(*begin, *end - *begin));
-  }
-  const std::string text = replaced(raw, kHighlight, "- ");
+  const std::set<std::string> entities = record_entities(passage);
+  const std::string text = metrics::replace_all(passage.get<std::string>("text"), kHighlight, "- ");
   Groups groups;
-  for (const auto& question : items(row, "qas")) {
-    std::set<std::string> right;
-    const bool known = question.has("answers");
-    if (known) {
-      for (const auto& answer : items(question, "answers")) right.insert(answer.get<std::string>("text"));
-    }
+  for (const auto& question : items_of(row, "qas")) {
+    const auto right = record_answers(question);
     auto& candidates = groups.emplace_back();
     for (const auto& entity : entities)
-      candidates.push_back(
-          {text, replaced(question.get<std::string>("query"), kPlaceholder, entity), flag(known, right.contains(entity)), entity});
+      candidates.push_back({text, metrics::replace_all(question.get<std::string>("query"), kPlaceholder, entity),
+                            flag(right.has_value(), right && right->contains(entity)), entity});
   }
   return groups;
 }
@@ -166,14 +128,9 @@ const Caster& caster(std::string_view name) {
 /// Calls `add` with each question of a file, its line and its candidates.
 void for_each_question(const SuperGlueTask& task, const std::filesystem::path& path,
                        const std::function<void(std::int64_t line, std::vector<Cast> casts)>& add) {
-  const std::string content = read_text_file(path);
-  LineReader lines(content);
-  while (const auto line = lines.next()) {
-    if (line->find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    require_text(*line, path.string(), lines.number());
-    const JsonFile row = JsonFile::parse(*line, fmt::format("{}:{}", path.string(), lines.number()));
-    for (auto& casts : caster(task.name).cast(row)) add(lines.number(), std::move(casts));
-  }
+  for_each_object(path, [&](const JsonFile& row, std::int64_t line) {
+    for (auto& casts : caster(task.name).cast(row)) add(line, std::move(casts));
+  });
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace preamble {
 namespace {
 
 std::string format_of(const std::filesystem::path& path, const TableOptions& options) {
-  const std::string extension = path.extension().string();
+  // what a compressed file is called inside: `train.jsonl.gz`
+  const std::string extension = (path.extension() == ".gz" ? path.stem() : path).extension().string();
   std::string format = options.format.empty() && !extension.empty() ? extension.substr(1) : options.format;
   if (format == "xml" && options.format.empty()) format = "webnlg";
   if (format == "source" && options.format.empty()) format = "pairs";

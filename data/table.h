@@ -79,7 +79,7 @@ struct TableOptions {
 };
 
 /// Reads a data set: `.jsonl`, `.json` (see `read_json`), `.tsv` (quotes are ordinary characters), `.csv` (RFC 4180), `NAME.source` (a
-/// line is a row with the column `source`; line k of NAME.target, if that file exists, is its `target`). UTF-8, with or without a
+/// line is a row with the column `source`; line k of NAME.target, if that file exists, is its `target`); each also with `.gz` behind. UTF-8, with or without a
 /// byte-order mark, lines ended by LF or CRLF. Throws FileError with file and line for whatever is malformed and for a file without rows,
 /// ConfigError for options that do not fit.
 [[nodiscard]] Table load_table(const std::filesystem::path& path, const TableOptions& options = {});

@@ -93,6 +93,7 @@ bool holds_sentences(std::string_view content, const TagSet* known) {
   while (const auto line = lines.next()) {
     const auto words = metrics::split_whitespace(*line);
     if (line->find('\t') != std::string_view::npos) return false;
+    if (!former && is_sentence_comment(*line)) continue;
     if (words.empty()) {
       blanks = true;
       former = false;

@@ -2,17 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <map>
 
 #include "data/json_file.h"
+#include "data/lfs_pointer.h"
 #include "data/safetensors.h"
 #include "data/torch_bin.h"
 #include "engine/core/error.h"
+#include "engine/core/file.h"
 
 namespace preamble {
 namespace {
 
 TensorFile open_file(const std::filesystem::path& path) {
+  constexpr std::uintmax_t kLongestPointer = 1024;
+  if (std::filesystem::file_size(path) <= kLongestPointer) refuse_lfs_pointer(read_text(path), path);
   if (path.extension() == ".safetensors") return SafetensorsFile::open(path);
   return TorchBin::open(path);
 }
@@ -38,13 +43,23 @@ TensorArchive::TensorArchive(const std::filesystem::path& folder, const ArchiveF
     names_ = files_[0].names();
     file_of_name_.assign(names_.size(), 0);
   }
-  unwrap_names();
+  unwrap_names(files.safetensors == kModelFiles.safetensors);
 }
 
-void TensorArchive::unwrap_names() {
-  constexpr std::array<std::string_view, 2> kWrappers = {"module.", "_orig_mod."};
+void TensorArchive::unwrap_names(bool of_model) {
+  constexpr std::array<std::string_view, 4> kWrappers = {"module.", "_orig_mod.", "base_model.model.", "model."};
+  // `model.` is also the name of bodies: it is a wrapper where the name of a body, or another wrapper, stands behind it
+  constexpr std::array<std::string_view, 11> kBodies = {"bert.",  "roberta.",       "distilbert.", "electra.", "deberta.",  "transformer.",
+                                                        "model.", "encoder.block.", "gpt_neox.",   "module.",  "_orig_mod."};
   const auto around_all = [&](std::string_view wrapper) {
-    return !names_.empty() && std::ranges::all_of(names_, [&](const std::string& name) { return name.starts_with(wrapper); });
+    const auto wrapped = [&](const std::string& name) { return name.starts_with(wrapper); };
+    const auto around_body = [&](const std::string& name) {
+      const std::string_view inner = std::string_view(name).substr(std::min(name.size(), wrapper.size()));
+      return std::ranges::any_of(kBodies, [&](std::string_view body) { return inner.starts_with(body); });
+    };
+    if (names_.empty() || !std::ranges::all_of(names_, wrapped)) return false;
+    if (!of_model) return wrapper == "module." || wrapper == "_orig_mod.";
+    return wrapper != "model." || std::ranges::any_of(names_, around_body);
   };
   for (const auto* found = std::ranges::find_if(kWrappers, around_all); found != kWrappers.end();
        found = std::ranges::find_if(kWrappers, around_all)) {

@@ -23,7 +23,8 @@ inline constexpr ArchiveFiles kModelFiles = {"model.safetensors", "pytorch_model
 inline constexpr ArchiveFiles kAdapterFiles = {"adapter_model.safetensors", "adapter_model.bin"};
 
 /// All tensors of a folder: one file, or shards with an index. Opening maps the files and reads their headers alone. What a wrapper puts in
-/// front of every name (`module.` of parallel training, `_orig_mod.` of torch.compile) is left out of the names.
+/// front of every name (`module.` of parallel training, `_orig_mod.` of torch.compile; of a model also `base_model.model.` of PEFT, and `model.` of
+/// Lightning if the name of a body or another wrapper stands behind it) is left out of the names.
 class TensorArchive {
  public:
   /// Throws FileError if the folder has none of the files, if a shard is missing or lies outside the folder, or if a
@@ -47,7 +48,7 @@ class TensorArchive {
 
  private:
   void open_index(const std::filesystem::path& index);
-  void unwrap_names();
+  void unwrap_names(bool of_model);
   /// The name in the files.
   [[nodiscard]] std::string stored(std::string_view name) const { return wrapper_ + std::string(name); }
   [[nodiscard]] const TensorFile& file_of(std::string_view name) const;

@@ -53,7 +53,9 @@ Tensor TensorFile::get(std::string_view name) const {
   const auto& found = record(name);
   const Dtype type = dtype(name);
   const std::size_t element_bytes = size_of(type);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(found.data) % element_bytes == 0;
+  // behind quantised values stand scales in float32
+  const std::size_t alignment = is_quantised(type) ? alignof(float) : element_bytes;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(found.data) % alignment == 0;
   if (found.strides.empty() && aligned) return {type, found.dims, file_, found.data};
   Tensor copy(type, found.dims);
   if (!found.strides.empty()) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "data/gzip.h"
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
@@ -58,13 +59,18 @@ std::string from_utf16(std::string_view bytes, bool big_endian, const std::strin
 
 std::string read_text_file(const std::filesystem::path& path) {
   std::string content = read_text(path);
-  for (const auto& [start, name, remedy] : kBinaryFormats) {
-    require<FileError>(!content.starts_with(start), "{}: {}; wanted text: {}", path.string(), name, remedy);
-  }
+  if (is_gzip(content)) content = gunzip(content, path.string());
+  require_uncompressed(content, path.string());
   if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF")) {
     return from_utf16(std::string_view(content).substr(2), content.front() == '\xFE', path.string());
   }
   return content;
+}
+
+void require_uncompressed(std::string_view start_of_file, std::string_view source) {
+  for (const auto& [start, name, remedy] : kBinaryFormats) {
+    require<FileError>(!start_of_file.starts_with(start), "{}: {}; wanted text: {}", source, name, remedy);
+  }
 }
 
 void require_text(std::string_view text, std::string_view source, std::int64_t line) {

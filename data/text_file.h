@@ -10,9 +10,13 @@
 
 namespace preamble {
 
-/// The whole file. UTF-16 with a byte-order mark (spreadsheets' "Unicode text") becomes UTF-8. Throws FileError for a file that cannot be
-/// read, for malformed UTF-16, and for compressed files, spreadsheets and Parquet or Arrow tables, with what to do about them.
+/// The whole file; one compressed with gzip is unpacked. UTF-16 with a byte-order mark (spreadsheets' "Unicode text") becomes UTF-8. Throws
+/// FileError for a file that cannot be read, for a damaged gzip file, for malformed UTF-16, and for files compressed otherwise, spreadsheets
+/// and Parquet or Arrow tables, with what to do about them.
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
+
+/// Throws FileError if a file that begins so is compressed, a spreadsheet, a Parquet or an Arrow table; it says what to do about it.
+void require_uncompressed(std::string_view start_of_file, std::string_view source);
 
 /// Throws FileError with file and line if `text` holds a NUL byte or is not UTF-8.
 void require_text(std::string_view text, std::string_view source, std::int64_t line);

@@ -48,7 +48,7 @@ class StateDict {
  private:
   /// The dict of tensors: the root, or what the root holds under one of the usual keys.
   [[nodiscard]] const PickleValue& state_dict() const {
-    constexpr std::array<std::string_view, 3> kWrapped = {"state_dict", "model_state_dict", "model"};
+    constexpr std::array<std::string_view, 4> kWrapped = {"state_dict", "model_state_dict", "model", "module"};
     const auto& root = pickle_.root();
     require<FileError>(root.kind == Kind::dict, "{}: holds {}; wanted a state dict", where_, name_of(root.kind));
     for (const auto key : kWrapped) {

@@ -30,8 +30,8 @@ struct TorchTensor {
   Dims strides;
 };
 
-/// The tensors of a state dict: the root must be a dict of names and tensors, or hold one under `state_dict`, `model_state_dict` or
-/// `model`, as training scripts save it beside an epoch and an optimizer. All of every view lies inside its storage,
+/// The tensors of a state dict: the root must be a dict of names and tensors, or hold one under `state_dict`, `model_state_dict`,
+/// `model` or `module` (DeepSpeed), as training scripts save it beside an epoch and an optimizer. All of every view lies inside its storage,
 /// and none repeats an element (so that a copy is never larger than the file). Texts point into the bytes of the pickle.
 /// Throws FileError, beginning with `where`, if something is no tensor or does not fit its storage.
 [[nodiscard]] std::vector<TorchTensor> tensors_of(const Pickle& pickle, const std::string& where);

@@ -134,13 +134,21 @@ class XmlReader {
       skip_space();
       if (skip_instruction()) continue;
       if (at("<!") && !at("<!--")) {
-        const std::size_t end = text_.find('>', at_);
-        if (end == std::string_view::npos) fail("a declaration is not closed");
-        at_ = end + 1;
+        skip_declaration();
       } else if (!skip_comment()) {
         return;
       }
     }
+  }
+  /// `<!DOCTYPE name>`, also with declarations of its own in brackets.
+  void skip_declaration() {
+    std::size_t end = text_.find_first_of("[>", at_);
+    if (end != std::string_view::npos && text_[end] == '[') {
+      end = text_.find(']', end);
+      if (end != std::string_view::npos) end = text_.find('>', end);
+    }
+    if (end == std::string_view::npos) fail("a declaration is not closed");
+    at_ = end + 1;
   }
   bool skip_comment() {
     if (!at("<!--")) return false;

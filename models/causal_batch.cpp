@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/core/error.h"
+#include "models/position_counts.h"
 
 namespace preamble {
 namespace {
@@ -23,7 +24,7 @@ struct Infix {
   std::int32_t rows = 0;
   std::int32_t token = 0;
 
-  [[nodiscard]] std::int32_t place(std::int32_t of_token) const noexcept { return of_token < token ? of_token : of_token + rows; }
+  [[nodiscard]] std::int32_t position(std::int32_t of_token) const noexcept { return of_token < token ? of_token : of_token + rows; }
 };
 
 Infix infix_of(const CausalBatch& batch, const Conditioning& conditioning, std::size_t i) {
@@ -31,7 +32,7 @@ Infix infix_of(const CausalBatch& batch, const Conditioning& conditioning, std::
   return space == nullptr ? Infix{} : Infix{space->slots.length(slot_of(batch.slots, i)), batch.infix_at(i)};
 }
 
-void feed_infix(Session& session, const CausalBatch& batch, const Conditioning& conditioning) {
+void add_infix(BatchInputs& inputs, const CausalBatch& batch, const Conditioning& conditioning) {
   std::int32_t first = 0;
   std::vector<std::int32_t> at;
   Ids token_rows;
@@ -39,19 +40,55 @@ void feed_infix(Session& session, const CausalBatch& batch, const Conditioning& 
     const Infix infix = infix_of(batch, conditioning, i);
     at.push_back(infix.token);
     const auto tokens = static_cast<std::int32_t>(batch.sequences[i].size());
-    for (std::int32_t t = 0; t < tokens; ++t) token_rows.push_back(first + infix.place(t));
+    for (std::int32_t t = 0; t < tokens; ++t) token_rows.push_back(first + infix.position(t));
     first += tokens + infix.rows;
   }
-  feed_inserted(session, batch.sequences, batch.slots, *conditioning.infix(), at, causal::kInfix);
-  session.select(causal::kTokenRows, token_rows);
+  add_inserted(inputs, batch.sequences, batch.slots, *conditioning.infix(), at, causal::kInfix);
+  inputs.select(causal::kTokenRows, std::move(token_rows));
 }
 
-/// Rows of all slots' prompts, each at its place from 0.
-void feed_prompt_positions(Session& session, const Conditioning& conditioning, const PositionTable& table) {
+/// Rows of all slots' prompts, each slot from position 0 on.
+void add_prompt_positions(BatchInputs& inputs, const Conditioning& conditioning, const PositionTable& table) {
   if (!conditioning.prompt || conditioning.infix() != nullptr) return;
   const SlotSpace& space = conditioning.prompt->space;
-  session.rows(space.name, space.slots);
-  feed_positions(session, causal::kPromptPositions, space.slots, Ids(static_cast<std::size_t>(space.slots.count())), table);
+  inputs.rows(space.name, space.slots);
+  add_positions(inputs, causal::kPromptPositions, space.slots, Ids(static_cast<std::size_t>(space.slots.count())), table);
+}
+
+struct Layouts {
+  Segments tokens;  ///< each at its position
+  Segments rows;    ///< with prompts or an infix of embeddings
+};
+
+/// Adds everything but labels.
+Layouts add_rows(BatchInputs& inputs, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
+  check_slots(batch.sequences.size(), batch.slots, conditioning);
+  Layouts layouts{token_segments(batch, conditioning), row_segments(batch, conditioning)};
+  inputs.rows(causal::kTokens, layouts.tokens);
+  inputs.input(causal::kIds, checked_ids(batch.sequences, limits.vocabulary, "sequence"));
+  if (conditioning.infix() != nullptr) add_infix(inputs, batch, conditioning);
+  add_prompt_positions(inputs, conditioning, limits.positions);
+  add_prefixes(inputs, conditioning);
+  Ids slots;
+  Ids shifts;
+  std::int64_t longest = 0;  // positions of sequences that have a prompt in front
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    slots.push_back(slot_of(batch.slots, i));
+    const std::int32_t prompt = prompt_length(batch, conditioning, i);
+    shifts.push_back(prompt + conditioning.first_position(Site::decoder_self, slots.back()));
+    if (prompt > 0) longest = std::max(longest, prompt + static_cast<std::int64_t>(batch.sequences[i].size()));
+  }
+  if (longest > 0) {
+    inputs.add([longest](Session& session, const LabelWeights&) {
+      check_behind_prompt(longest, longest_behind_prompt(session.program().graph()));
+    });
+  }
+  inputs.front(causal::kSlots, std::move(slots));
+  // keys and values of an infix have no positions unless they shift those of tokens
+  const bool shifted = conditioning.infix() != nullptr && !conditioning.prompt && conditioning.prefix_shifts_positions;
+  const bool own_rows = conditioning.placement == Placement::infix && !shifted;
+  add_positions(inputs, causal::kPositions, own_rows ? layouts.rows : layouts.tokens, shifts, limits.positions);
+  return layouts;
 }
 
 /// Calls body(sequence, token, label) for each label that a row predicts: that of `token`, or for -1 of the prompt's last row.
@@ -76,12 +113,6 @@ std::int32_t CausalBatch::infix_at(std::size_t i) const {
   return end == 0 ? 0 : static_cast<std::int32_t>(end) - 1;
 }
 
-std::int64_t CausalBatch::label_count(const Conditioning& conditioning) const {
-  std::int64_t count = 0;
-  for_labels(*this, conditioning, [&](std::size_t, std::int32_t, std::int32_t) { ++count; });
-  return count;
-}
-
 CausalCapacity CausalBatch::capacity() const noexcept {
   return {std::max<std::int64_t>(1, static_cast<std::int64_t>(sequences.size())), std::max<std::int64_t>(1, tokens())};
 }
@@ -99,57 +130,56 @@ Segments token_segments(const CausalBatch& batch, const Conditioning& conditioni
   Segments tokens;
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const Infix infix = infix_of(batch, conditioning, i);
-    Ids places(batch.sequences[i].size());
-    for (std::size_t t = 0; t < places.size(); ++t) places[t] = infix.place(static_cast<std::int32_t>(t));
-    tokens.append(places);
+    Ids positions(batch.sequences[i].size());
+    for (std::size_t t = 0; t < positions.size(); ++t) positions[t] = infix.position(static_cast<std::int32_t>(t));
+    tokens.append(positions);
   }
   return tokens;
 }
 
 void feed_rows(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
-  check_slots(batch.sequences.size(), batch.slots, conditioning);
-  const Segments tokens = token_segments(batch, conditioning);
-  session.rows(causal::kTokens, tokens);
-  feed_tokens(session, causal::kIds, batch.sequences, limits.vocabulary, "sequence");
-  if (conditioning.infix() != nullptr) feed_infix(session, batch, conditioning);
-  feed_prompt_positions(session, conditioning, limits.positions);
-  feed_prefixes(session, conditioning);
-  Ids slots;
-  Ids shifts;
-  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
-    slots.push_back(slot_of(batch.slots, i));
-    shifts.push_back(prompt_length(batch, conditioning, i) + conditioning.first_position(Site::decoder_self, slots.back()));
-  }
-  feed_front(session, causal::kSlots, slots);
-  // keys and values have no place among the positions unless they shift them
-  const bool placed = conditioning.infix() != nullptr && !conditioning.prompt && conditioning.prefix_shifts_positions;
-  feed_positions(session, causal::kPositions, placed ? tokens : own_segments(batch, conditioning), shifts, limits.positions);
+  BatchInputs inputs;
+  (void)add_rows(inputs, batch, conditioning, limits);
+  inputs.feed(session);
 }
 
-void feed(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight) {
-  feed_rows(session, batch, conditioning, limits);
-  if (!session.program().has_input(causal::kLabels)) return;
-  require<ShapeError>(batch.labels.size() == batch.sequences.size(), "batch: labels of {} sequences were given; wanted {}", batch.labels.size(),
-                      batch.sequences.size());
-  const Segments tokens = segments_of(batch.sequences);
-  Ids index;
-  Ids merge;
-  Ids labels;
+BatchInputs inputs_of(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
+  BatchInputs inputs;
+  const Layouts layouts = add_rows(inputs, batch, conditioning, limits);
+  inputs.add([labels = batch.labels.size(), sequences = batch.sequences.size()](Session& session, const LabelWeights&) {
+    require<ShapeError>(labels == sequences || !session.program().has_input(causal::kLabels),
+                        "batch: labels of {} sequences were given; wanted {}", labels, sequences);
+  });
+  require<ShapeError>(batch.labels.size() <= batch.sequences.size(), "batch: labels of {} sequences were given; wanted {}",
+                      batch.labels.size(), batch.sequences.size());
   for (std::size_t i = 0; i < batch.labels.size(); ++i) {
     require<ShapeError>(batch.labels[i].size() == batch.sequences[i].size(), "sequence {}: {} labels were given for {} tokens", i,
                         batch.labels[i].size(), batch.sequences[i].size());
   }
+  Ids index;
+  Ids merge;
+  Ids labels;
+  Ids sequences;
+  std::vector<std::int64_t> counts(batch.sequences.size());
   for_labels(batch, conditioning, [&](std::size_t i, std::int32_t token, std::int32_t label) {
     require<ConfigError>(label >= 0 && label < limits.vocabulary, "sequence {}: label {} was given; the vocabulary has {}", i, label, limits.vocabulary);
-    // a prompt's row takes the place of what is computed for the first token here
+    // a prompt's last row stands for what is computed for the first token here
     merge.push_back(token >= 0 ? static_cast<std::int32_t>(merge.size()) : -1 - last_prompt_row(batch, conditioning, i));
-    index.push_back(tokens.offset(static_cast<std::int32_t>(i)) + std::max(token, 0));
+    index.push_back(layouts.tokens.offset(static_cast<std::int32_t>(i)) + std::max(token, 0));
     labels.push_back(label);
+    sequences.push_back(static_cast<std::int32_t>(i));
+    ++counts[i];
   });
-  session.select(causal::kLabelled, index);
-  feed_input(session, causal::kLabelledMerge, merge);
-  feed_input(session, causal::kLabels, labels);
-  feed_scalar(session, causal::kLossWeight, loss_weight);
+  inputs.select(causal::kLabelled, std::move(index));
+  inputs.input(causal::kLabelledMerge, std::move(merge));
+  inputs.input(causal::kLabels, std::move(labels));
+  inputs.weights(causal::kLabelWeights, causal::kLossWeight, std::move(sequences));
+  inputs.count(layouts.rows.rows(), std::move(counts));
+  return inputs;
+}
+
+void feed(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight) {
+  inputs_of(batch, conditioning, limits).feed(session, {loss_weight});
 }
 
 }  // namespace preamble

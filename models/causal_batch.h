@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/runtime/session.h"
+#include "models/batch_inputs.h"
 #include "models/causal_lm.h"
-#include "models/feeding.h"
 
 namespace preamble {
 
@@ -14,15 +13,15 @@ struct CausalBatch {
   std::vector<Ids> sequences;
   /// Slot of each sequence; empty: slot 0 for all.
   std::vector<std::int32_t> slots = {};
-  /// Label of each token or kNoLabel, at the token's own place, as transformers takes them: the row in front of a token predicts its
+  /// Label of each token or kNoLabel, under the token's own number, as transformers takes them: the row in front of a token predicts its
   /// label. The first token's label counts only behind a prompt, whose last row predicts it (PEFT). Empty: no sequence has
   /// labels.
   std::vector<Ids> labels = {};
+  /// Task that each sequence belongs to; empty: task 0 for all.
+  std::vector<std::int32_t> tasks = {};
 
   /// The token of sequence `i` in front of which an infix stands: the one that predicts the first label, without labels the last one.
   [[nodiscard]] std::int32_t infix_at(std::size_t i) const;
-  /// Labels that some row predicts.
-  [[nodiscard]] std::int64_t label_count(const Conditioning& conditioning) const;
   [[nodiscard]] std::int64_t tokens() const noexcept { return total_rows(sequences); }
   /// Capacity that holds exactly this batch.
   [[nodiscard]] CausalCapacity capacity() const noexcept;
@@ -32,14 +31,17 @@ struct CausalBatch {
 [[nodiscard]] Segments row_segments(const CausalBatch& batch, const Conditioning& conditioning);
 /// The same without prompts in front: what each sequence computes for itself.
 [[nodiscard]] Segments own_segments(const CausalBatch& batch, const Conditioning& conditioning);
-/// Layout of the tokens, each at its place: those behind an infix stand further back.
+/// Layout of the tokens, each at its position: those behind an infix stand further back.
 [[nodiscard]] Segments token_segments(const CausalBatch& batch, const Conditioning& conditioning);
 
 /// Sets layouts and inputs of tokens, prompts, positions and slots. Throws ShapeError if the batch exceeds the program's capacity or
 /// the model's positions, ConfigError for a slot or a token id that does not exist.
 void feed_rows(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
 
-/// The same for all inputs of a loss or logits program. `loss_weight` multiplies the sum of the labels' losses.
+/// Counts (labels: those that some row predicts), layouts and inputs of a loss or logits program. Throws ShapeError for labels of other
+/// sequences, ConfigError for a slot, a token id or a label that does not exist.
+[[nodiscard]] BatchInputs inputs_of(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
+/// Feeds them to one run. `loss_weight` multiplies the sum of the labels' losses.
 void feed(Session& session, const CausalBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight);
 
 }  // namespace preamble

@@ -26,11 +26,13 @@ Conditioning with_prefix(SitePrefix prefix, const DropoutRates& dropout) {
   return conditioning;
 }
 
-void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_output, const CausalCapacity& capacity, double z_loss) {
+void add_loss_of(CausalLm& model, Graph& graph, Value hidden, Value prompt_output, const CausalCapacity& capacity, double z_loss,
+                 bool weighs_labels) {
   const Scope scope(graph, "head");
   const Value index = graph.subset(causal::kLabelled, hidden.type().rows, capacity.tokens);
   const Value labels = row_input(graph, causal::kLabels, index.type().rows);
-  const Value weight = graph.input(causal::kLossWeight, {graph.statistic(), kNoRows, {}});
+  const Value weight = weighs_labels ? graph.input(causal::kLabelWeights, {graph.statistic(), index.type().rows, {}})
+                                     : graph.input(causal::kLossWeight, {graph.statistic(), kNoRows, {}});
   Value rows = gather_rows(hidden, index);
   if (prompt_output) rows = merge_rows(rows, prompt_output, row_input(graph, causal::kLabelledMerge, index.type().rows));
   const Value loss = cross_entropy(model.head(graph, rows), labels, weight, z_loss);
@@ -65,15 +67,16 @@ Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& co
   return with_prefix(std::move(prefix), conditioning.dropout);
 }
 
-void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss) {
+void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss,
+              bool weighs_labels) {
   const ReadConditioning read = with_prompt_read(model, graph, conditioning);
-  add_loss_of(model, graph, model.decode(graph, read.conditioning, capacity), read.prompt_output, capacity, z_loss);
+  add_loss_of(model, graph, model.decode(graph, read.conditioning, capacity), read.prompt_output, capacity, z_loss, weighs_labels);
 }
 
 void add_logits(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, bool loss) {
   const ReadConditioning read = with_prompt_read(model, graph, conditioning);
   const Value hidden = model.decode(graph, read.conditioning, capacity);
-  if (loss) add_loss_of(model, graph, hidden, read.prompt_output, capacity, 0);
+  if (loss) add_loss_of(model, graph, hidden, read.prompt_output, capacity, 0, false);
   const Scope scope(graph, "head");
   graph.output(causal::kLogits, cast(model.head(graph, hidden), graph.statistic()));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "models/key_value_cache.h"
 #include "models/language_model.h"
 #include "models/prompt_names.h"
 
@@ -26,14 +27,9 @@ inline constexpr std::string_view kPromptPositions = "prompt_positions";  ///< i
 inline constexpr std::string_view kRowIndex = "row_index";                ///< i32 [rows]: operand `index` of merge_rows
 inline constexpr std::string_view kLabelledMerge = "labelled_merge";  ///< i32 [rows.labelled]: its own number, or -1 - a prompt's row
 inline constexpr std::string_view kLabels = "labels";              ///< i32 [rows.labelled]
+inline constexpr std::string_view kLabelWeights = "label_weights";  ///< one for each label, instead of it
 inline constexpr std::string_view kLossWeight = "loss_weight";     ///< scalar: 1 / labels for the mean
 inline constexpr std::string_view kSlots = "slots";                ///< i32 [sequences]: prefix slot of each
-
-/// Inputs of the generation graphs.
-inline constexpr std::string_view kPlace = "place";          ///< i32 [tokens], or [rows] of embeddings: cache row that keeps each
-inline constexpr std::string_view kHistory = "history";      ///< i32 [tokens, longest]: cache rows of each row's past
-inline constexpr std::string_view kLengths = "lengths";      ///< i32 [tokens]: how many of them, the new one included
-inline constexpr std::string_view kRowSlots = "row_slots";   ///< i32 [tokens]: prefix slot of each row
 
 inline constexpr std::string_view kLoss = "loss";      ///< result: scalar
 inline constexpr std::string_view kNll = "nll";        ///< result: [rows.labelled] negative log likelihood of each label
@@ -49,11 +45,6 @@ struct CausalCapacity {
   std::int64_t rows = 0;    ///< of all sequences with an infix of embeddings; 0: as many as both can have
 
   bool operator==(const CausalCapacity&) const = default;
-};
-
-/// State of a generation: keys and values of one layer, [cache rows, H·d].
-struct KeyValueCache {
-  Tensor key, value;
 };
 
 /// A prompt in a model whose rows see only what is in front of them: its rows are the same in front of every sequence, so that one pass
@@ -75,11 +66,11 @@ class CausalLm : public LanguageModel {
   /// Logits [rows, V] of any rows of that output.
   virtual Value head(Graph& graph, Value hidden) = 0;
 
-  /// Generation, first graph: `decode` that also writes keys and values of each token to `place` in the caches; marks a result for each
-  /// cache. Returns the output.
+  /// Generation, first graph: `decode` that also writes keys and values of each token to the rows `step_inputs::kCacheRow` of the caches,
+  /// and marks a result for each cache. Returns the output.
   virtual Value prefill(Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, std::vector<KeyValueCache>& caches) = 0;
   /// Generation, second graph: one token for each of up to `rows` live rows with at most `longest` cache rows of history; returns the
-  /// output [tokens, D].
+  /// output [tokens, D]. Inputs: `step_inputs`.
   virtual Value step(Graph& graph, const Conditioning& conditioning, std::int64_t rows, std::int64_t longest, std::vector<KeyValueCache>& caches) = 0;
 };
 
@@ -95,7 +86,8 @@ struct ReadConditioning {
 [[nodiscard]] Conditioning prompt_as_prefix(const LanguageModel& model, const Conditioning& conditioning);
 
 /// Adds the losses of the labelled rows to a graph: results `loss` and `nll`. Inputs as in causal.
-void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss = 0);
+void add_loss(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, double z_loss = 0,
+              bool weighs_labels = false);
 /// Adds the logits of all tokens: result `logits`; with `loss` the results of `add_loss` too.
 void add_logits(CausalLm& model, Graph& graph, const Conditioning& conditioning, const CausalCapacity& capacity, bool loss);
 

@@ -45,6 +45,13 @@ struct PrefixRows {
 struct SitePrefix {
   std::map<std::int64_t, PrefixRows> layers;
   SlotSpace space;
+  /// Rows of layers that some slots have no prefix on, where these slots are empty.
+  std::map<std::int64_t, SlotSpace> partial = {};
+
+  [[nodiscard]] const SlotSpace& space_of(std::int64_t layer) const {
+    const auto found = partial.find(layer);
+    return found == partial.end() ? space : found->second;
+  }
 };
 
 /// Where virtual rows stand.

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/runtime/session.h"
+#include "models/batch_inputs.h"
 #include "models/encoder_model.h"
-#include "models/feeding.h"
 
 namespace preamble {
 
@@ -34,16 +33,33 @@ struct EncoderBatch {
   std::vector<Ids> token_labels = {};        ///< class, or id under the masked-LM head, of each token, or kNoLabel
   std::vector<TokenSpan> spans = {};         ///< of each sequence; kNoLabel: none
 
+  // of models that fill blanks; an empty list: they follow from the tokens (`blank_positions`)
+
+  std::vector<Ids> positions = {};            ///< of each token: row of the table of positions, virtual tokens not counted
+  std::vector<Ids> block_positions = {};      ///< of each token: row of the table of positions inside pieces
+  std::vector<std::int32_t> contexts = {};    ///< of each sequence: tokens of part A, which all its tokens see
+
   [[nodiscard]] std::int64_t tokens() const noexcept { return total_rows(sequences); }
   /// Capacity that holds exactly this batch.
   [[nodiscard]] EncoderCapacity capacity() const noexcept;
 };
 
-/// Layout of the rows, prompts included: what `feed_rows` sets.
+/// Layout of the rows, prompts included.
 [[nodiscard]] Segments row_segments(const EncoderBatch& batch, const Conditioning& conditioning);
 
-/// Sets layouts and inputs of tokens, types, prompts, positions and slots. Throws ShapeError if the batch exceeds the program's
-/// capacity or the model's positions, ConfigError for a slot, token id or token type that does not exist.
+/// Where the rows of a sequence stand in a model that fills blanks, its prompt included, which belongs to part A: positions are rows of the
+/// tables and `context` counts rows. Throws ShapeError behind a table's end, ConfigError as `blank_positions`.
+[[nodiscard]] BlankPositions row_positions(const EncoderBatch& batch, std::size_t sequence, const Conditioning& conditioning,
+                                           const EncoderLimits& limits);
+/// Tokens of part A of a sequence.
+[[nodiscard]] std::int32_t context_of(const EncoderBatch& batch, std::size_t sequence, const BlankFilling& filling);
+/// Row of the table of positions inside pieces. Throws ShapeError behind its end.
+[[nodiscard]] std::int32_t block_row(std::int32_t position, std::int64_t rows, std::size_t sequence);
+
+/// Adds layouts and inputs of tokens, types, prompts, positions and slots; returns the layout of the rows. Throws ShapeError behind the end
+/// of the model's positions, ConfigError for a slot, token id or token type that does not exist.
+Segments add_rows(BatchInputs& inputs, const EncoderBatch& batch, const Conditioning& conditioning, const EncoderLimits& limits);
+/// Feeds them to one run. Throws ShapeError if the batch exceeds the program's capacity.
 void feed_rows(Session& session, const EncoderBatch& batch, const Conditioning& conditioning, const EncoderLimits& limits);
 
 }  // namespace preamble

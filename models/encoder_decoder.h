@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/graph/graph.h"
+#include "models/key_value_cache.h"
 #include "models/language_model.h"
 #include "models/prompt_names.h"
 
@@ -26,9 +27,11 @@ inline constexpr std::string_view kDecoderIds = "decoder_ids";         ///< i32 
 inline constexpr std::string_view kDecoderPositions = "decoder_positions";  ///< i32 [decoder]: rows of the position table
 inline constexpr std::string_view kLabels = "labels";                  ///< i32 [decoder.labelled]
 inline constexpr std::string_view kLossWeight = "loss_weight";         ///< scalar: 1 / labels for the mean
+inline constexpr std::string_view kLabelWeights = "label_weights";  ///< [decoder.labelled]: instead of it, a weight for each label
 inline constexpr std::string_view kEncoderSlots = "encoder_slots";     ///< i32 [sequences]: prefix slot of each source
 inline constexpr std::string_view kDecoderSlots = "decoder_slots";     ///< i32 [targets]: prefix slot of each target
 inline constexpr std::string_view kTargetSource = "target_source";     ///< i32 [targets]: which source a target belongs to
+inline constexpr std::string_view kEncoderRows = "encoder_rows";       ///< i32 [encoder]: 0, 1, ... (first graph of a generation)
 
 /// The encoder's rows with prompts in front.
 inline constexpr PromptNames kPrompt = {kEncoder, kPromptRows, kMergeIndex};
@@ -53,8 +56,8 @@ struct Seq2SeqCapacity {
 
 /// State of a generation that the step graph reads: keys and values of one decoder layer.
 struct LayerCache {
-  Tensor self_key, self_value;    ///< [cache rows, H·d]
-  Tensor cross_key, cross_value;  ///< [encoder rows, H·d]
+  KeyValueCache self;   ///< of the decoder's own rows
+  KeyValueCache cross;  ///< of the encoder's rows
 };
 
 class EncoderDecoder : public LanguageModel {
@@ -73,22 +76,15 @@ class EncoderDecoder : public LanguageModel {
   /// `encoded` that depends on all of them.
   virtual void prefill(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, std::vector<LayerCache>& caches) = 0;
   /// Generation, second graph: one token for each live row; marks the result `logits` [rows(decoder), V]. Segments of
-  /// `decoder` are sources with live rows; the inputs are those of StepInputs.
+  /// `decoder` are sources with live rows; the inputs are `step_inputs`.
   virtual void step(Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, std::int64_t longest,
                     std::vector<LayerCache>& caches) = 0;
 };
 
-/// Inputs of the step graph.
-namespace step_inputs {
-inline constexpr std::string_view kTable = "history";         ///< i32 [decoder, longest]: cache rows of each row's past
-inline constexpr std::string_view kLengths = "lengths";       ///< i32 [decoder]: how many of them, the new one included
-inline constexpr std::string_view kPlace = "place";           ///< i32 [decoder]: cache row of the new token
-inline constexpr std::string_view kRowSlots = "row_slots";    ///< i32 [decoder]: prefix slot of each row
-inline constexpr std::string_view kEncoderRows = "encoder_rows";  ///< i32 [encoder]: 0, 1, ... (prefill graph)
-}  // namespace step_inputs
-
-/// Adds the losses of the labelled rows to a graph: results `loss` and `nll`. Inputs as in seq2seq.
-void add_loss(EncoderDecoder& model, Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, double z_loss = 0);
+/// Adds the losses of the labelled rows to a graph: results `loss` and `nll`. Inputs as in seq2seq; with `weighs_labels` each label has its
+/// own weight.
+void add_loss(EncoderDecoder& model, Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, double z_loss = 0,
+              bool weighs_labels = false);
 /// Adds the logits of all decoder rows: result `logits`; with `loss` the results of `add_loss` too.
 void add_logits(EncoderDecoder& model, Graph& graph, const Conditioning& conditioning, const Seq2SeqCapacity& capacity, bool loss);
 

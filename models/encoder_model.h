@@ -10,6 +10,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/ops/activation.h"
+#include "models/blank_filling.h"
 #include "models/language_model.h"
 #include "models/prompt_names.h"
 
@@ -28,6 +29,8 @@ inline constexpr std::string_view kMergeIndex = "rows_index";          ///< i32 
 inline constexpr std::string_view kTokenTypes = "token_types";         ///< i32 [rows]: rows of the table of token types; prompts: 0
 inline constexpr std::string_view kPositions = "positions";            ///< i32 [rows]: rows of the position table
 inline constexpr std::string_view kSlots = "slots";                    ///< i32 [sequences]: prefix slot of each
+inline constexpr std::string_view kBlockPositions = "block_positions";  ///< i32 [rows]: rows of the table of positions inside pieces
+inline constexpr std::string_view kContexts = "contexts";              ///< i32 [sequences]: rows that all rows of the sequence see
 
 /// The rows with prompts in front.
 inline constexpr PromptNames kPrompt = {kRows, kPromptRows, kMergeIndex};
@@ -47,15 +50,27 @@ struct EncoderLimits {
   InputLimits inputs;
   std::int64_t token_types = 0;
   bool uses_token_types = true;  ///< false: those of a batch count as 0
+  std::optional<BlankFilling> blanks = {};  ///< of a model that fills blanks
+  Site site = Site::encoder_self;           ///< whose prefixes may shift positions
 };
 
-/// One linear map [N, K] with bias of a head. All but the last are [D, D].
+/// Which row a sequence's head reads.
+enum class Pooling : std::uint8_t {
+  first_token,  ///< [CLS], wherever the prompt ends
+  first_row,    ///< the first virtual token, if there is a prompt: PEFT's PROMPT_TUNING and P_TUNING
+  piece_start,  ///< the token that begins the first piece (GLM's pool_token `start`)
+  context_end,  ///< the last token of part A (`pad`)
+  last_token    ///< of a decoder-only model
+};
+
+/// One linear map [N, K] of a head. All but the last are [D, D].
 struct HeadLayer {
   std::string name;                                    ///< as in PEFT's files, behind `base_model.`: `classifier.out_proj`
   std::string checkpoint;                              ///< as in checkpoints: `bert.pooler.dense`
   std::optional<ActivationKind> activation = {};       ///< applied behind the map
   bool in_backbone = false;                            ///< pretrained: a new head takes it from the checkpoint and leaves it frozen
   bool dropped = true;                                 ///< its input has dropout
+  bool has_bias = true;
 };
 
 class EncoderModel : public LanguageModel {
@@ -63,7 +78,13 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] Site prefix_site() const noexcept override { return Site::encoder_self; }
   /// Rows of the table of token types; 0: the model has none.
   [[nodiscard]] virtual std::int64_t token_types() const noexcept = 0;
-  [[nodiscard]] EncoderLimits encoder_limits() const noexcept { return {limits(), token_types(), true}; }
+  /// Of a model that fills blanks what it has for them, else null.
+  [[nodiscard]] virtual const BlankFilling* blanks() const noexcept { return nullptr; }
+  /// Which row heads of sequences read where nothing else says it.
+  [[nodiscard]] virtual Pooling pooling() const { return Pooling::first_token; }
+  [[nodiscard]] EncoderLimits encoder_limits() const {
+    return {limits(), token_types(), true, blanks() != nullptr ? std::optional(*blanks()) : std::nullopt, prefix_site()};
+  }
 
   /// Output [rows, D] from the inputs `ids`, `token_types` and `positions`. Row space: `rows` with a prompt, else `tokens`.
   virtual Value encode(Graph& graph, const Conditioning& conditioning, const EncoderCapacity& capacity) = 0;
@@ -78,6 +99,8 @@ class EncoderModel : public LanguageModel {
   [[nodiscard]] virtual std::vector<HeadLayer> sequence_head() const {
     return {pooler(), {.name = "classifier", .checkpoint = "classifier"}};
   }
+  /// From the output at a token to the logits of its classes.
+  [[nodiscard]] virtual HeadLayer token_head() const { return {.name = "classifier", .checkpoint = "classifier"}; }
   /// From the output at a token to the scores of start and end.
   [[nodiscard]] virtual HeadLayer span_head() const { return {.name = "qa_outputs", .checkpoint = "qa_outputs", .dropped = false}; }
 };

@@ -30,6 +30,8 @@ EncoderStack::EncoderStack(const EncoderSizes& shape, const EncoderNames& names,
 void EncoderStack::load(const ParameterSource& source, std::span<const std::string_view> beside) {
   const std::string decoder = weight_of(mlm_head_of().decoder);
   if (has_own_head(source, decoder, embedding_name_)) decoder_name_ = decoder;
+  // a file that keeps one name of tied tensors may keep the decoder's
+  if (!source.contains(embedding_name_) && source.contains(decoder)) embedding_name_ = decoder;
   for (const auto& whole : source.names()) {
     const std::string_view inside = std::string_view(whole).substr(whole.starts_with(prefix_) ? prefix_.size() : 0);
     if (std::ranges::any_of(beside, [&](std::string_view beginning) { return inside.starts_with(beginning); })) parameters_.tolerate(whole);

@@ -40,6 +40,7 @@ class EncoderStack : public EncoderModel {
   /// Throws UnsupportedError for a site that an encoder does not have.
   [[nodiscard]] AttentionShape attention_shape(Site site) const override;
   [[nodiscard]] Parameters& parameters() noexcept override { return parameters_; }
+  [[nodiscard]] const Parameters& parameters() const noexcept override { return parameters_; }
   [[nodiscard]] Tensor embedding() override;
   [[nodiscard]] std::string_view embedding_name() const noexcept override { return embedding_name_; }
   [[nodiscard]] std::int64_t token_types() const noexcept override { return shape_.type_vocab_size; }

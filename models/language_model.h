@@ -46,11 +46,14 @@ class LanguageModel {
   [[nodiscard]] InputLimits limits() const noexcept { return {vocabulary(), positions()}; }
   /// Where PEFT's prefixes condition the model.
   [[nodiscard]] virtual Site prefix_site() const noexcept { return Site::decoder_self; }
+  /// Whether positions of tokens begin behind a prefix whose file does not say it (PEFT's layout).
+  [[nodiscard]] virtual bool prefix_shifts_positions() const noexcept { return true; }
   /// A model with one stack has one shape, whatever the site.
   [[nodiscard]] virtual AttentionShape attention_shape(Site site) const = 0;
   [[nodiscard]] virtual Parameters& parameters() noexcept = 0;
+  [[nodiscard]] virtual const Parameters& parameters() const noexcept = 0;
   /// What activations, and the caches of generation, are computed in.
-  [[nodiscard]] Dtype activations() const noexcept { return const_cast<LanguageModel*>(this)->parameters().activations(); }
+  [[nodiscard]] Dtype activations() const noexcept { return parameters().activations(); }
   /// The embedding of the vocabulary [V, embedding_width], as loaded.
   [[nodiscard]] virtual Tensor embedding() = 0;
   /// Name of that parameter.

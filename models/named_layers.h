@@ -5,11 +5,21 @@
 #include <string>
 #include <string_view>
 
+#include "engine/ops/linear.h"
 #include "models/parameters.h"
 
 namespace preamble {
 
-/// x Wᵀ + b [rows, to], W = `name.weight` [to, D], b = `name.bias` [to].
+struct MapOptions {
+  std::int64_t to = 0;  ///< width of the result
+  bool bias = true;
+  WeightLayout layout = WeightLayout::out_in;
+};
+
+/// x Wᵀ (+ b) [rows, to], W = `name.weight` [to, D] (in_out: x W, [D, to]), b = `name.bias` [to], with the low-rank addition that the
+/// parameters have for it.
+[[nodiscard]] Value named_map(Parameters& parameters, Graph& graph, Value x, const std::string& name, const MapOptions& options);
+/// The same with a bias.
 [[nodiscard]] Value biased_linear(Parameters& parameters, Graph& graph, Value x, const std::string& name, std::int64_t to);
 
 /// layer_norm of x [rows, D] with `name.weight` [D] and `name.bias` [D], or `name.gamma` and `name.beta`.

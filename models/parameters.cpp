@@ -13,7 +13,10 @@
 #include "engine/core/error.h"
 #include "engine/core/hash.h"
 #include "engine/core/parallel.h"
+#include "engine/core/stored_matrix.h"
 #include "engine/core/warnings.h"
+#include "models/gguf/import.h"
+#include "models/gguf/source.h"
 
 namespace preamble {
 namespace {
@@ -60,6 +63,7 @@ class RandomSource final : public MadeUpSource {
   explicit RandomSource(std::uint64_t seed) : seed_(seed) {}
 
   [[nodiscard]] Tensor get(std::string_view name, const Dims& dims, Dtype dtype) const override {
+    if (is_quantised(dtype)) return get(name, dims, Dtype::f32).to(dtype);
     Tensor tensor(dtype, dims);
     // uniform with the variance 1 / fan-in that keeps activations at their scale; vectors are norm scales
     const float bound = dims.size() < 2 ? 0.0F : std::min(1.0F, 1.7F / std::sqrt(static_cast<float>(dims[1])));
@@ -125,6 +129,7 @@ class Numbering {
 }  // namespace
 
 std::shared_ptr<const ParameterSource> checkpoint_source(const std::filesystem::path& folder) {
+  if (const auto gguf = folder / kGgufModel; std::filesystem::exists(gguf)) return gguf_source(gguf);
   return std::make_shared<CheckpointSource>(folder);
 }
 
@@ -144,7 +149,9 @@ bool freeze_none(std::string_view) noexcept { return false; }
 
 Parameters::Parameters(std::shared_ptr<const ParameterSource> source, Options options) : source_(std::move(source)), options_(std::move(options)) {
   const Dtype w = options_.weights;
-  require<DtypeError>(w == Dtype::f32 || w == Dtype::bf16 || w == Dtype::f64, "weights: {} was given; wanted F32 or BF16", name_of(w));
+  const bool quantised = is_quantised(w) && block_columns(w) == 1 && w != Dtype::int8_columns;
+  require<DtypeError>(w == Dtype::f32 || w == Dtype::bf16 || w == Dtype::f64 || quantised,
+                      "weights: {} was given; wanted F32, BF16, INT8_ROWS, INT4_32, INT4_64, NF4_32 or NF4_64", name_of(w));
   require_activations(options_.activations);
   if (options_.activations == Dtype::bf16 && w == Dtype::f32) options_.weights = Dtype::bf16;
 }
@@ -154,15 +161,24 @@ Tensor Parameters::tensor(std::string_view name, const Dims& dims, ParameterKind
   require<FileError>(source_->contains(name), "{}: tensor '{}' is missing; wanted {}", source_->where(name), name, to_string(dims));
   const bool frozen = options_.frozen(name);
   const Dtype real = options_.weights == Dtype::f64 ? Dtype::f64 : Dtype::f32;
-  const Dtype wanted = frozen && kind == ParameterKind::matrix ? options_.weights : real;
-  Tensor tensor = source_->get(name, dims, wanted);
+  const bool matrix = frozen && kind != ParameterKind::vector && dims.size() == 2;
+  Tensor tensor = source_->get(name, dims, matrix ? held_type(name, kind, real) : real);
   require<FileError>(tensor.dims() == dims, "{} is {}; wanted {}", source_->where(name), to_string(tensor.dims()), to_string(dims));
-  require<FileError>(is_floating(tensor.dtype()), "{} is {}; wanted a floating type", source_->where(name), name_of(tensor.dtype()));
-  tensor = tensor.to(wanted);
+  require<FileError>(is_floating(tensor.dtype()) || is_quantised(tensor.dtype()), "{} is {}; wanted a floating type", source_->where(name),
+                     name_of(tensor.dtype()));
+  tensor = tensor.to(matrix ? held_type(name, kind, tensor.dtype()) : real);
   if (!frozen && !tensor.writable()) tensor = tensor.clone();
   known_.emplace(name);
   loaded_.emplace(name, tensor);
   return tensor;
+}
+
+Dtype Parameters::held_type(std::string_view name, ParameterKind kind, Dtype stored) const {
+  const Dtype weights = options_.weights;
+  if (weights == Dtype::f64) return weights;
+  if (options_.in_f32(name)) return Dtype::f32;
+  if (is_quantised(stored) || (options_.as_stored && (stored == Dtype::f16 || stored == Dtype::bf16))) return stored;
+  return weights == Dtype::int8_rows && kind == ParameterKind::transposed ? Dtype::int8_columns : weights;
 }
 
 Value Parameters::operator()(Graph& graph, std::string_view name, const Dims& dims, ParameterKind kind, RowSpaceId rows) {
@@ -209,6 +225,16 @@ std::uint64_t Parameters::hash_of(const std::set<std::string, std::less<>>& name
     if (names.contains(name)) hash = hash_words(hash, tensor.data(), tensor.bytes());
   }
   return hash;
+}
+
+void Parameters::add_low_rank(const std::string& map, LowRank addition) {
+  const bool added = low_ranks_.emplace(map, std::move(addition)).second;
+  require<ConfigError>(added, "low rank: a second addition to '{}' was given; wanted one", map);
+}
+
+const LowRank* Parameters::low_rank(std::string_view map) const {
+  const auto found = low_ranks_.find(map);
+  return found == low_ranks_.end() ? nullptr : &found->second;
 }
 
 }  // namespace preamble

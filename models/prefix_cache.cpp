@@ -15,9 +15,14 @@ namespace {
 
 std::string label(std::string_view what, const SlotSpace& space, std::int64_t layer) { return fmt::format("{}.{}.{}", space.name, what, layer); }
 
-std::string place_name(const SlotSpace& space) { return space.name + ".place"; }
+std::string cache_row_name(const SlotSpace& space) { return space.name + ".cache_row"; }
 
 }  // namespace
+
+Conditioning conditioning_alone(LanguageModel& model, const Conditioner& conditioner) {
+  Graph graph = model.parameters().graph();
+  return conditioner(graph);
+}
 
 PrefixCache::PrefixCache(const LanguageModel& model, const Conditioning& conditioning, const std::vector<Site>& sites)
     : shifts_positions_(conditioning.prefix_shifts_positions), relative_positions_(conditioning.prefix_has_relative_positions) {
@@ -25,21 +30,24 @@ PrefixCache::PrefixCache(const LanguageModel& model, const Conditioning& conditi
     const auto found = conditioning.prefixes.find(site);
     if (found == conditioning.prefixes.end()) continue;
     SiteCache& cache = sites_[site];
-    cache.space = found->second.space;
-    const Dims dims = {cache.space.slots.rows(), model.attention_shape(site).kv_width()};
-    for (const auto& [layer, rows] : found->second.layers) cache.layers[layer] = {Tensor(Dtype::f32, dims), Tensor(Dtype::f32, dims)};
+    cache.prefix.space = found->second.space;
+    cache.prefix.partial = found->second.partial;
+    for (const auto& [layer, rows] : found->second.layers) {
+      const Dims dims = {cache.prefix.space_of(layer).slots.rows(), model.attention_shape(site).kv_width()};
+      cache.layers[layer] = {Tensor(Dtype::f32, dims), Tensor(Dtype::f32, dims)};
+    }
   }
 }
 
 void PrefixCache::write(Graph& graph, const Conditioning& conditioning) const {
   for (const auto& [site, cache] : sites_) {
-    const RowSpaceId rows = graph.rows(cache.space.name, cache.space.slots.rows(), cache.space.slots.count());
-    const Value place = row_input(graph, place_name(cache.space), rows);
     for (const auto& [layer, memory] : cache.layers) {
+      const SlotSpace& space = cache.prefix.space_of(layer);
+      const Value cache_row = row_input(graph, cache_row_name(space), graph.rows(space.name, space.slots.rows(), space.slots.count()));
       const PrefixRows* values = conditioning.prefix(site, layer);
       const auto keep = [&](std::string_view what, const Tensor& tensor, Value value) {
-        const std::string name = label(what, cache.space, layer);
-        graph.output(name, append_rows(graph.state(name, tensor), cast(value, tensor.dtype()), place));
+        const std::string name = label(what, space, layer);
+        graph.output(name, append_rows(graph.state(name, tensor), cast(value, tensor.dtype()), cache_row));
       };
       keep("key", memory.key, values->key);
       keep("value", memory.value, values->value);
@@ -49,10 +57,14 @@ void PrefixCache::write(Graph& graph, const Conditioning& conditioning) const {
 
 void PrefixCache::feed(Session& session) const {
   for (const auto& [site, cache] : sites_) {
-    session.rows(cache.space.name, cache.space.slots);
-    Ids places(static_cast<std::size_t>(cache.space.slots.rows()));
-    std::iota(places.begin(), places.end(), 0);
-    feed_input(session, place_name(cache.space), places);
+    const auto feed_space = [&](const SlotSpace& space) {
+      session.rows(space.name, space.slots);
+      Ids cache_rows(static_cast<std::size_t>(space.slots.rows()));
+      std::iota(cache_rows.begin(), cache_rows.end(), 0);
+      feed_input(session, cache_row_name(space), cache_rows);
+    };
+    feed_space(cache.prefix.space);
+    for (const auto& [layer, space] : cache.prefix.partial) feed_space(space);
   }
 }
 
@@ -61,12 +73,13 @@ Conditioning PrefixCache::read(Graph& graph) const {
   conditioning.prefix_shifts_positions = shifts_positions_;
   conditioning.prefix_has_relative_positions = relative_positions_;
   for (const auto& [site, cache] : sites_) {
-    const RowSpaceId rows = graph.rows(cache.space.name, cache.space.slots.rows(), cache.space.slots.count());
     SitePrefix& prefix = conditioning.prefixes[site];
-    prefix.space = cache.space;
+    prefix = cache.prefix;
     for (const auto& [layer, memory] : cache.layers) {
-      prefix.layers[layer] = {graph.state(label("key", cache.space, layer), memory.key, rows),
-                              graph.state(label("value", cache.space, layer), memory.value, rows)};
+      const SlotSpace& space = cache.prefix.space_of(layer);
+      const RowSpaceId rows = graph.rows(space.name, space.slots.rows(), space.slots.count());
+      prefix.layers[layer] = {graph.state(label("key", space, layer), memory.key, rows),
+                              graph.state(label("value", space, layer), memory.value, rows)};
     }
   }
   return conditioning;
@@ -85,8 +98,9 @@ std::int64_t PrefixCache::bytes_for(const LanguageModel& model, const Conditioni
   for (const Site site : sites) {
     const auto found = conditioning.prefixes.find(site);
     if (found == conditioning.prefixes.end()) continue;
-    const auto layers = static_cast<std::int64_t>(found->second.layers.size());
-    bytes += layers * found->second.space.slots.rows() * model.attention_shape(site).kv_width() * 2 * static_cast<std::int64_t>(sizeof(float));
+    for (const auto& [layer, unused] : found->second.layers) {
+      bytes += found->second.space_of(layer).slots.rows() * model.attention_shape(site).kv_width() * 2 * static_cast<std::int64_t>(sizeof(float));
+    }
   }
   return bytes;
 }

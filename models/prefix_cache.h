@@ -11,6 +11,9 @@
 
 namespace preamble {
 
+/// The conditioning of a graph that is gone: slots, layers and positions, no values.
+[[nodiscard]] Conditioning conditioning_alone(LanguageModel& model, const Conditioner& conditioner);
+
 /// What the prefixes of some sites add to a decoder's layers: written once by the program that reads the inputs, then read by every
 /// step; one copy a slot, whatever the number of sequences and beams.
 class PrefixCache {
@@ -37,7 +40,7 @@ class PrefixCache {
   };
   struct SiteCache {
     std::map<std::int64_t, KeyAndValue> layers;
-    SlotSpace space;
+    SitePrefix prefix;  ///< without values
   };
 
   std::map<Site, SiteCache> sites_;

@@ -11,13 +11,53 @@ std::size_t source_of(const Seq2SeqBatch& batch, std::size_t target) {
   return batch.target_sources.empty() ? target : static_cast<std::size_t>(batch.target_sources.at(target));
 }
 
-}  // namespace
-
-std::int64_t Seq2SeqBatch::label_count() const noexcept {
-  std::int64_t count = 0;
-  for (const auto& sequence : labels) count += std::ranges::count_if(sequence, [](std::int32_t label) { return label != kNoLabel; });
-  return count;
+/// Adds the encoder's side; returns the layout of its rows.
+Segments add_sources(BatchInputs& inputs, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
+  check_slots(batch.sources.size(), batch.slots, conditioning);
+  inputs.rows(seq2seq::kSource, segments_of(batch.sources));
+  inputs.input(seq2seq::kSourceIds, checked_ids(batch.sources, limits.vocabulary, "source"));
+  add_prompt(inputs, batch.sources, batch.slots, conditioning, seq2seq::kPrompt);
+  add_prefixes(inputs, conditioning);
+  Ids slots;
+  Ids shifts;
+  for (std::size_t i = 0; i < batch.sources.size(); ++i) {
+    slots.push_back(slot_of(batch.slots, i));
+    shifts.push_back(conditioning.first_position(Site::encoder_self, slots.back()));
+  }
+  inputs.front(seq2seq::kEncoderSlots, std::move(slots));
+  Segments rows = encoder_segments(batch, conditioning);
+  add_positions(inputs, seq2seq::kEncoderPositions, rows, shifts, limits.positions);
+  return rows;
 }
+
+/// Adds the labels of all targets; returns how many each has.
+std::vector<std::int64_t> add_labels(BatchInputs& inputs, const Seq2SeqBatch& batch, const Segments& decoder, const InputLimits& limits) {
+  Ids index;
+  Ids labels;
+  Ids targets;
+  std::vector<std::int64_t> counts(batch.labels.size());
+  for (std::size_t i = 0; i < batch.labels.size(); ++i) {
+    require<ShapeError>(i < batch.decoder_inputs.size() && batch.labels[i].size() == batch.decoder_inputs[i].size(),
+                        "target {}: {} labels were given for {} decoder positions", i, batch.labels[i].size(),
+                        i < batch.decoder_inputs.size() ? batch.decoder_inputs[i].size() : 0);
+    for (std::size_t t = 0; t < batch.labels[i].size(); ++t) {
+      const std::int32_t label = batch.labels[i][t];
+      if (label == kNoLabel) continue;
+      require<ConfigError>(label >= 0 && label < limits.vocabulary, "target {}: label {} was given; the vocabulary has {}", i, label,
+                           limits.vocabulary);
+      index.push_back(decoder.offset(static_cast<std::int32_t>(i)) + static_cast<std::int32_t>(t));
+      labels.push_back(label);
+      targets.push_back(static_cast<std::int32_t>(i));
+      ++counts[i];
+    }
+  }
+  inputs.select(seq2seq::kLabelled, std::move(index));
+  inputs.input(seq2seq::kLabels, std::move(labels));
+  inputs.weights(seq2seq::kLabelWeights, seq2seq::kLossWeight, std::move(targets));
+  return counts;
+}
+
+}  // namespace
 
 std::int64_t Seq2SeqBatch::source_rows() const noexcept { return total_rows(sources); }
 std::int64_t Seq2SeqBatch::target_rows() const noexcept { return total_rows(decoder_inputs); }
@@ -46,26 +86,17 @@ Segments encoder_segments(const Seq2SeqBatch& batch, const Conditioning& conditi
 }
 
 void feed_sources(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
-  check_slots(batch.sources.size(), batch.slots, conditioning);
-  session.rows(seq2seq::kSource, segments_of(batch.sources));
-  feed_tokens(session, seq2seq::kSourceIds, batch.sources, limits.vocabulary, "source");
-  feed_prompt(session, batch.sources, batch.slots, conditioning, seq2seq::kPrompt);
-  feed_prefixes(session, conditioning);
-  Ids slots;
-  Ids shifts;
-  for (std::size_t i = 0; i < batch.sources.size(); ++i) {
-    slots.push_back(slot_of(batch.slots, i));
-    shifts.push_back(conditioning.first_position(Site::encoder_self, slots.back()));
-  }
-  feed_front(session, seq2seq::kEncoderSlots, slots);
-  feed_positions(session, seq2seq::kEncoderPositions, encoder_segments(batch, conditioning), shifts, limits.positions);
+  BatchInputs inputs;
+  (void)add_sources(inputs, batch, conditioning, limits);
+  inputs.feed(session);
 }
 
-void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight) {
-  feed_sources(session, batch, conditioning, limits);
-  const Segments decoder = segments_of(batch.decoder_inputs);
-  session.rows(seq2seq::kDecoder, decoder);
-  feed_tokens(session, seq2seq::kDecoderIds, batch.decoder_inputs, limits.vocabulary, "decoder input");
+BatchInputs inputs_of(const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits) {
+  BatchInputs inputs;
+  const Segments encoder = add_sources(inputs, batch, conditioning, limits);
+  Segments decoder = segments_of(batch.decoder_inputs);
+  inputs.rows(seq2seq::kDecoder, decoder);
+  inputs.input(seq2seq::kDecoderIds, checked_ids(batch.decoder_inputs, limits.vocabulary, "decoder input"));
   Ids slots;
   Ids shifts;
   for (std::size_t i = 0; i < batch.decoder_inputs.size(); ++i) {
@@ -74,26 +105,15 @@ void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& condi
     slots.push_back(slot_of(batch.slots, source_of(batch, i)));
     shifts.push_back(conditioning.first_position(Site::decoder_self, slots.back()));
   }
-  feed_front(session, seq2seq::kDecoderSlots, slots);
-  feed_front(session, seq2seq::kTargetSource, batch.target_sources);
-  feed_positions(session, seq2seq::kDecoderPositions, decoder, shifts, limits.positions);
-  if (!session.program().has_input(seq2seq::kLabels)) return;
-  Ids index;
-  Ids labels;
-  for (std::size_t i = 0; i < batch.labels.size(); ++i) {
-    require<ShapeError>(batch.labels[i].size() == batch.decoder_inputs[i].size(), "target {}: {} labels were given for {} decoder positions", i,
-                        batch.labels[i].size(), batch.decoder_inputs[i].size());
-    for (std::size_t t = 0; t < batch.labels[i].size(); ++t) {
-      const std::int32_t label = batch.labels[i][t];
-      if (label == kNoLabel) continue;
-      require<ConfigError>(label >= 0 && label < limits.vocabulary, "target {}: label {} was given; the vocabulary has {}", i, label, limits.vocabulary);
-      index.push_back(decoder.offset(static_cast<std::int32_t>(i)) + static_cast<std::int32_t>(t));
-      labels.push_back(label);
-    }
-  }
-  session.select(seq2seq::kLabelled, index);
-  feed_input(session, seq2seq::kLabels, labels);
-  feed_scalar(session, seq2seq::kLossWeight, loss_weight);
+  inputs.front(seq2seq::kDecoderSlots, std::move(slots));
+  inputs.front(seq2seq::kTargetSource, batch.target_sources);
+  add_positions(inputs, seq2seq::kDecoderPositions, decoder, shifts, limits.positions);
+  inputs.count(encoder.rows() + decoder.rows(), add_labels(inputs, batch, decoder, limits));
+  return inputs;
+}
+
+void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight) {
+  inputs_of(batch, conditioning, limits).feed(session, {loss_weight});
 }
 
 }  // namespace preamble

@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/runtime/session.h"
+#include "models/batch_inputs.h"
 #include "models/conditioning.h"
 #include "models/encoder_decoder.h"
-#include "models/feeding.h"
 
 namespace preamble {
 
@@ -21,8 +20,9 @@ struct Seq2SeqBatch {
   std::vector<std::vector<std::int32_t>> labels = {};
   /// Source of each target; empty: target i belongs to source i.
   std::vector<std::int32_t> target_sources = {};
+  /// Task that each target belongs to; empty: task 0 for all.
+  std::vector<std::int32_t> tasks = {};
 
-  [[nodiscard]] std::int64_t label_count() const noexcept;
   [[nodiscard]] std::int64_t source_rows() const noexcept;
   [[nodiscard]] std::int64_t target_rows() const noexcept;
   /// Capacity that holds exactly this batch.
@@ -37,10 +37,12 @@ struct Seq2SeqBatch {
 /// program's capacity or the model's positions, ConfigError for a slot or a token id that does not exist.
 void feed_sources(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
 
-/// The same for all inputs of a loss or logits program. `loss_weight` multiplies the sum of the labels' losses.
+/// Counts, layouts and inputs of a loss or logits program. Throws ConfigError for a slot, a source or a token id that does not exist.
+[[nodiscard]] BatchInputs inputs_of(const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits);
+/// Feeds them to one run. `loss_weight` multiplies the sum of the labels' losses.
 void feed(Session& session, const Seq2SeqBatch& batch, const Conditioning& conditioning, const InputLimits& limits, double loss_weight);
 
-/// Layout of the encoder's rows, prompts included: what `feed` sets.
+/// Layout of the encoder's rows, prompts included.
 [[nodiscard]] Segments encoder_segments(const Seq2SeqBatch& batch, const Conditioning& conditioning);
 
 }  // namespace preamble

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/runtime/compile.h"
 #include "engine/core/error.h"
+#include "engine/runtime/compile.h"
+#include "models/key_value_cache.h"
+#include "models/step_inputs.h"
 
 namespace preamble {
 namespace {
@@ -19,21 +21,13 @@ std::int64_t encoder_rows(const Conditioning& conditioning, const DecoderCapacit
 }  // namespace
 
 Seq2SeqDecoder::Seq2SeqDecoder(EncoderDecoder& model, const Conditioner& conditioner, const DecoderCapacity& capacity)
-    : model_(model), capacity_(capacity) {
-  {
-    Graph graph = model_.parameters().graph();
-    conditioning_ = conditioner(graph);
-  }
-  prefixes_ = PrefixCache(model, conditioning_, kDecoderSites);
-  const std::int64_t encoded = encoder_rows(conditioning_, capacity);
-  const std::int64_t places = capacity.generated_tokens();
-  const AttentionShape self = model.attention_shape(Site::decoder_self);
-  const AttentionShape cross = model.attention_shape(Site::cross);
-  for (std::int64_t layer = 0; layer < self.layers; ++layer) {
-    const auto memory = [&](std::int64_t rows, std::int64_t width) { return Tensor(model.activations(), {rows, width}); };
-    caches_.push_back({memory(places, self.kv_width()), memory(places, self.kv_width()), memory(encoded, cross.kv_width()),
-                       memory(encoded, cross.kv_width())});
-  }
+    : model_(model),
+      capacity_(capacity),
+      conditioning_(conditioning_alone(model, conditioner)),
+      prefixes_(model, conditioning_, kDecoderSites) {
+  const auto self = make_caches(model, Site::decoder_self, capacity.generated_tokens());
+  const auto cross = make_caches(model, Site::cross, encoder_rows(conditioning_, capacity));
+  for (std::size_t layer = 0; layer < self.size(); ++layer) caches_.push_back({self[layer], cross[layer]});
   encoder_ = std::make_unique<Session>(compile_prefill(conditioner));
 }
 
@@ -67,9 +61,9 @@ std::shared_ptr<const Program> Seq2SeqDecoder::compile_step() {
 void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
   feed_sources(*encoder_, batch, conditioning_, model_.limits());
   encoded_ = encoder_segments(batch, conditioning_);
-  std::vector<std::int32_t> places(static_cast<std::size_t>(encoded_.rows()));
-  std::iota(places.begin(), places.end(), 0);
-  feed_input(*encoder_, step_inputs::kEncoderRows, places);
+  std::vector<std::int32_t> cache_rows(static_cast<std::size_t>(encoded_.rows()));
+  std::iota(cache_rows.begin(), cache_rows.end(), 0);
+  feed_input(*encoder_, seq2seq::kEncoderRows, cache_rows);
   prefixes_.feed(*encoder_);
   encoder_->run();
   slots_ = batch.slots;
@@ -79,12 +73,11 @@ void Seq2SeqDecoder::encode(const Seq2SeqBatch& batch) {
 void Seq2SeqDecoder::begin_steps() {
   if (!step_) step_ = std::make_unique<Session>(compile_step());
   step_->rows(seq2seq::kEncoder, encoded_);
-  for (const auto& [site, prefix] : conditioning_.prefixes) step_->rows(prefix.space.name, prefix.space.slots);
+  feed_prefixes(*step_, conditioning_);
 }
 
 ScoreRows Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> prompts, const ScoreQueries& queries) {
-  next_place_ = 0;
-  histories_.assign(prompts.size(), {});
+  (void)rows_.begin(Segments(std::vector<std::int32_t>(prompts.size())));
   prefilled_.resize(prompts.size());
   std::size_t longest = 0;
   for (const auto& prompt : prompts) {
@@ -93,7 +86,7 @@ ScoreRows Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> pro
   }
   begin_steps();
   // token by token, with as many rows as have one; finished prompts keep their histories and scores
-  std::vector<History> done(prompts.size());
+  std::vector<CacheRows::History> done(prompts.size());
   std::vector<std::int32_t> row_of(prompts.size());
   std::iota(row_of.begin(), row_of.end(), 0);
   for (std::size_t t = 0; t < longest; ++t) {
@@ -109,33 +102,27 @@ ScoreRows Seq2SeqDecoder::prefill(std::span<const std::vector<std::int32_t>> pro
     for (std::size_t r = 0; r < who.size(); ++r) {
       row_of[who[r]] = static_cast<std::int32_t>(r);
       if (t + 1 < prompts[who[r]].size()) continue;
-      done[who[r]] = histories_[r];
+      done[who[r]] = rows_.histories()[r];
       prefilled_.set(who[r], scores, r, who.size());
     }
   }
-  histories_ = std::move(done);
+  rows_.go_on_from(std::move(done));
   return prefilled_.rows();
 }
 
-void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
-  std::vector<History> histories;
-  std::vector<std::int32_t> tokens, positions, lengths, places, row_slots, sources, source_slots;
+void Seq2SeqDecoder::feed_tokens(std::span<const StepRow> rows) {
+  const auto lengths = rows_.lengths();
+  const PositionTable table = model_.positions();
+  std::vector<std::int32_t> tokens, positions, row_slots, sources, source_slots;
   Segments segments;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const StepRow& row = rows[r];
-    History history = histories_.at(static_cast<std::size_t>(row.parent));
-    history.push_back(next_place_++);
-    require<ShapeError>(static_cast<std::int64_t>(history.size()) <= capacity_.longest, "generation: a sequence of {} tokens; the cache holds {}",
-                        history.size(), capacity_.longest);
     tokens.push_back(row.token);
-    lengths.push_back(static_cast<std::int32_t>(history.size()));
-    places.push_back(history.back());
     row_slots.push_back(slots_.at(static_cast<std::size_t>(row.sequence)));
-    if (const PositionTable table = model_.positions(); table.positions > 0) {
-      const std::int64_t position = conditioning_.first_position(Site::decoder_self, row_slots.back()) + lengths.back() - 1;
+    if (table.positions > 0) {
+      const std::int64_t position = conditioning_.first_position(Site::decoder_self, row_slots.back()) + lengths[r] - 1;
       positions.push_back(position_row(position, table, static_cast<std::size_t>(row.sequence)));
     }
-    histories.push_back(std::move(history));
     if (sources.empty() || sources.back() != row.sequence) {
       sources.push_back(row.sequence);
       source_slots.push_back(row_slots.back());
@@ -147,20 +134,15 @@ void Seq2SeqDecoder::feed_step(std::span<const StepRow> rows) {
   step_->rows(seq2seq::kDecoder, segments);
   feed_input(*step_, seq2seq::kDecoderIds, tokens);
   if (!positions.empty()) feed_input(*step_, seq2seq::kDecoderPositions, positions);
-  feed_input(*step_, step_inputs::kLengths, lengths);
-  feed_input(*step_, step_inputs::kPlace, places);
   feed_input(*step_, step_inputs::kRowSlots, row_slots);
   feed_front(*step_, seq2seq::kTargetSource, sources);
   feed_front(*step_, seq2seq::kDecoderSlots, source_slots);
-  const auto table = step_->input<std::int32_t>(step_inputs::kTable);
-  for (std::size_t r = 0; r < histories.size(); ++r) {
-    std::ranges::copy(histories[r], table.begin() + static_cast<std::ptrdiff_t>(r) * capacity_.longest);
-  }
-  histories_ = std::move(histories);
 }
 
 ScoreRows Seq2SeqDecoder::step(std::span<const StepRow> rows, const ScoreQueries& queries) {
-  feed_step(rows);
+  rows_.extend(rows, capacity_.longest, caches_.at(0).self.key.dim(0));
+  feed_tokens(rows);
+  rows_.feed(*step_, capacity_.longest);
   outputs_.feed(*step_, queries, rows.size());
   step_->run();
   return outputs_.read(*step_);
@@ -168,21 +150,14 @@ ScoreRows Seq2SeqDecoder::step(std::span<const StepRow> rows, const ScoreQueries
 
 std::int64_t Seq2SeqDecoder::cache_bytes() const noexcept {
   std::int64_t bytes = prefixes_.bytes();
-  for (const auto& cache : caches_) {
-    for (const auto* tensor : {&cache.self_key, &cache.self_value, &cache.cross_key, &cache.cross_value}) {
-      bytes += static_cast<std::int64_t>(tensor->bytes());
-    }
-  }
+  for (const auto& cache : caches_) bytes += cache.self.bytes() + cache.cross.bytes();
   return bytes;
 }
 
 CacheNeed cache_need(const EncoderDecoder& model, const Conditioning& conditioning, const DecoderCapacity& capacity) {
-  const auto row = [&](Site site) {
-    const AttentionShape shape = model.attention_shape(site);
-    return shape.layers * 2 * shape.kv_width() * static_cast<std::int64_t>(size_of(model.activations()));
-  };
-  return {PrefixCache::bytes_for(model, conditioning, kDecoderSites), encoder_rows(conditioning, capacity) * row(Site::cross),
-          capacity.generated_tokens() * row(Site::decoder_self)};
+  return {PrefixCache::bytes_for(model, conditioning, kDecoderSites),
+          encoder_rows(conditioning, capacity) * bytes_of_cache_row(model, Site::cross),
+          capacity.generated_tokens() * bytes_of_cache_row(model, Site::decoder_self)};
 }
 
 }  // namespace preamble

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "engine/runtime/session.h"
-#include "models/encoder_decoder.h"
 #include "models/cache_need.h"
+#include "models/cache_rows.h"
+#include "models/encoder_decoder.h"
 #include "models/generate/decoder.h"
 #include "models/prefix_cache.h"
 #include "models/score_outputs.h"
@@ -47,13 +48,11 @@ class Seq2SeqDecoder final : public Decoder {
   [[nodiscard]] std::int64_t cache_bytes() const noexcept;
 
  private:
-  using History = std::vector<std::int32_t>;
-
   [[nodiscard]] std::shared_ptr<const Program> compile_prefill(const Conditioner& conditioner);
   [[nodiscard]] std::shared_ptr<const Program> compile_step();
   /// The step's program, compiled and with the layouts of the sources.
   void begin_steps();
-  void feed_step(std::span<const StepRow> rows);
+  void feed_tokens(std::span<const StepRow> rows);
 
   EncoderDecoder& model_;
   DecoderCapacity capacity_;
@@ -65,8 +64,7 @@ class Seq2SeqDecoder final : public Decoder {
   std::unique_ptr<Session> step_;  ///< null until compiled
   Segments encoded_;               ///< the encoder's rows
   std::vector<std::int32_t> slots_;
-  std::int32_t next_place_ = 0;
-  std::vector<History> histories_;
+  CacheRows rows_;
   ScoreTable prefilled_;
 };
 

@@ -31,8 +31,8 @@ bool in_decoder(std::string_view name) { return name.starts_with("decoder.") || 
 
 /// The norm behind the last layer, and an output projection of its own.
 bool behind_layers(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kParts = {"ln_f.", "decoder.final_layer_norm.", "decoder.layer_norm."};
-  return name == "lm_head.weight" || std::ranges::any_of(kParts, [&](std::string_view part) {
+  constexpr std::array<std::string_view, 5> kParts = {"ln_f.", "decoder.final_layer_norm.", "decoder.layer_norm.", "gpt_neox.final_layer_norm.", "model.norm."};
+  return name == "lm_head.weight" || name == "embed_out.weight" || std::ranges::any_of(kParts, [&](std::string_view part) {
            const std::size_t found = name.find(part);
            return found == 0 || (found != std::string_view::npos && name[found - 1] == '.');
          });

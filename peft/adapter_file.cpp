@@ -4,9 +4,10 @@
 #include <cmath>
 
 #include "data/safetensors_writer.h"
-#include "data/tensor_archive.h"
 #include "engine/core/error.h"
-#include "peft/head_file.h"
+#include "models/encoder_decoder.h"
+#include "peft/adapter_names.h"
+#include "peft/leftover_tensors.h"
 
 namespace preamble {
 namespace {
@@ -31,21 +32,6 @@ void check_prefix_width(const std::string& where, std::int64_t width, const Peft
                      *config.token_dim);
 }
 
-/// Tasks whose adapters may hold a head.
-bool has_head(const PeftConfig& config) {
-  return config.extra.contains(std::string(kTaskKey)) || config.task_type == "SEQ_CLS" || config.task_type == "TOKEN_CLS" ||
-         config.task_type == "QUESTION_ANS";
-}
-
-void warn_of_leftovers(const TensorArchive& archive, bool with_head, const Warn& warn) {
-  std::vector<std::string> others;
-  std::ranges::copy_if(archive.names(), std::back_inserter(others), [&](const std::string& name) {
-    return name != PromptTuning::kEmbeddings && !(with_head && name.starts_with(kHeadPrefix));
-  });
-  if (others.empty()) return;
-  warn(fmt::format("{}: {} other tensor(s) that nothing reads, the first is '{}'", archive.folder().string(), others.size(), others[0]));
-}
-
 }  // namespace
 
 Tensor owned_floats(const Tensor& stored, const std::string& where, const Warn& warn) {
@@ -59,15 +45,15 @@ Tensor owned_floats(const Tensor& stored, const std::string& where, const Warn& 
 
 PromptSlot read_embeddings(const std::filesystem::path& folder, const PeftConfig& config, const Warn& warn) {
   const TensorArchive archive(folder, kAdapterFiles);
-  require<FileError>(archive.contains(PromptTuning::kEmbeddings), "{}: tensor '{}' is missing; wanted a prompt", folder.string(),
-                     PromptTuning::kEmbeddings);
-  const Tensor stored = archive.get(PromptTuning::kEmbeddings);
-  const std::string where = archive.where(PromptTuning::kEmbeddings);
+  const auto table = std::ranges::find_if(archive.names(), is_prompt_table);
+  require<FileError>(table != archive.names().end(), "{}: tensor '{}' is missing; wanted a prompt", folder.string(), PromptTuning::kEmbeddings);
+  const Tensor stored = archive.get(*table);
+  const std::string where = archive.where(*table);
   require<FileError>(is_floating(stored.dtype()) && stored.dims().size() == 2 && stored.dim(0) > 0 && stored.dim(1) > 0,
                      "{}: {} {}; wanted a floating matrix of at least one row", where, name_of(stored.dtype()), to_string(stored.dims()));
   const std::int64_t tokens = virtual_tokens(where, stored.dim(0), config);
   if (config.peft_type == PeftType::prefix_tuning) check_prefix_width(where, stored.dim(1), config);
-  if (warn) warn_of_leftovers(archive, has_head(config), warn);
+  warn_of_leftovers(archive, config, is_prompt_table, warn);
   return {owned_floats(stored, where, warn), tokens};
 }
 
@@ -86,7 +72,8 @@ PromptSlot read_prompt(const std::filesystem::path& folder, const PeftConfig& co
 PeftConfig resolved(PeftConfig config, const LanguageModel& model) {
   // PEFT counts the layers of the encoder; its own prefixes condition the decoder, if there is one
   const bool prefix = config.peft_type == PeftType::prefix_tuning;
-  const AttentionShape shape = model.attention_shape(prefix ? model.prefix_site() : Site::encoder_self);
+  const bool one_stack = dynamic_cast<const EncoderDecoder*>(&model) == nullptr;
+  const AttentionShape shape = model.attention_shape(prefix || one_stack ? model.prefix_site() : Site::encoder_self);
   if (!config.num_layers) config.num_layers = shape.layers;
   if (!config.num_attention_heads) config.num_attention_heads = prefix ? shape.kv_heads : shape.heads;
   if (!config.token_dim) config.token_dim = prefix ? shape.kv_width() : model.embedding_width();

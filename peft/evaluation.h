@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -19,6 +20,9 @@
 #include "peft/text_task.h"
 
 namespace preamble {
+
+/// Scores by name of an answer for each example.
+using AnswerScorer = std::function<std::map<std::string, double>(std::span<const std::string>)>;
 
 /// Predictions for a data set, and what they are worth.
 struct EvaluationResult {
@@ -44,7 +48,10 @@ class LossMeter {
  public:
   /// Compiles a program for batches of `batch` examples. Model and method must outlive it.
   LossMeter(LanguageModel& model, const Method& method, std::vector<Example> examples, std::int64_t batch = 16);
+  /// The same with a loss whose capacity holds each of these batches.
+  LossMeter(std::unique_ptr<LossModel> loss, const Method& method, std::vector<Example> examples, std::int64_t batch);
 
+  void use_slot(std::int32_t slot);
   [[nodiscard]] double run();
 
  private:
@@ -68,6 +75,8 @@ class Evaluator {
     bool texts = true;
     /// Metrics of generated texts by the names of `metrics::score`.
     std::vector<std::string> metrics = {};
+    /// Scores the predictions; absent: `answer_scorer`. Texts that `generate` makes for classes give its names with `generated_` in front.
+    AnswerScorer scorer = {};
     /// Prompts 0 .. n-1 vote on each example (Lester et al. 2021, section 7); 1: no vote.
     std::int32_t ensemble = 1;
   };
@@ -76,6 +85,8 @@ class Evaluator {
   Evaluator(LanguageModel& model, const Method& method, const Tokenizer& tokenizer, const TextTask& task, std::vector<Example> examples,
             std::vector<std::string> references, Options options);
 
+  /// The prompt that answers all examples from now on.
+  void use_slot(std::int32_t slot);
   /// Computes everything with the trainables as they are now.
   [[nodiscard]] EvaluationResult run();
 
@@ -88,11 +99,15 @@ class Evaluator {
   std::vector<Example> examples_;
   std::vector<std::string> references_;
   Options options_;
+  AnswerScorer scorer_;
   std::unique_ptr<RankClassifier> classifier_;
   std::unique_ptr<TextGenerator> generator_;
   std::unique_ptr<LossMeter> loss_;
   DistinctInputs distinct_;
 };
+
+/// Scores of answers to these examples, as a function: accuracy and macro_f1 of classes, or exact_match and f1 against the references.
+[[nodiscard]] AnswerScorer answer_scorer(const TextTask& task, std::span<const Example> examples, std::vector<std::string> references);
 
 /// Target texts of a table, in its order. Throws as `BoundTemplate::render`.
 [[nodiscard]] std::vector<std::string> references_of(const TextTask& task, const Table& table);

@@ -7,11 +7,11 @@
 
 #include "engine/core/error.h"
 #include "engine/core/random.h"
-#include "engine/ops/attention.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
 #include "models/causal_batch.h"
 #include "models/seq2seq_batch.h"
+#include "peft/token_activations.h"
 
 namespace preamble {
 namespace {
@@ -21,35 +21,15 @@ constexpr std::array<std::pair<std::string_view, PrefixInitKind>, 4> kPrefixName
                                                                                 {"text", PrefixInitKind::text},
                                                                                 {"adapter", PrefixInitKind::adapter}}};
 
-/// Where an attention of a plain model's graph stands. With an encoder, a decoder's queries have the decoder's rows.
-Site site_at(const Graph& graph, const Node& attention) {
-  if (graph.rows(seq2seq::kSource) == kNoRows) return Site::decoder_self;
-  const auto rows = [&](std::size_t operand) { return graph.rows(attention.inputs[operand].type().rows).name; };
-  if (rows(Attention::kQuery) != seq2seq::kDecoder) return Site::encoder_self;
-  return rows(Attention::kKey) == seq2seq::kDecoder ? Site::decoder_self : Site::cross;
-}
-
-/// Marks keys and values of all attentions as results; returns how many layers each site has.
-std::map<Site, std::int64_t> mark_activations(Graph& graph) {
-  std::map<Site, std::int64_t> layers;
-  for (std::int32_t n = 0; n < graph.size(); ++n) {
-    const Node& node = graph.node(n);
-    if (dynamic_cast<const Attention*>(node.op.get()) == nullptr) continue;
-    const Site site = site_at(graph, node);
-    const std::int64_t layer = layers[site]++;
-    graph.output(fmt::format("{}.key.{}", name_of(site), layer), node.inputs[Attention::kKey]);
-    graph.output(fmt::format("{}.value.{}", name_of(site), layer), node.inputs[Attention::kValue]);
-  }
-  return layers;
-}
-
 /// The marked results of a run. `first`: the decoder's rows in front of the text's.
 std::map<Site, SiteActivations> collect(const Session& session, const std::map<Site, std::int64_t>& layers, std::int64_t first,
                                         std::int64_t tokens) {
   std::map<Site, SiteActivations> result;
   for (const auto& [site, count] : layers) {
     const auto rows = [&, at = site == Site::decoder_self ? first : 0](std::string_view what, std::int64_t layer) {
-      return session.result_tensor(fmt::format("{}.{}.{}", name_of(site), what, layer)).rows(at, tokens);
+      const Tensor found = session.result_tensor(fmt::format("{}.{}.{}", name_of(site), what, layer)).rows(at, tokens);
+      // trainables are float32 whatever activations are
+      return found.dtype() == Dtype::bf16 ? found.to(Dtype::f32) : found;
     };
     for (std::int64_t layer = 0; layer < count; ++layer) {
       result[site].keys.push_back(rows("key", layer));
@@ -64,7 +44,7 @@ std::map<Site, SiteActivations> activations_of(CausalLm& model, std::vector<std:
   const CausalBatch batch{.sequences = {std::move(ids)}};
   Graph graph = model.parameters().graph();
   (void)model.decode(graph, {}, batch.capacity());
-  const auto layers = mark_activations(graph);
+  const auto layers = mark_activations(graph, model);
   Session session(compile(std::move(graph)));
   feed_rows(session, batch, {}, model.limits());
   session.run();
@@ -78,7 +58,7 @@ std::map<Site, SiteActivations> activations_of(EncoderDecoder& model, const std:
   Graph graph = model.parameters().graph();
   const Value encoded = model.encode(graph, {}, batch.capacity());
   (void)model.decode(graph, encoded, {}, batch.capacity());
-  const auto layers = mark_activations(graph);
+  const auto layers = mark_activations(graph, model);
   Session session(compile(std::move(graph)));
   feed(session, batch, {}, model.limits(), 1);
   session.run();

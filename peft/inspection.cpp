@@ -17,6 +17,7 @@
 #include "engine/core/error.h"
 #include "models/open_model.h"
 #include "peft/adapter_file.h"
+#include "peft/lora_file.h"
 #include "peft/native_prefix.h"
 #include "peft/native_prompt.h"
 #include "peft/neighbours.h"
@@ -37,13 +38,6 @@ Json json_or_null(const std::optional<T>& value) {
 Json summary(const std::vector<double>& norms) {
   const auto [least, most] = std::ranges::minmax(norms);
   return {{"min", least}, {"mean", std::accumulate(norms.begin(), norms.end(), 0.0) / static_cast<double>(norms.size())}, {"max", most}};
-}
-
-/// Matrices stay mapped in the type of the file.
-Dtype stored_weights(const std::filesystem::path& model) {
-  const TensorArchive archive(model);
-  const bool rounded = std::ranges::any_of(archive.names(), [&](const auto& name) { return archive.dtype_name(name) == "BF16"; });
-  return rounded ? Dtype::bf16 : Dtype::f32;
 }
 
 std::string token_text(const Tokenizer& tokenizer, std::int32_t id) {
@@ -79,8 +73,15 @@ std::int64_t parameter_count(LanguageModel& model) {
 
 std::unique_ptr<LanguageModel> open_for_inspection(const std::filesystem::path& folder) {
   Parameters::Options options;
-  options.weights = stored_weights(folder);
+  options.as_stored = true;
   return open_model(folder, options);
+}
+
+/// Bytes of the loaded tensors by their types.
+Json bytes_by_type(LanguageModel& model) {
+  std::map<std::string, std::size_t> bytes;
+  for (const auto& [name, tensor] : model.parameters().loaded()) bytes[std::string(name_of(tensor.dtype()))] += tensor.bytes();
+  return bytes;
 }
 
 /// Shapes that a native prefix fits by what its own tensors say.
@@ -132,7 +133,47 @@ Json inspect_native(const std::filesystem::path& adapter, const std::optional<st
     const std::int64_t all = parameter_count(*model) + trainable;
     json["model"] = model_folder->string();
     json["parameters"] = all;
+    json["weights_bytes"] = bytes_by_type(*model);
     json["trainable_percent"] = 100.0 * static_cast<double>(trainable) / static_cast<double>(all);
+  }
+  add_task(json, adapter);
+  json["files"] = files_of(adapter);
+  json["warnings"] = warnings;
+  return json;
+}
+
+/// What a LORA folder adds to which maps.
+Json inspect_lora(const std::filesystem::path& adapter, const std::optional<std::filesystem::path>& model_folder) {
+  std::vector<std::string> warnings;
+  const PeftConfig config = PeftConfig::read(adapter, [&](const std::string& text) { warnings.push_back(text); });
+  const TensorArchive file(adapter, kAdapterFiles);
+  Json json = {{"adapter", adapter.string()},
+               {"peft_type", name_of(config.peft_type)},
+               {"task_type", json_or_null(config.task_type)},
+               {"base_model_name_or_path", json_or_null(config.base_model_name_or_path)},
+               {"r", config.lora.r},
+               {"lora_alpha", config.lora.alpha},
+               {"lora_dropout", config.lora.dropout},
+               {"scale", config.lora.scale()},
+               {"target_modules", config.lora.target_modules},
+               {"modules", Json::array()}};
+  constexpr std::string_view kA = ".lora_A.weight";
+  std::int64_t trainable = 0;
+  for (const auto& name : file.names()) {
+    trainable += file.get(name).count();
+    if (!name.starts_with(kLoraPrefix) || !name.ends_with(kA)) continue;
+    json["modules"].push_back(name.substr(kLoraPrefix.size(), name.size() - kLoraPrefix.size() - kA.size()));
+  }
+  json["trainable"] = trainable;
+  json["resumable"] = std::filesystem::exists(TrainingState::path(adapter));
+  if (model_folder) {
+    const auto model = open_for_inspection(*model_folder);
+    const std::int64_t all = parameter_count(*model) + trainable;
+    json["model"] = model_folder->string();
+    json["parameters"] = all;
+    json["trainable_percent"] = 100.0 * static_cast<double>(trainable) / static_cast<double>(all);
+    // read again, now against the model
+    (void)read_lora(adapter, *model, std::make_unique<NoMethod>());
   }
   add_task(json, adapter);
   json["files"] = files_of(adapter);
@@ -195,6 +236,7 @@ class Inspection {
     const std::int64_t backbone = parameter_count(*model);
     json_["model"] = model_folder_->string();
     json_["parameters"] = backbone + prompt_.embeddings.count();
+    json_["weights_bytes"] = bytes_by_type(*model);
     json_["trainable_percent"] =
         100.0 * static_cast<double>(prompt_.embeddings.count()) / static_cast<double>(backbone + prompt_.embeddings.count());
     // read again, now against the model; what is odd about the folder is known
@@ -266,6 +308,7 @@ nlohmann::ordered_json inspect_adapter(const std::filesystem::path& adapter, con
                                        std::int64_t neighbours) {
   require<ConfigError>(neighbours >= 0, "inspection: {} neighbours were asked for; wanted none or more", neighbours);
   if (NativePrefix::is_in(adapter) && !NativePrompt::is_in(adapter)) return inspect_native(adapter, model);
+  if (is_lora(adapter)) return inspect_lora(adapter, model);
   return Inspection(adapter, model, neighbours).run();
 }
 

@@ -15,29 +15,26 @@ namespace {
 
 using Examples = std::span<const Example* const>;
 
-// What families differ in.
+// What differs between families of models.
 
 LanguageModel& language_model(EncoderDecoder& model) { return model; }
 LanguageModel& language_model(CausalLm& model) { return model; }
 LanguageModel& language_model(const HeadedEncoder& model) { return model.model; }
 
-std::int64_t labels_in(const Seq2SeqBatch& batch, const Conditioning&, const InputLimits&) { return batch.label_count(); }
-std::int64_t labels_in(const CausalBatch& batch, const Conditioning& conditioning, const InputLimits&) {
-  return batch.label_count(conditioning);
-}
-std::int64_t labels_in(const EncoderBatch& batch, const Conditioning&, const HeadedLimits& limits) { return label_count(batch, limits); }
+const std::vector<std::int32_t>& task_list(const Seq2SeqBatch& batch) { return batch.tasks; }
+const std::vector<std::int32_t>& task_list(const CausalBatch& batch) { return batch.tasks; }
+const std::vector<std::int32_t>& task_list(const EncoderBatch& batch) { return batch.heads; }
 
-std::int64_t rows_of(const Seq2SeqBatch& batch, const Conditioning& conditioning) {
-  return encoder_segments(batch, conditioning).rows() + batch.target_rows();
-}
-std::int64_t rows_of(const CausalBatch& batch, const Conditioning& conditioning) { return row_segments(batch, conditioning).rows(); }
-std::int64_t rows_of(const EncoderBatch& batch, const Conditioning& conditioning) { return row_segments(batch, conditioning).rows(); }
+std::size_t sequences_of(const Seq2SeqBatch& batch) { return batch.labels.size(); }
+std::size_t sequences_of(const CausalBatch& batch) { return batch.sequences.size(); }
+std::size_t sequences_of(const EncoderBatch& batch) { return batch.sequences.size(); }
 
 Seq2SeqBatch made_of(const EncoderDecoder& model, Examples examples) {
   Seq2SeqBatch batch;
   for (const auto* example : examples) {
     batch.sources.push_back(example->source);
     batch.slots.push_back(example->slot);
+    batch.tasks.push_back(example->head);
     batch.labels.push_back(example->target);
     batch.decoder_inputs.push_back(shifted_right(example->target, model.decoder_start_id(), model.pad_id()));
   }
@@ -52,11 +49,18 @@ CausalBatch made_of(const CausalLm&, Examples examples) {
     Ids& labels = batch.labels.emplace_back(example->source.size(), kNoLabel);
     labels.insert(labels.end(), example->target.begin(), example->target.end());
     batch.slots.push_back(example->slot);
+    batch.tasks.push_back(example->head);
   }
   return batch;
 }
 
-EncoderBatch made_of(const HeadedEncoder&, Examples examples) { return encoder_batch_of(examples); }
+EncoderBatch made_of(const HeadedEncoder& encoder, Examples examples) {
+  const bool targets = encoder.model.blanks() != nullptr && !examples.empty() && !examples.front()->target.empty();
+  return targets ? filled_batch_of(examples, encoder.model.blanks()->required("training")) : encoder_batch_of(examples);
+}
+
+/// The language model of a model that fills blanks.
+HeadedEncoder language_model_of(BlankModel& model) { return {model, {Head(model, HeadKind::masked_lm, {}, "")}, model.pooling()}; }
 
 std::vector<Trainable> trainables_of(const LanguageModel&) { return {}; }
 std::vector<Trainable> trainables_of(const HeadedEncoder& encoder) {
@@ -75,17 +79,11 @@ class LossOf final : public LossModel {
 
   [[nodiscard]] LanguageModel& model() const noexcept override { return language_model(model_); }
   [[nodiscard]] std::vector<Trainable> trainables() const override { return trainables_of(model_); }
-  void build(Graph& graph, const Conditioning& conditioning, double z_loss) const override {
-    add_loss(model_, graph, conditioning, capacity_, z_loss);
+  void build(Graph& graph, const Conditioning& conditioning, double z_loss, bool weighs) const override {
+    add_loss(model_, graph, conditioning, capacity_, z_loss, weighs);
   }
-  void feed(Session& session, const LossBatch& batch, const Conditioning& conditioning, double loss_weight) const override {
-    preamble::feed(session, std::get<Batch>(batch), conditioning, model_.limits(), loss_weight);
-  }
-  [[nodiscard]] std::int64_t label_count(const LossBatch& batch, const Conditioning& conditioning) const override {
-    return labels_in(std::get<Batch>(batch), conditioning, model_.limits());
-  }
-  [[nodiscard]] std::int64_t rows(const LossBatch& batch, const Conditioning& conditioning) const override {
-    return rows_of(std::get<Batch>(batch), conditioning);
+  [[nodiscard]] BatchInputs inputs(const LossBatch& batch, const Conditioning& conditioning) const override {
+    return inputs_of(std::get<Batch>(batch), conditioning, model_.limits());
   }
   [[nodiscard]] LossBatch batch_of(Examples examples) const override { return made_of(model_, examples); }
 
@@ -155,6 +153,10 @@ struct LargestPart {
     source_rows = sources.most_rows(part);
     target_rows = targets.most_rows(part);
     rows_with_prompts = sources.most_with_prompts();
+    if (rules.task_rates.empty()) return;
+    // a mixture may repeat an example in a batch
+    source_rows = part * *std::ranges::max_element(sources.rows);
+    target_rows = std::max<std::int64_t>(1, part * *std::ranges::max_element(targets.rows));
   }
 };
 
@@ -166,6 +168,16 @@ Ids part_of(const Ids& list, std::int32_t begin, std::int32_t count, std::int32_
 }
 
 }  // namespace
+
+std::vector<std::int32_t> tasks_of(const LossBatch& batch) {
+  return std::visit(
+      [](const auto& given) {
+        auto tasks = task_list(given);
+        if (tasks.empty()) tasks.resize(sequences_of(given));
+        return tasks;
+      },
+      batch);
+}
 
 EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
   EncoderBatch batch;
@@ -194,6 +206,23 @@ EncoderBatch encoder_batch_of(std::span<const Example* const> examples) {
   return batch;
 }
 
+EncoderBatch filled_batch_of(std::span<const Example* const> examples, const BlankTokens& tokens) {
+  EncoderBatch batch;
+  for (const auto* example : examples) {
+    Ids sequence = opened(example->source, tokens);
+    Ids labels(example->source.size(), kNoLabel);
+    if (!example->target.empty()) sequence.insert(sequence.end(), example->target.begin(), example->target.end() - 1);
+    labels.insert(labels.end(), example->target.begin(), example->target.end());
+    labels.resize(sequence.size(), kNoLabel);
+    batch.sequences.push_back(std::move(sequence));
+    batch.token_labels.push_back(std::move(labels));
+    batch.slots.push_back(example->slot);
+  }
+  return batch;
+}
+
+std::unique_ptr<LossModel> loss_model(BlankModel& model, const EncoderCapacity& capacity) { return loss_model(language_model_of(model), capacity); }
+
 std::unique_ptr<LossModel> loss_model(EncoderDecoder& model, const Seq2SeqCapacity& capacity) {
   return std::make_unique<LossOf<EncoderDecoder&, Seq2SeqBatch, Seq2SeqCapacity>>(model, capacity);
 }
@@ -206,10 +235,23 @@ std::unique_ptr<LossModel> loss_model(HeadedEncoder model, const EncoderCapacity
   return std::make_unique<LossOf<HeadedEncoder, EncoderBatch, EncoderCapacity>>(std::move(model), capacity);
 }
 
+std::unique_ptr<LossModel> slots_loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,
+                                                std::int64_t slots) {
+  auto* causal = dynamic_cast<CausalLm*>(&model);
+  const LargestPart part(examples, rules, 1, causal != nullptr);
+  if (causal != nullptr) return loss_model(*causal, {slots * part.sequences, slots * part.source_rows});
+  auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model);
+  require<UnsupportedError>(encoder_decoder != nullptr, "training: this model has no language model loss");
+  return loss_model(*encoder_decoder, {slots * part.sequences, slots * part.source_rows, slots * part.target_rows});
+}
+
 std::unique_ptr<LossModel> loss_model_for(LanguageModel& model, std::span<const Example> examples, const BatchRules& rules,
                                           std::int64_t parts) {
   auto* causal = dynamic_cast<CausalLm*>(&model);
-  const LargestPart part(examples, rules, parts, causal != nullptr);
+  auto* blanks = dynamic_cast<BlankModel*>(&model);
+  const LargestPart part(examples, rules, parts, causal != nullptr || blanks != nullptr);
+  // a piece begins with a token that is no target, and its last target is no input
+  if (blanks != nullptr) return loss_model(*blanks, {part.sequences, part.source_rows, part.rows_with_prompts});
   if (causal != nullptr) return loss_model(*causal, {part.sequences, part.source_rows, part.rows_with_prompts});
   auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model);
   require<UnsupportedError>(encoder_decoder != nullptr, "training: this model has no language model loss");

@@ -8,6 +8,7 @@
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 #include "models/causal_lm.h"
+#include "peft/lora.h"
 #include "peft/prefix_tuning.h"
 #include "peft/prompt_tuning.h"
 
@@ -56,7 +57,7 @@ std::unique_ptr<Method> made_up_prefix(const MethodShape& shape, const LanguageM
     if (sites.size() > 1) table.names = name + ".";
     slot.insert_or_assign(site, std::move(table));
   }
-  return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
+  return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = model.prefix_shifts_positions(), .relative = true});
 }
 
 }  // namespace
@@ -115,8 +116,9 @@ LossBatch whole_batch(const LossModel& model, const std::vector<Example>& exampl
   return model.batch_of(pointers);
 }
 
-std::unique_ptr<Method> made_up_method(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed) {
+std::unique_ptr<Method> made_up_method(const MethodShape& shape, LanguageModel& model, std::uint64_t seed) {
   if (shape.method == "full") return std::make_unique<NoMethod>();
+  if (shape.method == "lora") return make_lora(std::make_unique<NoMethod>(), model, shape.lora, "", seed);
   if (shape.method == "prefix" || shape.method == "deep-prompt") return made_up_prefix(shape, model, seed);
   require<ConfigError>(shape.method == "prompt", "method: '{}' was given; wanted one of {}", shape.method, fmt::join(MethodShape::methods(), ", "));
   Random random(seed, 1);

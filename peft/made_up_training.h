@@ -10,6 +10,7 @@
 #include "models/heads/head.h"
 #include "peft/loss_model.h"
 #include "peft/method.h"
+#include "peft/peft_config.h"
 
 namespace preamble {
 
@@ -42,17 +43,18 @@ struct BatchShape {
 
 /// What learns.
 struct MethodShape {
-  std::string method = "prompt";  ///< prompt, prefix (also called deep-prompt), full
+  std::string method = "prompt";  ///< prompt, prefix (also called deep-prompt), lora, full
   std::int64_t virtual_tokens = 20;
   std::int64_t mlp = 0;  ///< prefix: hidden width of the network that computes it; 0: none
   /// prefix: encoder_self, decoder_self, cross; empty: where PEFT's prefixes go, the decoder's or else the encoder's self-attention.
   std::vector<std::string> sites = {};
+  LoraConfig lora = {};
 
   /// Names of methods, for options.
-  [[nodiscard]] static std::vector<std::string> methods() { return {"prompt", "prefix", "deep-prompt", "full"}; }
+  [[nodiscard]] static std::vector<std::string> methods() { return {"prompt", "prefix", "deep-prompt", "lora", "full"}; }
 };
 
-/// A method with small random numbers. Throws ConfigError for an unknown method or site, and for a site that the model does not have.
-[[nodiscard]] std::unique_ptr<Method> made_up_method(const MethodShape& shape, const LanguageModel& model, std::uint64_t seed);
+/// A method with small random numbers; LoRA is added to the model. Throws ConfigError for an unknown method or site, and for a site that the model does not have.
+[[nodiscard]] std::unique_ptr<Method> made_up_method(const MethodShape& shape, LanguageModel& model, std::uint64_t seed);
 
 }  // namespace preamble

@@ -14,6 +14,7 @@
 #include "models/causal_lm.h"
 #include "peft/adapter_file.h"
 #include "peft/initialise_prefix.h"
+#include "peft/lora_file.h"
 #include "peft/native_prompt.h"
 #include "peft/p_tuning.h"
 #include "peft/prefix_tuning.h"
@@ -93,7 +94,7 @@ class PrefixMaker {
     if (!options_.native()) {
       const std::int64_t layers = model_.attention_shape(own).layers;
       slot.emplace(own, table(own, layers, pairs_of_layers(layers, submodules_of(recipe_, model_)), {}));
-      return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = true, .relative = true});
+      return std::make_unique<PrefixTuning>(std::vector{std::move(slot)}, PrefixPositions{.shifted = model_.prefix_shifts_positions(), .relative = true});
     }
     const auto& given = options_.prefix_sites;
     for (const auto& name : given.empty() ? std::vector{std::string(name_of(own))} : given) {
@@ -115,7 +116,7 @@ class PrefixMaker {
 
  private:
   [[nodiscard]] bool shifted() const {
-    return options_.prefix_positions.empty() ? is_single_stack(model_) : options_.prefix_positions == "shifted";
+    return options_.prefix_positions.empty() ? is_single_stack(model_) && model_.prefix_shifts_positions() : options_.prefix_positions == "shifted";
   }
   [[nodiscard]] bool conditioned(std::int64_t layer) const {
     return options_.prefix_layers.empty() || std::ranges::find(options_.prefix_layers, layer) != options_.prefix_layers.end();
@@ -152,9 +153,18 @@ class PrefixMaker {
 std::unique_ptr<Method> make_method(const MethodRecipe& recipe, const TextTask& task, LanguageModel& model, const Tokenizer& tokenizer) {
   require<ConfigError>(!recipe.method_options.infix() || decoder_only(model),
                        "placement infix: virtual tokens stand between source and target; wanted a decoder-only model");
-  if (recipe.method == "prefix") return PrefixMaker(recipe, model, tokenizer).make();
-  if (recipe.method == "ptuning") return make_p_tuning(recipe, model);
-  return make_prompt(recipe, task, model, tokenizer);
+  std::unique_ptr<Method> method;
+  if (recipe.method == "prefix") {
+    method = PrefixMaker(recipe, model, tokenizer).make();
+  } else if (recipe.method == "ptuning") {
+    method = make_p_tuning(recipe, model);
+  } else if (recipe.method == "lora") {
+    method = std::make_unique<NoMethod>();
+  } else {
+    method = make_prompt(recipe, task, model, tokenizer);
+  }
+  if (recipe.method != "lora" && !recipe.lora) return method;
+  return make_lora(std::move(method), model, recipe.lora.value_or(LoraConfig{}), class_prefix(recipe.model), recipe.seed);
 }
 
 }  // namespace preamble

@@ -34,6 +34,7 @@ double default_learning_rate(const MethodRecipe& recipe, std::string_view optimi
   if (optimizer == "adafactor") return full ? 1e-3 : 0.3;
   if (optimizer == "sgd") return full ? 1e-2 : 0.3;
   if (full) return 5e-5;
+  if (recipe.method == "lora") return 5e-4;
   if (recipe.method == "prompt") return 0.03;
   if (recipe.method == "ptuning") return 3e-3;
   return recipe.method == "prefix" && recipe.method_options.prefix_projection ? 5e-5 : 1e-2;

@@ -10,6 +10,7 @@
 
 #include "models/language_model.h"
 #include "peft/initialise.h"
+#include "peft/peft_config.h"
 #include "peft/text_task.h"
 
 namespace preamble {
@@ -39,12 +40,14 @@ struct MethodOptions {
 /// A method and its initial values.
 struct MethodRecipe {
   std::filesystem::path model;     ///< the base model, which adapter_config.json names
-  std::string method = "prompt";   ///< prompt, ptuning, prefix; head and full have no tensors of their own
+  std::string method = "prompt";   ///< prompt, ptuning, prefix, lora; head and full have no tensors of their own
   std::string prompt_tuning_init;  ///< name of the prompt's initialiser; empty: class_labels for classes, else sample_vocab
   PromptInit init;                 ///< `tokens` is the number of virtual tokens of every method
   std::optional<std::filesystem::path> init_adapter;  ///< where an initialiser is `adapter`: its folder
   std::int64_t submodules = 0;                        ///< 0: by method, see `submodules_of`
   MethodOptions method_options;
+  /// Low-rank additions: the method itself, or beside it. Absent for other methods unless asked for.
+  std::optional<LoraConfig> lora = {};
   std::uint64_t seed = 42;
 };
 

@@ -33,8 +33,8 @@ void require_matrix(const Tensor& matrix) {
                       "neighbours: {} {} was given; wanted a floating matrix", name_of(matrix.dtype()), to_string(matrix.dims()));
 }
 
-/// Scales rows of `target` to length 1 and says which have a direction; the others become 0.
-void normalise(const Tensor& rows, std::span<float> target, std::span<char> directed) {
+/// Writes rows of length 1, or for dot products as they are, and says which have a direction; the others become 0.
+void normalise(const Tensor& rows, Closeness closeness, std::span<float> target, std::span<char> directed) {
   const Tensor floats = rows.to(Dtype::f32);
   const auto source = floats.values<float>();
   const auto width = static_cast<std::size_t>(rows.dim(1));
@@ -43,8 +43,9 @@ void normalise(const Tensor& rows, std::span<float> target, std::span<char> dire
       const auto row = source.subspan(r * width, width);
       const double norm = norm_of(row);
       directed[r] = has_direction(norm) ? 1 : 0;
+      const double length = closeness == Closeness::dot ? 1 : norm;
       std::ranges::transform(row, target.subspan(r * width, width).begin(),
-                             [&](float x) { return directed[r] != 0 ? static_cast<float>(static_cast<double>(x) / norm) : 0.0F; });
+                             [&](float x) { return directed[r] != 0 ? static_cast<float>(static_cast<double>(x) / length) : 0.0F; });
     }
   });
 }
@@ -57,8 +58,8 @@ class Best {
   /// Ids come in ascending order, so of equal cosines the first stays in front.
   void offer(std::int32_t id, float cosine) {
     if (found_.size() == count_ && cosine <= found_.back().cosine) return;
-    const auto place = std::ranges::find_if(found_, [&](const Neighbour& n) { return n.cosine < cosine; });
-    found_.insert(place, {id, cosine});
+    const auto behind = std::ranges::find_if(found_, [&](const Neighbour& n) { return n.cosine < cosine; });
+    found_.insert(behind, {id, cosine});
     if (found_.size() > count_) found_.pop_back();
   }
   [[nodiscard]] std::vector<Neighbour> take() { return std::move(found_); }
@@ -93,7 +94,7 @@ std::vector<double> row_norms(const Tensor& matrix) {
   return norms;
 }
 
-std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& prompt, const Tensor& embedding, std::int64_t count) {
+std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& prompt, const Tensor& embedding, std::int64_t count, Closeness closeness) {
   require_matrix(prompt);
   require_matrix(embedding);
   require<ShapeError>(prompt.dim(1) == embedding.dim(1) && prompt.count() > 0 && embedding.count() > 0,
@@ -104,7 +105,7 @@ std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& prompt, const T
   const std::int64_t tokens = prompt.dim(0);
   Tensor directions(Dtype::f32, prompt.dims());
   std::vector<char> prompt_directed(static_cast<std::size_t>(tokens));
-  normalise(prompt, directions.values<float>(), prompt_directed);
+  normalise(prompt, closeness, directions.values<float>(), prompt_directed);
   Session session(cosine_program(directions, std::min(kBlock, vocabulary)));
 
   std::vector<Best> best(static_cast<std::size_t>(tokens), Best(std::min(count, vocabulary)));
@@ -114,7 +115,7 @@ std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& prompt, const T
     Segments segments;
     segments.append(static_cast<std::int32_t>(rows));
     session.rows(kRows, segments);
-    normalise(embedding.rows(first, rows), session.input<float>("x"), directed);
+    normalise(embedding.rows(first, rows), closeness, session.input<float>("x"), directed);
     session.run();
     const auto cosines = session.result<float>(kCosines);
     parallel_for(tokens, 1, [&](std::int64_t begin, std::int64_t end) {

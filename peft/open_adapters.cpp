@@ -6,15 +6,17 @@
 #include "engine/core/error.h"
 #include "models/causal_lm.h"
 #include "peft/adapter_file.h"
+#include "peft/lora_file.h"
 #include "peft/native_prefix.h"
 #include "peft/native_prompt.h"
 #include "peft/p_tuning.h"
 #include "peft/prefix_tuning.h"
+#include "peft/text_prompt.h"
 
 namespace preamble {
 namespace {
 
-enum class Kind : std::uint8_t { prompt, encoded_prompt, infix, prefix, native_prefix };
+enum class Kind : std::uint8_t { text, prompt, encoded_prompt, infix, prefix, native_prefix };
 
 /// One folder, described.
 struct AdapterFolder {
@@ -24,6 +26,7 @@ struct AdapterFolder {
 };
 
 AdapterFolder describe(const std::filesystem::path& path, bool trainable, const Warn& warn) {
+  if (is_text_prompt(path)) return {path, {}, Kind::text};
   if (NativePrompt::is_in(path)) return {path, {}, Kind::infix};
   if (NativePrefix::is_in(path)) return {path, {}, Kind::native_prefix};
   AdapterFolder folder{path, PeftConfig::read(path, warn), Kind::prompt};
@@ -83,8 +86,11 @@ SitePrefixTable read_prefix(const std::filesystem::path& folder, const PeftConfi
   return table;
 }
 
-std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& paths, LanguageModel& model, const Warn& warn,
-                                      const std::optional<std::filesystem::path>& trainable) {
+namespace {
+
+/// Adapters of prompts and prefixes.
+std::unique_ptr<Method> open_prompts(const std::vector<std::filesystem::path>& paths, LanguageModel& model, const Warn& warn,
+                                     const std::optional<std::filesystem::path>& trainable) {
   require<ConfigError>(!trainable || paths.size() == 1, "reparametrisation weights: {} adapters were given with them; wanted one",
                        paths.size());
   std::vector<AdapterFolder> folders;
@@ -98,12 +104,15 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
   for (const auto& folder : folders) {
     require<ConfigError>(folder.kind == first.kind, "{} and {}: adapters of different kinds; wanted one kind", first.path.string(),
                          folder.path.string());
+    require<ConfigError>(folder.kind != Kind::text || folders.size() == 1,
+                         "{}: a text prompt, which stands in the input; wanted it alone, without other adapters", folder.path.string());
     switch (folder.kind) {
+      case Kind::text: return std::make_unique<NoMethod>();
       case Kind::prompt: prompts.push_back(read_prompt(folder.path, folder.config, model.embedding_width(), warn)); break;
       case Kind::infix: prompts.push_back(read_infix(folder.path, model, trainable.has_value(), warn)); break;
       case Kind::encoded_prompt: encoded.push_back(read_encoded(folder, model.embedding_width(), *trainable, warn)); break;
       case Kind::prefix:
-        positions = {.shifted = true, .relative = true};
+        positions = {.shifted = model.prefix_shifts_positions(), .relative = true};
         prefixes.push_back({{model.prefix_site(), read_prefix(folder.path, folder.config, model, trainable, warn)}});
         break;
       case Kind::native_prefix: {
@@ -125,6 +134,26 @@ std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& 
   if (!prefixes.empty() && std::ranges::all_of(prefixes, &PrefixSlot::empty)) return std::make_unique<NoMethod>();
   if (!prefixes.empty()) return std::make_unique<PrefixTuning>(std::move(prefixes), positions);
   return std::make_unique<PromptTuning>(std::move(prompts), first.kind == Kind::infix ? Placement::infix : Placement::prefix);
+}
+
+}  // namespace
+
+std::unique_ptr<Method> open_adapters(const std::vector<std::filesystem::path>& paths, LanguageModel& model, const Warn& warn,
+                                      const std::optional<std::filesystem::path>& trainable) {
+  std::vector<std::filesystem::path> prompts;
+  std::optional<std::filesystem::path> lora;
+  for (const auto& path : paths) {
+    const bool alone = is_lora(path);
+    if (!alone) prompts.push_back(path);
+    if (!alone && !is_lora(path / kLoraFolder)) continue;
+    require<UnsupportedError>(!lora, "{} and {}: two LORA adapters; wanted one: its additions belong to the model", lora.value_or("").string(),
+                              path.string());
+    lora = alone ? path : path / kLoraFolder;
+  }
+  require<ConfigError>(!trainable || !prompts.empty(), "reparametrisation weights: a LORA adapter was given with them; wanted a prompt or prefix");
+  if (!lora) return open_prompts(prompts, model, warn, trainable);
+  auto beside = prompts.empty() ? std::make_unique<NoMethod>() : open_prompts(prompts, model, warn, trainable);
+  return read_lora(*lora, model, std::move(beside), warn);
 }
 
 }  // namespace preamble

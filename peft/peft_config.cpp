@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -14,8 +16,9 @@
 namespace preamble {
 namespace {
 
-constexpr std::array<std::pair<PeftType, std::string_view>, 3> kTypes = {
-    {{PeftType::prompt_tuning, "PROMPT_TUNING"}, {PeftType::prefix_tuning, "PREFIX_TUNING"}, {PeftType::p_tuning, "P_TUNING"}}};
+constexpr std::array<std::pair<PeftType, std::string_view>, 4> kTypes = {
+    {{PeftType::prompt_tuning, "PROMPT_TUNING"}, {PeftType::prefix_tuning, "PREFIX_TUNING"}, {PeftType::p_tuning, "P_TUNING"},
+     {PeftType::lora, "LORA"}}};
 
 constexpr std::array<std::string_view, 6> kTasks = {"SEQ_CLS",   "SEQ_2_SEQ_LM", "CAUSAL_LM",
                                                     "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"};
@@ -26,10 +29,23 @@ constexpr std::array<std::string_view, 3> kInits = {"RANDOM", "TEXT", "SAMPLE_VO
 constexpr std::array<std::string_view, 7> kIrrelevant = {"auto_mapping", "inference_mode", "init_weights",    "peft_version",
                                                          "revision",     "runtime_config", "tokenizer_kwargs"};
 
+constexpr std::array<std::string_view, 7> kReadOfLora = {"bias", "fan_in_fan_out", "lora_alpha", "lora_dropout", "r", "target_modules", "use_rslora"};
+/// Fields with which a LORA computes something else than its factors say.
+constexpr std::array<std::string_view, 12> kRefusedOfLora = {
+    "alora_invocation_tokens", "alpha_pattern", "arrow_config", "kasa_config",       "layer_replication",       "lora_bias",
+    "rank_pattern",            "target_parameters", "trainable_token_indices", "use_bdlora", "use_dora", "use_qalora"};
+/// Those that say on which maps it was put, how it began or was trained, or what holds with one of the others alone.
+constexpr std::array<std::string_view, 13> kIrrelevantToLora = {
+    "corda_config",        "ensure_weight_tying", "eva_config",     "exclude_modules", "init_lora_weights", "layers_pattern",
+    "layers_to_transform", "loftq_config",        "lora_ga_config", "megatron_config", "megatron_core",     "qalora_group_size",
+    "velora_config"};
+/// Ways to begin that put a part of the model's weights into the factors: PEFT takes that part out of the model again when it loads them.
+constexpr std::array<std::string_view, 5> kChangingInits = {"corda", "loftq", "lora_ga", "olora", "pissa"};
+
 PeftType type_of(const JsonFile& json) {
   const auto name = json.get<std::string>("peft_type");
   const auto found = std::ranges::find(kTypes, name, &std::pair<PeftType, std::string_view>::second);
-  require<UnsupportedError>(found != kTypes.end(), "{}: peft_type is '{}'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING", json.where(),
+  require<UnsupportedError>(found != kTypes.end(), "{}: peft_type is '{}'; wanted PROMPT_TUNING, PREFIX_TUNING, P_TUNING or LORA", json.where(),
                             name);
   return found->first;
 }
@@ -57,6 +73,7 @@ class Fields {
                        key, value.value_or(0), kLargest);
   }
 
+  void know(std::span<const std::string_view> keys) { known_.insert(keys.begin(), keys.end()); }
   [[nodiscard]] bool known(std::string_view key) const {
     return known_.contains(key) || std::ranges::find(kIrrelevant, key) != kIrrelevant.end();
   }
@@ -65,6 +82,45 @@ class Fields {
   const JsonFile& json_;
   std::set<std::string_view> known_ = {"peft_type"};
 };
+
+/// Whether a field is there and says something: not null, false, empty or `none`.
+bool says(const JsonFile& json, std::string_view key) {
+  const auto found = json.value().find(std::string(key));
+  if (found == json.value().end() || found->is_null() || *found == false || *found == "none") return false;
+  return !((found->is_structured() || found->is_string()) && found->empty()) && *found != 0;
+}
+
+void read_lora(const JsonFile& json, LoraConfig& lora) {
+  for (const std::string_view key : kRefusedOfLora) {
+    require<UnsupportedError>(!says(json, key), "{}: field '{}' is {}; wanted a plain LORA without it", json.where(), key,
+                              says(json, key) ? json.value().at(std::string(key)).dump() : "");
+  }
+  const auto start = json.value().find("init_lora_weights");
+  const std::string init = start != json.value().end() && start->is_string() ? start->get<std::string>() : "";
+  require<UnsupportedError>(std::ranges::none_of(kChangingInits, [&](std::string_view name) { return init.starts_with(name); }),
+                            "{}: field 'init_lora_weights' is '{}': a part of the model's weights is in the factors; wanted an adapter that was "
+                            "converted to a plain LORA when it was saved",
+                            json.where(), init);
+  const auto bias = json.get<std::string>("bias", "none");
+  require<UnsupportedError>(bias == "none", "{}: field 'bias' is '{}'; wanted none", json.where(), bias);
+  lora.r = json.get<std::int64_t>("r", lora.r);
+  lora.alpha = json.get<double>("lora_alpha", lora.alpha);
+  lora.dropout = json.get<double>("lora_dropout", lora.dropout);
+  lora.use_rslora = json.get<bool>("use_rslora", false);
+  lora.fan_in_fan_out = json.get<bool>("fan_in_fan_out", false);
+  constexpr std::int64_t kHighest = 1 << 16;
+  require<FileError>(lora.r > 0 && lora.r <= kHighest, "{}: field 'r' is {}; wanted a number from 1 to {}", json.where(), lora.r, kHighest);
+  require<FileError>(lora.dropout >= 0 && lora.dropout < 1, "{}: field 'lora_dropout' is {}; wanted a number from 0 to below 1", json.where(),
+                     lora.dropout);
+  if (!json.has("target_modules")) return;
+  lora.target_is_pattern = json.value().at("target_modules").is_string();
+  lora.target_modules = lora.target_is_pattern ? std::vector{json.get<std::string>("target_modules")}
+                                               : json.get<std::vector<std::string>>("target_modules");
+}
+
+nlohmann::json targets_of(const LoraConfig& lora) {
+  return lora.target_is_pattern ? nlohmann::json(lora.target_modules.front()) : nlohmann::json(lora.target_modules);
+}
 
 void read_text_init(const JsonFile& json, const PeftConfig& c, const Warn& warn) {
   require<FileError>(std::ranges::find(kInits, c.prompt_tuning_init) != kInits.end(), "{}: prompt_tuning_init is '{}'; wanted one of {}",
@@ -84,8 +140,12 @@ nlohmann::json or_null(const std::optional<T>& value) {
 
 std::string_view name_of(PeftType type) noexcept { return kTypes[static_cast<std::size_t>(type)].second; }
 
+double LoraConfig::scale() const noexcept {
+  return alpha / (use_rslora ? std::sqrt(static_cast<double>(r)) : static_cast<double>(r));
+}
+
 std::int64_t PeftConfig::submodules() const noexcept {
-  if (peft_type == PeftType::prefix_tuning) return 1;
+  if (peft_type == PeftType::prefix_tuning || peft_type == PeftType::lora) return 1;
   return num_transformer_submodules.value_or(task_type == "SEQ_2_SEQ_LM" ? 2 : 1);
 }
 
@@ -107,7 +167,12 @@ PeftConfig PeftConfig::read(const std::filesystem::path& folder, const Warn& war
   field("modules_to_save", modules);
   const std::set<std::string> unique(modules.begin(), modules.end());
   c.modules_to_save.assign(unique.begin(), unique.end());
-  if (c.peft_type == PeftType::prompt_tuning) {
+  if (c.peft_type == PeftType::lora) {
+    read_lora(json, c.lora);
+    field.know(kReadOfLora);
+    field.know(kRefusedOfLora);
+    field.know(kIrrelevantToLora);
+  } else if (c.peft_type == PeftType::prompt_tuning) {
     field("prompt_tuning_init", c.prompt_tuning_init);
     field("prompt_tuning_init_text", c.prompt_tuning_init_text);
     field("tokenizer_name_or_path", c.tokenizer_name_or_path);
@@ -124,41 +189,72 @@ PeftConfig PeftConfig::read(const std::filesystem::path& folder, const Warn& war
   for (const auto& [key, value] : json.value().items()) {
     if (key.starts_with("preamble_") && value.is_string()) {
       c.extra[key] = value.get<std::string>();
-    } else if (warn && !field.known(key) && !value.is_null()) {
+    } else if (warn && !field.known(key) && says(json, key)) {
       warn(fmt::format("{}: key '{}' is none of {}; it is ignored", json.where(), key, name_of(c.peft_type)));
     }
   }
-  if (warn && !c.task_type) warn(fmt::format("{}: task_type is absent; PEFT would load the prompt and not use it", json.where()));
+  if (warn && !c.task_type && c.peft_type != PeftType::lora) warn(fmt::format("{}: task_type is absent; PEFT would load the prompt and not use it", json.where()));
   return c;
 }
 
-void PeftConfig::write(const std::filesystem::path& folder) const {
+namespace {
+
+nlohmann::json json_of_lora(const PeftConfig& c) {
   nlohmann::json json = {{"auto_mapping", nullptr},
-                         {"base_model_name_or_path", or_null(base_model_name_or_path)},
+                         {"base_model_name_or_path", or_null(c.base_model_name_or_path)},
+                         {"bias", "none"},
+                         {"fan_in_fan_out", c.lora.fan_in_fan_out},
                          {"inference_mode", true},
-                         {"num_attention_heads", or_null(num_attention_heads)},
-                         {"num_layers", or_null(num_layers)},
-                         {"num_transformer_submodules", or_null(num_transformer_submodules)},
-                         {"num_virtual_tokens", or_null(num_virtual_tokens)},
-                         {"peft_type", name_of(peft_type)},
+                         {"init_lora_weights", true},
+                         {"layers_pattern", nullptr},
+                         {"layers_to_transform", nullptr},
+                         {"lora_alpha", c.lora.alpha},
+                         {"lora_dropout", c.lora.dropout},
+                         {"modules_to_save", nullptr},
+                         {"peft_type", name_of(c.peft_type)},
+                         {"r", c.lora.r},
                          {"revision", nullptr},
-                         {"task_type", or_null(task_type)},
-                         {"token_dim", or_null(token_dim)}};
-  if (!modules_to_save.empty()) json["modules_to_save"] = modules_to_save;
-  if (peft_type == PeftType::prompt_tuning) {
-    const bool text = prompt_tuning_init == "TEXT" && prompt_tuning_init_text && !tokenizer_name_or_path.value_or("").empty();
+                         {"target_modules", targets_of(c.lora)},
+                         {"task_type", or_null(c.task_type)},
+                         {"use_rslora", c.lora.use_rslora}};
+  if (!c.modules_to_save.empty()) json["modules_to_save"] = c.modules_to_save;
+  return json;
+}
+
+nlohmann::json json_of_prompt(const PeftConfig& c) {
+  nlohmann::json json = {{"auto_mapping", nullptr},
+                         {"base_model_name_or_path", or_null(c.base_model_name_or_path)},
+                         {"inference_mode", true},
+                         {"num_attention_heads", or_null(c.num_attention_heads)},
+                         {"num_layers", or_null(c.num_layers)},
+                         {"num_transformer_submodules", or_null(c.num_transformer_submodules)},
+                         {"num_virtual_tokens", or_null(c.num_virtual_tokens)},
+                         {"peft_type", name_of(c.peft_type)},
+                         {"revision", nullptr},
+                         {"task_type", or_null(c.task_type)},
+                         {"token_dim", or_null(c.token_dim)}};
+  if (!c.modules_to_save.empty()) json["modules_to_save"] = c.modules_to_save;
+  if (c.peft_type == PeftType::prompt_tuning) {
+    const bool text = c.prompt_tuning_init == "TEXT" && c.prompt_tuning_init_text && !c.tokenizer_name_or_path.value_or("").empty();
     json["prompt_tuning_init"] = text ? "TEXT" : "RANDOM";
-    json["prompt_tuning_init_text"] = text ? or_null(prompt_tuning_init_text) : nlohmann::json();
-    json["tokenizer_name_or_path"] = text ? or_null(tokenizer_name_or_path) : nlohmann::json();
+    json["prompt_tuning_init_text"] = text ? or_null(c.prompt_tuning_init_text) : nlohmann::json();
+    json["tokenizer_name_or_path"] = text ? or_null(c.tokenizer_name_or_path) : nlohmann::json();
   } else {
-    json["encoder_hidden_size"] = or_null(encoder_hidden_size);
+    json["encoder_hidden_size"] = or_null(c.encoder_hidden_size);
   }
-  if (peft_type == PeftType::prefix_tuning) json["prefix_projection"] = prefix_projection;
-  if (peft_type == PeftType::p_tuning) {
-    json["encoder_reparameterization_type"] = encoder_reparameterization_type;
-    json["encoder_num_layers"] = encoder_num_layers;
-    json["encoder_dropout"] = encoder_dropout;
+  if (c.peft_type == PeftType::prefix_tuning) json["prefix_projection"] = c.prefix_projection;
+  if (c.peft_type == PeftType::p_tuning) {
+    json["encoder_reparameterization_type"] = c.encoder_reparameterization_type;
+    json["encoder_num_layers"] = c.encoder_num_layers;
+    json["encoder_dropout"] = c.encoder_dropout;
   }
+  return json;
+}
+
+}  // namespace
+
+void PeftConfig::write(const std::filesystem::path& folder) const {
+  nlohmann::json json = peft_type == PeftType::lora ? json_of_lora(*this) : json_of_prompt(*this);
   for (const auto& [key, value] : extra) json[key] = value;
   // a path may hold bytes that are no UTF-8: replaced, not a failure at the end of a training
   write_atomically(folder / "adapter_config.json", json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace));

@@ -39,27 +39,36 @@ std::vector<Trainable> tensors_of(const SitePrefixTable& table) {
   return tensors;
 }
 
-/// Keys and values of each pair, as rows [P, H·d].
-std::vector<PrefixRows> pairs_of(Graph& graph, const SitePrefixTable& table, const LeafNames& slot) {
+/// The rows of a table: keys and values of all pairs side by side, or keys and values apart.
+std::vector<Value> rows_of(Graph& graph, const SitePrefixTable& table, const LeafNames& slot) {
   const LeafNames names = [&](std::string_view name) { return slot(table.names + std::string(name)); };
+  if (const auto* heads = std::get_if<KeysAndValues>(&table.source)) {
+    return {pack_heads(graph.trainable(names("key"), heads->key)), pack_heads(graph.trainable(names("value"), heads->value))};
+  }
+  if (const auto* encoder = std::get_if<PromptEncoder>(&table.source)) return {encoder->build(graph, names)};
+  return {graph.trainable(names(PromptTuning::kEmbeddings), std::get<PackedRows>(table.source).rows)};
+}
+
+/// Keys and values of each pair, as rows [P, H·d], of what `rows_of` gave.
+std::vector<PrefixRows> pairs_of(const SitePrefixTable& table, const std::vector<Value>& rows) {
   const std::int64_t width = table.heads * table.head_dim;
   const auto count = static_cast<std::size_t>(table.pairs());
   std::vector<PrefixRows> pairs(count);
-  if (const auto* heads = std::get_if<KeysAndValues>(&table.source)) {
-    const auto layers = [&](std::string_view name, const Tensor& tensor) {
-      return split_columns(pack_heads(graph.trainable(names(name), tensor)), std::vector(count, width));
-    };
-    const auto keys = layers("key", heads->key);
-    const auto values = layers("value", heads->value);
+  if (rows.size() == 2) {
+    const auto keys = split_columns(rows[0], std::vector(count, width));
+    const auto values = split_columns(rows[1], std::vector(count, width));
     for (std::size_t pair = 0; pair < count; ++pair) pairs[pair] = {keys[pair], values[pair]};
     return pairs;
   }
-  const auto* encoder = std::get_if<PromptEncoder>(&table.source);
-  const Value rows = encoder != nullptr ? encoder->build(graph, names)
-                                        : graph.trainable(names(PromptTuning::kEmbeddings), std::get<PackedRows>(table.source).rows);
-  const auto parts = split_columns(rows, std::vector(2 * count, width));
+  const auto parts = split_columns(rows[0], std::vector(2 * count, width));
   for (std::size_t pair = 0; pair < count; ++pair) pairs[pair] = {parts[2 * pair], parts[2 * pair + 1]};
   return pairs;
+}
+
+/// Do layers read the same columns of both tables?
+bool are_alike(const SitePrefixTable& a, const SitePrefixTable& b) {
+  return std::holds_alternative<KeysAndValues>(a.source) == std::holds_alternative<KeysAndValues>(b.source) && a.pairs() == b.pairs() &&
+         a.pair_of_layer == b.pair_of_layer;
 }
 
 void check(Site site, const SitePrefixTable& table) {
@@ -93,6 +102,10 @@ std::set<std::int64_t> layers_of(const SitePrefixTable& table) {
   std::set<std::int64_t> layers;
   for (const auto& [layer, pair] : table.pair_of_layer) layers.insert(layer);
   return layers;
+}
+
+bool in_all(const std::vector<const SitePrefixTable*>& tables, std::int64_t layer) {
+  return std::ranges::all_of(tables, [&](const SitePrefixTable* table) { return table->pair_of_layer.contains(layer); });
 }
 
 /// Elements of [P, pairs, 2, H, d] against those of key and value [pairs, H, P, d].
@@ -182,8 +195,8 @@ PrefixTuning::PrefixTuning(std::vector<PrefixSlot> slots, PrefixPositions positi
       check(site, table);
       for (const auto& other : slots_) {
         const auto same = other.find(site);
-        require<ShapeError>(same == other.end() || layers_of(same->second) == layers_of(table),
-                            "prefix '{}': prefixes of layers {} and {} were given; wanted the same layers in all slots", name_of(site),
+        require<ShapeError>(positions.placement == Placement::prefix || same == other.end() || layers_of(same->second) == layers_of(table),
+                            "prefix '{}': infixes of layers {} and {} were given; wanted the same layers in all slots", name_of(site),
                             fmt::join(layers_of(table), ", "),
                             same == other.end() ? "" : fmt::format("{}", fmt::join(layers_of(same->second), ", ")));
       }
@@ -191,26 +204,59 @@ PrefixTuning::PrefixTuning(std::vector<PrefixSlot> slots, PrefixPositions positi
   }
 }
 
+SlotSpace PrefixTuning::slots_with(Site site, std::int64_t layer) const {
+  SlotSpace space{fmt::format("prefix.{}.{}", name_of(site), layer), {}};
+  for (const auto& slot : slots_) {
+    const auto found = slot.find(site);
+    const bool has = found != slot.end() && found->second.pair_of_layer.contains(layer);
+    space.slots.append(has ? static_cast<std::int32_t>(found->second.tokens()) : 0);
+  }
+  return space;
+}
+
 void PrefixTuning::condition_site(Graph& graph, Site site, Conditioning& conditioning) const {
   SitePrefix prefix;
   prefix.space.name = fmt::format("prefix.{}", name_of(site));
-  std::vector<std::int64_t> counts;
-  std::vector<std::vector<PrefixRows>> pairs;
+  std::vector<std::vector<Value>> numbers;
   std::vector<const SitePrefixTable*> tables;
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     const auto found = slots_[slot].find(site);
     prefix.space.slots.append(found == slots_[slot].end() ? 0 : static_cast<std::int32_t>(found->second.tokens()));
     if (found == slots_[slot].end()) continue;
-    counts.push_back(found->second.tokens());
-    pairs.push_back(pairs_of(graph, found->second, [&](std::string_view name) { return slot_name(slot, slots_.size(), name); }));
+    numbers.push_back(rows_of(graph, found->second, [&](std::string_view name) { return slot_name(slot, slots_.size(), name); }));
     tables.push_back(&found->second);
   }
   if (tables.empty()) return;
-  const RowSpaceId rows = graph.rows(prefix.space.name, prefix.space.slots.rows(), prefix.space.slots.count());
-  for (const auto& [layer, unused] : tables.front()->pair_of_layer) {
+  if (std::ranges::all_of(tables, [&](const SitePrefixTable* table) { return are_alike(*table, *tables[0]); })) {
+    // one copy for all layers
+    const RowSpaceId space = graph.rows(prefix.space.name, prefix.space.slots.rows(), prefix.space.slots.count());
+    std::vector<std::int64_t> counts;
+    for (const auto* table : tables) counts.push_back(table->tokens());
+    std::vector<Value> all;
+    for (std::size_t part = 0; part < numbers[0].size(); ++part) {
+      std::vector<Value> values;
+      for (const auto& rows : numbers) values.push_back(rows[part]);
+      all.push_back(concat_rows(values, counts, space));
+    }
+    const std::vector<PrefixRows> pairs = pairs_of(*tables[0], all);
+    for (const auto& [layer, pair] : tables[0]->pair_of_layer) prefix.layers[layer] = pairs.at(static_cast<std::size_t>(pair));
+    conditioning.prefixes[site] = std::move(prefix);
+    return;
+  }
+  std::vector<std::vector<PrefixRows>> pairs;
+  for (std::size_t i = 0; i < tables.size(); ++i) pairs.push_back(pairs_of(*tables[i], numbers[i]));
+  std::set<std::int64_t> layers;
+  for (const auto* table : tables) layers.merge(layers_of(*table));
+  for (const auto layer : layers) {
+    if (!in_all(tables, layer)) prefix.partial[layer] = slots_with(site, layer);
+    const SlotSpace& space = prefix.space_of(layer);
+    const RowSpaceId rows = graph.rows(space.name, space.slots.rows(), space.slots.count());
     std::vector<Value> keys;
     std::vector<Value> values;
+    std::vector<std::int64_t> counts;
     for (std::size_t i = 0; i < tables.size(); ++i) {
+      if (!tables[i]->pair_of_layer.contains(layer)) continue;
+      counts.push_back(tables[i]->tokens());
       const PrefixRows& pair = pairs[i].at(static_cast<std::size_t>(tables[i]->pair_of_layer.at(layer)));
       keys.push_back(pair.key);
       values.push_back(pair.value);

@@ -62,7 +62,7 @@ struct PrefixPositions {
 
 class PrefixTuning final : public Method {
  public:
-  /// Slot i of a program is slots[i]. At each site all slots must condition the same layers, unless a slot leaves the site
+  /// Slot i of a program is slots[i]. Slots may condition different layers, but for infixes; a slot may leave the site
   /// out. Throws ShapeError for no slots, tensors that do not fit together, pairs that are not there.
   PrefixTuning(std::vector<PrefixSlot> slots, PrefixPositions positions);
 
@@ -74,6 +74,8 @@ class PrefixTuning final : public Method {
 
  private:
   void condition_site(Graph& graph, Site site, Conditioning& conditioning) const;
+  /// Rows of the slots that have a prefix on a layer; the others are empty.
+  [[nodiscard]] SlotSpace slots_with(Site site, std::int64_t layer) const;
 
   std::vector<PrefixSlot> slots_;
   PrefixPositions positions_;

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/backend/backend.h"
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 #include "engine/ops/activation.h"
@@ -195,7 +196,8 @@ void PromptEncoder::fit(const Tensor& rows) {
   for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] -= static_cast<double>(now.values<float>()[i]);
   // dW = Rᵀ (H Hᵀ)⁻¹ H for hidden units H and what is missing R
   solve_in_place(gram_of(hidden, shape_.rows, shape_.hidden), wanted, shape_.rows, shape_.output);
-  const auto weight = std::ranges::find(tensors_, "transform.2.weight", &Trainable::name)->value.values<float>();
+  Tensor& last = std::ranges::find(tensors_, "transform.2.weight", &Trainable::name)->value;
+  const auto weight = last.values<float>();
   for (std::int64_t o = 0; o < shape_.output; ++o) {
     for (std::int64_t h = 0; h < shape_.hidden; ++h) {
       double sum = 0;
@@ -205,6 +207,8 @@ void PromptEncoder::fit(const Tensor& rows) {
       weight[static_cast<std::size_t>(o * shape_.hidden + h)] += static_cast<float>(sum);
     }
   }
+  // `fold` has made the tensors resident
+  default_backend().residence().upload(last);
 }
 
 Value PromptEncoder::build(Graph& graph, const LeafNames& names) const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/distributed/shared_out.h"
 #include "engine/runtime/compile.h"
 
 namespace preamble {
@@ -25,6 +26,7 @@ std::unique_ptr<LossModel> loss_of(LanguageModel& model, const std::vector<std::
   if (auto* encoder_decoder = dynamic_cast<EncoderDecoder*>(&model)) {
     return loss_model(*encoder_decoder, {sequences, source_rows, rows, sequences * classes});
   }
+  if (auto* blanks = dynamic_cast<BlankModel*>(&model)) return loss_model(*blanks, {sequences * classes, classes * source_rows + rows});
   auto* causal = dynamic_cast<CausalLm*>(&model);
   require<UnsupportedError>(causal != nullptr, "classification by label words: this model has no language model loss");
   return loss_model(*causal, {sequences * classes, classes * source_rows + rows});
@@ -52,10 +54,8 @@ RankClassifier::RankClassifier(LanguageModel& model, const Method& method, std::
       loss_(loss_of(model, targets_, sequences_, source_rows_)),
       session_(compile_scores(*loss_, method, conditioning_)) {}
 
-std::vector<ClassScores> RankClassifier::classify(std::span<const Example> examples, std::int32_t slot,
-                                                  const std::function<void(std::int64_t)>& progress) {
-  std::vector<ClassScores> scores;
-  scores.reserve(examples.size());
+std::vector<std::size_t> RankClassifier::batch_ends(std::span<const Example> examples) const {
+  std::vector<std::size_t> ends;
   std::size_t begin = 0;
   while (begin < examples.size()) {
     std::size_t end = begin;
@@ -65,11 +65,35 @@ std::vector<ClassScores> RankClassifier::classify(std::span<const Example> examp
       if (rows > source_rows_ && end > begin) break;
       ++end;
     }
-    run(examples.subspan(begin, end - begin), slot, scores);
+    ends.push_back(end);
     begin = end;
-    if (progress) progress(static_cast<std::int64_t>(begin));
   }
+  return ends;
+}
+
+std::vector<ClassScores> RankClassifier::classify(std::span<const Example> examples, std::int32_t slot,
+                                                  const std::function<void(std::int64_t)>& progress) {
+  const auto ends = batch_ends(examples);
+  const auto compute = [&](std::size_t first, std::size_t last) {
+    std::vector<std::vector<double>> scores;
+    for (std::size_t batch = first; batch < last; ++batch) {
+      const std::size_t begin = batch == 0 ? 0 : ends[batch - 1];
+      run(examples.subspan(begin, ends[batch] - begin), slot, scores);
+      world().still_here();
+      if (progress) progress(static_cast<std::int64_t>(ends[batch]));
+    }
+    return scores;
+  };
+  std::vector<ClassScores> scores;
+  for (auto& numbers : shared_out(world(), ends.size(), examples.size(), "scores of classes", compute)) scores.push_back({std::move(numbers)});
   return scores;
+}
+
+void RankClassifier::calibrate(const Example& empty, std::int32_t slots) {
+  prior_.clear();
+  std::vector<Example> inputs(static_cast<std::size_t>(slots), empty);
+  for (std::int32_t slot = 0; slot < slots; ++slot) inputs[static_cast<std::size_t>(slot)].slot = slot;
+  prior_ = classify(inputs);
 }
 
 LossBatch RankClassifier::batch_of(std::span<const Example> examples, std::int32_t slot) const {
@@ -97,18 +121,21 @@ LossBatch RankClassifier::batch_of(std::span<const Example> examples, std::int32
   return loss_->batch_of(batch);
 }
 
-void RankClassifier::run(std::span<const Example> examples, std::int32_t slot, std::vector<ClassScores>& scores) {
-  loss_->feed(session_, batch_of(examples, slot), conditioning_, 1.0);
+void RankClassifier::run(std::span<const Example> examples, std::int32_t slot, std::vector<std::vector<double>>& scores) {
+  loss_->inputs(batch_of(examples, slot), conditioning_).feed(session_);
   session_.run();
   const auto nll = session_.result<float>(LossModel::kNll);
   std::size_t row = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    ClassScores& result = scores.emplace_back();
+    std::vector<double>& result = scores.emplace_back();
     for (const auto& target : targets_) {
       double sum = 0;
       for (std::size_t t = 0; t < target.size(); ++t) sum -= static_cast<double>(nll[row++]);
-      result.log_likelihoods.push_back(sum);
+      result.push_back(sum);
     }
+    if (prior_.empty()) continue;
+    const auto& prior = prior_.at(static_cast<std::size_t>(slot < 0 ? examples[i].slot : slot)).log_likelihoods;
+    for (std::size_t c = 0; c < prior.size(); ++c) result[c] -= prior[c];
   }
 }
 

@@ -32,12 +32,18 @@ class RankClassifier {
   RankClassifier(LanguageModel& model, const Method& method, std::vector<std::vector<std::int32_t>> targets, std::int64_t longest_source,
                  std::int64_t batch_rows = 4096);
 
-  /// Scores in the order of the examples. `slot`: the prompt to use for all of them; negative: each example's own.
+  /// From now on scores are relative to those of this input (Zhao et al. 2021: one without content): log p(class | input) - log p(class |
+  /// empty), under the slot of each example. `slots`: how many there are.
+  void calibrate(const Example& empty, std::int32_t slots);
+
+  /// Scores in the order of the examples; the ranks of `world()` share them out. `slot`: the prompt to use for all of them; negative: each example's own.
   [[nodiscard]] std::vector<ClassScores> classify(std::span<const Example> examples, std::int32_t slot = -1,
                                                   const std::function<void(std::int64_t done)>& progress = {});
 
  private:
-  void run(std::span<const Example> examples, std::int32_t slot, std::vector<ClassScores>& scores);
+  /// Where each batch ends.
+  [[nodiscard]] std::vector<std::size_t> batch_ends(std::span<const Example> examples) const;
+  void run(std::span<const Example> examples, std::int32_t slot, std::vector<std::vector<double>>& scores);
   [[nodiscard]] LossBatch batch_of(std::span<const Example> examples, std::int32_t slot) const;
 
   LanguageModel& model_;
@@ -47,6 +53,7 @@ class RankClassifier {
   std::unique_ptr<LossModel> loss_;
   Conditioning conditioning_;
   Session session_;
+  std::vector<ClassScores> prior_;  ///< of an input without content, by slot; empty: not calibrated
 };
 
 }  // namespace preamble

@@ -6,9 +6,11 @@
 
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "models/blank_model.h"
 #include "models/causal_lm.h"
 #include "peft/adapter_file.h"
 #include "peft/head_file.h"
+#include "peft/lora_file.h"
 #include "peft/native_prefix.h"
 #include "peft/native_prompt.h"
 #include "peft/p_tuning.h"
@@ -21,13 +23,18 @@ using Named = std::vector<std::pair<std::string, Tensor>>;
 
 constexpr const char* kEncoderFile = "reparametrisation.safetensors";
 
-PeftConfig config_of(const MethodRecipe& recipe, PeftType type, std::int64_t tokens, const LanguageModel& model) {
+PeftConfig config_of(const MethodRecipe& recipe, PeftType type, const LanguageModel& model) {
   PeftConfig config;
   config.peft_type = type;
   // an encoder's is that of its head
-  if (dynamic_cast<const CausalLm*>(&model) != nullptr) config.task_type = "CAUSAL_LM";
+  if (dynamic_cast<const CausalLm*>(&model) != nullptr || dynamic_cast<const BlankModel*>(&model) != nullptr) config.task_type = "CAUSAL_LM";
   if (!is_single_stack(model)) config.task_type = "SEQ_2_SEQ_LM";
   config.base_model_name_or_path = recipe.model.string();
+  return config;
+}
+
+PeftConfig config_of(const MethodRecipe& recipe, PeftType type, std::int64_t tokens, const LanguageModel& model) {
+  PeftConfig config = config_of(recipe, type, model);
   config.num_virtual_tokens = tokens;
   config.num_transformer_submodules = submodules_of(recipe, model);
   config.prefix_projection = recipe.method_options.prefix_projection;
@@ -70,10 +77,29 @@ void save_prefix(const MethodRecipe& recipe, const std::filesystem::path& folder
   }
 }
 
+void save_lora(const MethodRecipe& recipe, const std::filesystem::path& folder, const LoraTuning& lora, const LanguageModel& model,
+               const SavedHead& head) {
+  PeftConfig config = config_of(recipe, PeftType::lora, model);
+  config.lora = lora.config();
+  Named tensors;
+  const std::size_t own = lora.tensors().size() * 2;
+  for (const auto& trainable : lora.trainables()) {
+    if (tensors.size() < own) tensors.emplace_back(trainable.name, trainable.value);
+  }
+  if (head.head != nullptr) add_head(*head.encoder, *head.head, config, tensors);
+  write_adapter(folder, config, tensors);
+}
+
 }  // namespace
 
 void save_method(const MethodRecipe& recipe, const std::filesystem::path& folder, const Method& method, const LanguageModel& model,
                  const SavedHead& head) {
+  if (const auto* lora = dynamic_cast<const LoraTuning*>(&method)) {
+    const bool alone = dynamic_cast<const NoMethod*>(&lora->beside()) != nullptr;
+    if (alone) return save_lora(recipe, folder, *lora, model, head);
+    save_method(recipe, folder, lora->beside(), model, head);
+    return save_lora(recipe, folder / kLoraFolder, *lora, model, {});
+  }
   bool encoded = recipe.method == "ptuning";
   if (const auto* prefix = dynamic_cast<const PrefixTuning*>(&method)) {
     save_prefix(recipe, folder, *prefix, model, head);

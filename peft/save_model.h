@@ -10,8 +10,8 @@
 
 namespace preamble {
 
-/// Writes config, tokenizer files and generation options of `source` and all loaded parameters (model.safetensors) to
-/// `target`, which transformers then loads. The config's `dtype` becomes that of the parameters: transformers rounds weights
+/// Writes config, tokenizer files and generation options of `source` and all loaded parameters, low-rank additions merged into their weights
+/// (model.safetensors), to `target`, which transformers then loads. The config's `dtype` becomes that of the parameters: transformers rounds weights
 /// to it. The folder is made if need be; each file is replaced atomically, config.json last. Throws FileError if `target` is
 /// `source`, or if a file cannot be read or written.
 void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters);
@@ -21,5 +21,9 @@ void save_model_folder(const std::filesystem::path& source, const std::filesyste
 /// own already.
 void save_model_folder(const std::filesystem::path& source, const std::filesystem::path& target, const Parameters& parameters,
                        const Head& head, const std::vector<std::string>& classes);
+
+/// Copies tokenizer files and generation options. The folder is made if need be. Throws FileError if `target` is `source`, or if a file cannot
+/// be read or written.
+void copy_model_files(const std::filesystem::path& source, const std::filesystem::path& target);
 
 }  // namespace preamble

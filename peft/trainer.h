@@ -10,13 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "data/batching.h"
+#include "data/batch_source.h"
 #include "data/examples.h"
+#include "data/sharded_batches.h"
 #include "engine/optim/optimizer.h"
 #include "engine/optim/schedule.h"
 #include "models/language_model.h"
 #include "peft/method.h"
 #include "peft/run_identity.h"
+#include "peft/step_times.h"
 #include "peft/training_state.h"
 #include "peft/training_step.h"
 
@@ -37,8 +39,22 @@ struct TrainerOptions {
   std::filesystem::path output;
   /// Go on from the state in `output` if there is one.
   bool resume = false;
+  /// End with the trainables of the best evaluation; false: with those of the last update.
+  bool keep_best = true;
+  /// Hand the trainables to `Checkpoint` every so many updates, and before the first; 0: never.
+  std::int64_t checkpoint_steps = 0;
+  /// The processes that train together, if there are several. Each batch is cut into size() · gradient_accumulation_steps parts, and rank r
+  /// takes the r-th run of them; rank 0 alone writes. `-n N` gives the bits of N parts on one process.
+  Communicator* ranks = nullptr;
   /// What must be equal in a resumed run beside what the trainer knows itself (see `identity_of`): method, validation data, ...
   RunIdentity identity;
+
+  /// Whether an evaluation follows update number `update`, if the run evaluates at all.
+  [[nodiscard]] bool evaluates_after(std::int64_t update) const noexcept;
+  /// Whether the run has stopped early.
+  [[nodiscard]] bool stops_at(const TrainingState& state) const noexcept;
+  /// Whether the state is saved now, after an update that was or was not followed by an evaluation.
+  [[nodiscard]] bool saves_at(const TrainingState& state, bool evaluated) const noexcept;
 };
 
 /// What a progress line shows after an update.
@@ -64,10 +80,15 @@ struct TrainingResult {
   double step_ms = 0;  ///< median of an update
   std::int64_t arena_bytes = 0;
   std::int64_t trainable_count = 0;
+
+  [[nodiscard]] static TrainingResult of(const TrainingState& state, bool stopped, const StepTimes& times, const Program& program);
 };
 
 /// Lengths of examples as a model batches them: source and target apart, or joint for a decoder-only model.
 [[nodiscard]] std::vector<ExampleLength> lengths_for(const LanguageModel& model, std::span<const Example> examples);
+
+/// Number of parts of a whole batch, over all ranks. Throws ConfigError for options that are no positive numbers.
+[[nodiscard]] std::int64_t part_count(const TrainerOptions& options);
 
 class Trainer {
  public:
@@ -80,31 +101,55 @@ class Trainer {
   /// The same for an encoder with heads; those of them that are trained are trained with the method.
   Trainer(const HeadedEncoder& model, const Method& method, std::vector<Example> examples, const MakeOptimizer& optimizer,
           TrainerOptions options);
+  /// The same of examples in shards, of which `data` holds this process's.
+  Trainer(LanguageModel& model, const Method& method, std::unique_ptr<ShardedBatches> data, const MakeOptimizer& optimizer, TrainerOptions options);
+  Trainer(const HeadedEncoder& model, const Method& method, std::unique_ptr<ShardedBatches> data, const MakeOptimizer& optimizer,
+          TrainerOptions options);
+  /// The same of batches from elsewhere; the capacity of `model` holds each of them. `options.batches` is not read.
+  Trainer(std::unique_ptr<LossModel> model, const Method& method, std::unique_ptr<BatchSource> data, const MakeOptimizer& optimizer,
+          TrainerOptions options);
 
   /// A number to maximise, computed with the trainables as they are.
   using Evaluate = std::function<double()>;
   using Report = std::function<void(const TrainingProgress&)>;
+  /// Gets the number of updates made; the trainables on the host are those of that moment.
+  using Checkpoint = std::function<void(std::int64_t step)>;
 
-  /// Trains. With `evaluate`, the trainables end as they were at the best evaluation: the earliest of equal ones, and never one whose
-  /// number is NaN. The same options, data and seed give the same bits, straight or resumed, with any number of threads. A step whose loss
-  /// or gradients are not finite is an Error; it changes no tensor and is not saved. So is a state that cannot be written; the last one
-  /// stays.
-  TrainingResult fit(const Evaluate& evaluate = {}, const Report& report = {});
+  /// Trains. Several ranks first compare what they were given (DistributedError, with the rank and what differs), then make the same
+  /// updates; `evaluate` is called on all of them, at the same steps, and the root's number counts. With `evaluate` and `keep_best`, the
+  /// trainables end as they were at the best evaluation: the earliest of equal ones, and never one whose number is NaN. The same options,
+  /// data and seed give the same bits, straight or resumed, with any number of threads. Throws Error for a step whose loss or gradients are
+  /// not finite, which changes no tensor and is not saved, and for a state that cannot be written: the one before it stays on the disk.
+  TrainingResult fit(const Evaluate& evaluate = {}, const Report& report = {}, const Checkpoint& checkpoint = {});
 
   [[nodiscard]] const TrainingStep& step() const noexcept { return *step_; }
-  [[nodiscard]] std::span<const Example> examples() const noexcept { return examples_; }
-  /// The batch of indices `examples` in parts.
-  [[nodiscard]] std::vector<LossBatch> parts_of(std::span<const std::uint32_t> examples) const;
+  /// Where `fit` takes its batches from.
+  [[nodiscard]] BatchSource& data() const noexcept { return *data_; }
+  /// The batch of the last `next` in parts: those of this rank.
+  [[nodiscard]] std::vector<LossBatch> parts_of(std::span<const Example* const> examples) const;
+  /// The first part of a whole batch that this rank takes.
+  [[nodiscard]] std::size_t first_part() const noexcept;
 
  private:
-  Trainer(const LanguageModel& model, std::vector<Example> examples, TrainerOptions options);
-  void start(std::unique_ptr<LossModel> model, const Method& method, const MakeOptimizer& optimizer);
+  /// Examples in memory, as batches and as a loss for the largest of them.
+  struct Data {
+    std::unique_ptr<LossModel> model;
+    std::unique_ptr<BatchSource> batches;
+  };
+  template <class Model>
+  [[nodiscard]] static Data prepare(Model& model, const LanguageModel& language_model, std::vector<Example> examples,
+                                    const TrainerOptions& options);
+  template <class Model>
+  [[nodiscard]] static Data prepare(Model& model, std::unique_ptr<ShardedBatches> batches, const TrainerOptions& options);
+  Trainer(Data data, const Method& method, const MakeOptimizer& optimizer, const TrainerOptions& options);
+
   void evaluate(const Evaluate& evaluate, TrainingProgress& progress);
   void save();
+  void resume();
+  void compare_ranks() const;
 
-  std::vector<Example> examples_;
   TrainerOptions options_;
-  Batcher batcher_;
+  std::unique_ptr<BatchSource> data_;
   std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<Trainable> trainables_;

@@ -1,12 +1,16 @@
 #include "peft/training_state.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "data/safetensors.h"
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/core/warnings.h"
 
 namespace preamble {
 namespace {
@@ -33,6 +37,18 @@ T number(const std::filesystem::path& path, const Metadata& metadata, const std:
   return value;
 }
 
+/// Numbers with spaces between them.
+std::vector<std::uint64_t> numbers(const std::filesystem::path& path, std::string_view text) {
+  std::vector<std::uint64_t> values;
+  for (const char *at = text.data(), *end = at + text.size(); at < end;) {
+    const auto [behind, error] = std::from_chars(at, end, values.emplace_back());
+    require<FileError>(error == std::errc() && (behind == end || *behind == ' '), "{}: metadata 'stream' is '{}'; wanted numbers", path.string(),
+                       text);
+    at = behind + (behind < end ? 1 : 0);
+  }
+  return values;
+}
+
 Tensor tensor_like(const TensorFile& file, const std::string& name, const Tensor& like) {
   const Tensor stored = file.get(name);
   require<FileError>(stored.dims() == like.dims() && stored.dtype() == like.dtype(), "{}: '{}' is {} {}; wanted {} {}",
@@ -42,6 +58,17 @@ Tensor tensor_like(const TensorFile& file, const std::string& name, const Tensor
 }
 
 }  // namespace
+
+bool TrainingState::note(double metric) {
+  if (std::isnan(metric) || (best_metric && metric <= *best_metric)) {
+    ++evaluations_without_gain;
+    return false;
+  }
+  best_metric = metric;
+  best_step = step;
+  evaluations_without_gain = 0;
+  return true;
+}
 
 std::filesystem::path TrainingState::path(const std::filesystem::path& folder) { return folder / "trainer_state.safetensors"; }
 
@@ -59,6 +86,7 @@ void TrainingState::save(const std::filesystem::path& folder, const std::vector<
                        {"batch", std::to_string(position.batch)},
                        {"evaluations_without_gain", std::to_string(evaluations_without_gain)},
                        {"best_step", std::to_string(best_step)}};
+  if (!position.stream.empty()) metadata["stream"] = fmt::format("{}", fmt::join(position.stream, " "));
   for (const auto& [key, value] : identity) metadata[kIdentity + key] = value;
   // the shortest text that reads back to the same bits
   metadata["last_loss"] = fmt::format("{}", last_loss);
@@ -76,11 +104,19 @@ TrainingState TrainingState::load(const std::filesystem::path& folder, const Run
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kIdentity)) state.identity[key.substr(kIdentity.size())] = value;
   }
+  const std::string there = state.identity.contains(kProcesses) ? state.identity.at(kProcesses) : "1";
+  const std::string here = identity.contains(kProcesses) ? identity.at(kProcesses) : "1";
+  state.identity.erase(kProcesses);
+  if (identity.contains(kProcesses)) state.identity[kProcesses] = here;
   require<ConfigError>(state.identity == identity, "{}: it belongs to another run: {}", file.path().string(),
                        differences(state.identity, identity));
+  if (there != here)
+    warn(fmt::format("{}: {} processes wrote it, {} go on; sums over ranks and masks of dropout are not those of one straight run",
+                     file.path().string(), there, here));
   state.step = number<std::int64_t>(file.path(), metadata, "step");
   state.position.epoch = number<std::uint64_t>(file.path(), metadata, "epoch");
   state.position.batch = number<std::uint64_t>(file.path(), metadata, "batch");
+  if (metadata.contains("stream")) state.position.stream = numbers(file.path(), metadata.at("stream"));
   state.evaluations_without_gain = number<std::int64_t>(file.path(), metadata, "evaluations_without_gain");
   state.best_step = number<std::int64_t>(file.path(), metadata, "best_step");
   state.last_loss = number<double>(file.path(), metadata, "last_loss");

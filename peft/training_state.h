@@ -27,6 +27,9 @@ struct TrainingState {
   /// What must be equal for a resumed run to be the same run.
   RunIdentity identity;
 
+  /// Notes the metric of an evaluation after `step` updates. True if it is larger than all before; NaN never is.
+  bool note(double metric);
+
   /// FOLDER/trainer_state.safetensors
   [[nodiscard]] static std::filesystem::path path(const std::filesystem::path& folder);
 
@@ -35,6 +38,7 @@ struct TrainingState {
             const std::vector<Tensor>& best) const;
   /// Restores trainables (in place), optimizer and best values. Throws FileError if the file is damaged or of another kind of run,
   /// ConfigError with all differences if its identity is another one. Whatever it throws, nothing has been restored.
+  /// Another number of processes is a remark (`warn`).
   [[nodiscard]] static TrainingState load(const std::filesystem::path& folder, const RunIdentity& identity,
                                           std::vector<Trainable>& trainables, Optimizer& optimizer, std::vector<Tensor>& best);
 };

@@ -1,5 +1,5 @@
-// What the kernels include of the standard library, and fmt, precompiled once an instruction set. A source still includes
-// all that it uses and compiles without this header, too (-Db_pch=false). There is no include guard, because g++ warns of
+// What most sources include of the standard library, and fmt, precompiled once a library (of kernels: once an instruction set). A source still
+// includes all that it uses and compiles without this header, too (-Db_pch=false). There is no include guard, because g++ warns of
 // `#pragma once` in the header that it precompiles.
 
 #include <algorithm>

@@ -17,13 +17,11 @@ struct EvalOptions {
 };
 
 CLI::Option* add_model(CLI::App& command, std::filesystem::path& model, std::vector<std::filesystem::path>& adapters,
-                       std::string& weights) {
+                       WeightOptions& weights) {
   command.add_option("--adapter", adapters, "adapter folder; give the option again for each further adapter")
       ->check(CLI::ExistingDirectory)
       ->allow_extra_args(false);
-  command.add_option("--weights", weights, "element type in which frozen matrices are held: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
+  weights.add_to(command);
   return command.add_option("--model", model, "Hugging Face folder of the model")->required()->check(CLI::ExistingDirectory);
 }
 

@@ -4,65 +4,28 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "data/jsonl.h"
+#include "data/tasks/task_scores.h"
 #include "engine/core/error.h"
-#include "engine/core/file.h"
-#include "engine/core/warnings.h"
 #include "models/generate/generation_config_file.h"
-#include "models/open_model.h"
-#include "peft/adapter_file.h"
 #include "peft/evaluation.h"
+#include "peft/text_prompt.h"
+#include "tools/equal_inputs.h"
+#include "tools/loaded_model.h"
+#include "tools/prediction_file.h"
 #include "tools/progress.h"
 
 namespace preamble {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The task beside the first adapter, or beside a fine-tuned model.
-std::optional<std::filesystem::path> task_folder(const EvalArguments& args) {
-  return args.adapters.empty() ? args.model : args.adapters.front();
-}
-
-/// A model, its adapters and its tokenizer.
-struct Loaded {
-  Loaded(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& adapters, const std::string& weights)
-      : tokenizer(load_tokenizer(folder)) {
-    Parameters::Options options;
-    options.weights = weights == "bf16" ? Dtype::bf16 : Dtype::f32;
-    model = open_model(folder, options);
-    if (adapters.empty()) {
-      method = std::make_unique<NoMethod>();
-    } else {
-      method = open_adapters(adapters, *model, warn);
-    }
-  }
-
-  /// The task of the options, for this model.
-  [[nodiscard]] TextTask task(const EvalArguments& args, const TaskOptions& options) const {
-    TextTask task = options.task(task_folder(args), args.file);
-    fit_to_model(task, *model, *tokenizer);
-    return task;
-  }
-
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<LanguageModel> model;
-  std::unique_ptr<Method> method;
-};
-
-GenerationConfig generation_for(const std::filesystem::path& model, const TextTask& task, const GenerationOptions& options) {
-  GenerationConfig config = read_generation_config(model);
-  config.do_sample = false;
-  config.max_new_tokens = static_cast<int>(task.max_target_length);
-  options.apply(config);
-  return config;
-}
 
 /// Probabilities of the classes alone.
 Json probabilities(const ClassScores& scores, const std::vector<std::string>& words) {
@@ -74,36 +37,40 @@ Json probabilities(const ClassScores& scores, const std::vector<std::string>& wo
   return json;
 }
 
-/// The predictions alone, one a line, as scorers want them.
-void write_lines(const std::filesystem::path& path, const std::function<void(const JsonSink&)>& produce) {
-  std::string lines;
-  produce([&](const Json& row) {
-    std::string text = row.at("prediction");
-    std::ranges::replace(text, '\n', ' ');
-    lines += text + "\n";
-  });
-  write_atomically(path, lines);
+GenerationConfig generation_of(const LoadedModel& loaded, const TextTask& task, const GenerationOptions& options) {
+  GenerationConfig config = loaded.generation(task);
+  options.apply(config);
+  return config;
+}
+
+/// What answers depend on beside the model and its input.
+std::string of_task(const TextTask& task) {
+  return fmt::format("input '{}', target '{}', labels '{}', calibrated {}", task.input, task.target, task.labels, task.calibrated);
 }
 
 }  // namespace
 
 int eval_command(const EvalArguments& args, const TaskOptions& task_options, const GenerationOptions& generation) {
-  const Loaded loaded(args.model, args.adapters, args.weights);
-  const TextTask task = loaded.task(args, task_options);
-  const Table table = task_options.load(args.file);
+  const LoadedModel loaded(args.model, args.adapters, args.weights);
+  const TextTask task = loaded.task(task_options, args.file);
+  const Table table = task_options.load(task, args.file, TaskUse::evaluation);
   TruncationReport report;
   auto examples = examples_of(task, table, *loaded.tokenizer, true, report);
   report_truncation(args.file, report);
   Evaluator::Options options;
   options.generate = args.generate;
-  options.generation = generation_for(args.model, task, generation);
+  options.generation = generation_of(loaded, task, generation);
   options.metrics = args.metrics;
+  if (!task.name.empty()) options.scorer = scorer_of(task.name, table);
   options.loss = std::erase(options.metrics, "loss") > 0;
   options.ensemble = std::max<std::int32_t>(1, static_cast<std::int32_t>(args.adapters.size()));
   Evaluator evaluator(*loaded.model, *loaded.method, *loaded.tokenizer, task, examples, references_of(task, table), options);
+  require_equal_inputs(*loaded.model, *loaded.method, {}, examples,
+                       fmt::format("{}; generate {}, loss {}, metrics [{}]; {}", of_task(task), options.generate, options.loss,
+                                   fmt::join(options.metrics, ","), describe(options.generation)));
   const EvaluationResult result = evaluator.run();
   if (args.output) {
-    write_jsonl(*args.output, [&](const JsonSink& sink) {
+    write_predictions(args.output, [&](const JsonSink& sink) {
       for (std::size_t i = 0; i < result.predictions.size(); ++i) sink(Json{{"row", i}, {"prediction", result.predictions[i]}});
     });
   }
@@ -119,19 +86,23 @@ int eval_command(const EvalArguments& args, const TaskOptions& task_options, con
 }
 
 int predict_command(const EvalArguments& args, const TaskOptions& task_options, const GenerationOptions& generation) {
-  const Loaded loaded(args.model, args.adapters, args.weights);
-  const TextTask task = loaded.task(args, task_options);
-  const Table table = task_options.load(args.file);
+  const LoadedModel loaded(args.model, args.adapters, args.weights);
+  const TextTask task = loaded.task(task_options, args.file);
+  const Table table = task_options.load(task, args.file, TaskUse::evaluation);
   TruncationReport report;
   auto examples = examples_of(task, table, *loaded.tokenizer, false, report);
   report_truncation(args.file, report);
   if (args.distinct) examples = DistinctInputs::of(examples).examples;
-  std::size_t longest = 1;
-  for (const auto& example : examples) longest = std::max(longest, example.source.size());
+  std::int64_t longest = longest_source(examples);
   const auto produce = [&](const JsonSink& sink) {
     if (task.classifies()) {
       const auto words = LabelMap::parse(task.labels).words();
-      RankClassifier classifier(*loaded.model, *loaded.method, label_targets(task, *loaded.tokenizer), static_cast<std::int64_t>(longest));
+      std::optional<Example> empty;
+      if (task.calibrated) empty = empty_input(task, *loaded.tokenizer);
+      if (empty) longest = std::max(longest, std::ssize(empty->source));
+      RankClassifier classifier(*loaded.model, *loaded.method, label_targets(task, *loaded.tokenizer), longest);
+      require_equal_inputs(*loaded.model, *loaded.method, {}, examples, of_task(task));
+      if (empty) classifier.calibrate(*empty, 1);
       const auto scores = classifier.classify(examples, 0);
       for (std::size_t i = 0; i < scores.size(); ++i) {
         sink(Json{{"row", examples[i].row},
@@ -140,8 +111,9 @@ int predict_command(const EvalArguments& args, const TaskOptions& task_options, 
       }
       return;
     }
-    TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, generation_for(args.model, task, generation),
-                            static_cast<std::int64_t>(longest));
+    const GenerationConfig config = generation_of(loaded, task, generation);
+    TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, config, longest);
+    require_equal_inputs(*loaded.model, *loaded.method, {}, examples, fmt::format("{}; {}", of_task(task), describe(config)));
     ProgressLine line;
     const auto texts =
         generator.generate(examples, 0, [&](std::int64_t done) { line.show(fmt::format("{} of {}", done, examples.size())); });
@@ -149,34 +121,26 @@ int predict_command(const EvalArguments& args, const TaskOptions& task_options, 
       sink(Json{{"row", examples[i * examples.size() / texts.size()].row}, {"prediction", answer_of(task, texts[i])}});
     }
   };
-  if (args.output && args.output->extension() == ".txt") {
-    write_lines(*args.output, produce);
-  } else if (args.output) {
-    write_jsonl(*args.output, produce);
-  } else {
-    write_jsonl(std::cout, produce);
-  }
+  write_predictions(args.output, produce);
   return 0;
 }
 
 int generate_command(const GenerateArguments& args, const GenerationOptions& generation) {
-  const Loaded loaded(args.model, args.adapters, args.weights);
+  const LoadedModel loaded(args.model, args.adapters, args.weights);
   std::vector<std::string> texts = args.texts;
   for (std::string line; args.texts.empty() && std::getline(std::cin, line);) texts.push_back(line);
   require<ConfigError>(!texts.empty(), "generate: no text was given; wanted --text or lines on standard input");
   std::vector<Example> examples;
-  std::size_t longest = 1;
   for (const auto& text : texts) {
     Example example;
     example.source = loaded.tokenizer->encode(text).ids;
     example.row = static_cast<std::int64_t>(examples.size());
-    longest = std::max(longest, example.source.size());
     examples.push_back(std::move(example));
   }
   GenerationConfig config = read_generation_config(args.model);
   config.do_sample = false;
   generation.apply(config);
-  TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, config, static_cast<std::int64_t>(longest));
+  TextGenerator generator(*loaded.model, *loaded.method, *loaded.tokenizer, config, longest_source(examples));
   const auto answers = generator.generate(examples, 0);
   const bool continues = dynamic_cast<const CausalLm*>(loaded.model.get()) != nullptr;
   for (std::size_t i = 0; i < answers.size(); ++i)

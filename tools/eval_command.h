@@ -9,6 +9,7 @@
 
 #include "tools/generation_options.h"
 #include "tools/task_options.h"
+#include "tools/weight_options.h"
 
 namespace preamble {
 
@@ -20,7 +21,7 @@ struct EvalArguments {
   bool generate = false;                        ///< classes too: also compare generated texts with the label words
   std::vector<std::string> metrics = {};        ///< of generated texts, by the names of `preamble score`, and `loss`
   bool distinct = false;                        ///< predict: one answer for rows with equal inputs
-  std::string weights = "f32";
+  WeightOptions weights = {};
   bool json = false;
 };
 
@@ -35,7 +36,7 @@ struct GenerateArguments {
   std::filesystem::path model;
   std::vector<std::filesystem::path> adapters;  ///< slot 0 is used, or each in turn with `all`
   std::vector<std::string> texts;
-  std::string weights = "f32";
+  WeightOptions weights = {};
 };
 
 /// Continues texts given on the command line, or lines of standard input.

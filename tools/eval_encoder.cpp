@@ -15,6 +15,8 @@
 #include "peft/head_file.h"
 #include "peft/tasks/ensemble_predictor.h"
 #include "peft/tasks/labelled_data.h"
+#include "tools/equal_inputs.h"
+#include "tools/prediction_file.h"
 
 namespace preamble {
 namespace {
@@ -40,11 +42,12 @@ struct Predicted {
   std::vector<HeadLogits> logits;
 };
 
-Predicted predicted(const EvalArguments& args, const TaskOptions& files, const EncoderTask& task, bool with_labels) {
-  Parameters::Options weights;
-  weights.weights = args.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+/// Opens the model with its heads and reads the file; `body` gets the predictor and the examples.
+template <class Body>
+std::unique_ptr<LabelledData> with_predictor(const EvalArguments& args, const TaskOptions& files, const EncoderTask& task, bool with_labels,
+                                             const Body& body) {
   const auto tokenizer = load_tokenizer(args.model);
-  const auto model = open_encoder(args.model, weights);
+  const auto model = open_encoder(args.model, args.weights.parameters());
   HeadedEncoder encoder = open_heads(*model, args.adapters, std::string(name_of(task.kind)), {}, task.pooler);
   require<ConfigError>(task.kind == HeadKind::masked_lm || encoder.heads.front().classes() == task.classes(),
                        "{}: a head of {} classes; the task '{}' has {}", trained_folder(args).string(), encoder.heads.front().classes(),
@@ -55,13 +58,27 @@ Predicted predicted(const EvalArguments& args, const TaskOptions& files, const E
   for (auto& head : encoder.heads) head = predicting_head(task, head, *tokenizer);
   std::unique_ptr<Method> method = std::make_unique<NoMethod>();
   if (!args.adapters.empty()) method = open_adapters(args.adapters, *model, warn);
-  Predicted result{load_labelled_data(task, args.file, *tokenizer, {.table = files.table_options(), .with_labels = with_labels}), {}};
-  report_data(args.file, *result.data);
-  std::size_t longest = 1;
-  for (const auto& example : result.data->examples()) longest = std::max(longest, example.source.size());
-  Predictor predictor(encoder, *method, static_cast<std::int64_t>(longest));
-  result.logits = args.adapters.size() > 1 ? predict_together(predictor, result.data->examples(), args.adapters.size())
-                                           : predictor.predict(result.data->examples());
+  LoadOptions loading{.table = files.table_options(), .with_labels = with_labels};
+  set_blanks(loading, *model);
+  loading.pooling = encoder.pooling;
+  auto data = load_labelled_data(task, args.file, *tokenizer, loading);
+  report_data(args.file, *data);
+  Predictor predictor(encoder, *method, longest_source(data->examples()));
+  std::vector<Trainable> of_heads;
+  for (const auto& head : encoder.heads) {
+    for (auto& [name, tensor] : head.trainables()) of_heads.push_back({name, tensor});
+  }
+  require_equal_inputs(*model, *method, of_heads, data->examples(), fmt::format("task {}, labels '{}'", task.name, task.labels));
+  body(predictor, data->examples());
+  return data;
+}
+
+Predicted predicted(const EvalArguments& args, const TaskOptions& files, const EncoderTask& task, bool with_labels) {
+  Predicted result;
+  const std::size_t adapters = args.adapters.size();
+  result.data = with_predictor(args, files, task, with_labels, [&](Predictor& predictor, const std::vector<Example>& examples) {
+    result.logits = adapters > 1 ? predict_together(predictor, examples, adapters) : predictor.predict(examples);
+  });
   return result;
 }
 
@@ -71,10 +88,19 @@ bool is_encoder_task(const EvalArguments& arguments, const EncoderOptions& optio
   return options.given() || EncoderTask::read(trained_folder(arguments)).has_value();
 }
 
+MemberPredictions predict_members(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {
+  MemberPredictions result;
+  result.data = with_predictor(args, files, task_of(args, options), true, [&](Predictor& predictor, const std::vector<Example>& examples) {
+    result.logits = predict_each(predictor, examples, args.adapters.size());
+    result.shape = predictor.limits().heads.front();
+  });
+  return result;
+}
+
 int eval_encoder_command(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {
   const EncoderTask task = task_of(args, options);
   const Predicted result = predicted(args, files, task, true);
-  if (args.output) write_jsonl(*args.output, [&](const JsonSink& sink) { result.data->predict(result.logits, sink); });
+  if (args.output) write_predictions(args.output, [&](const JsonSink& sink) { result.data->predict(result.logits, sink); });
   const Metrics metrics = result.data->score(result.logits);
   const std::size_t examples = result.data->examples().size();
   if (args.json) {
@@ -91,11 +117,7 @@ int eval_encoder_command(const EvalArguments& args, const TaskOptions& files, co
 int predict_encoder_command(const EvalArguments& args, const TaskOptions& files, const EncoderOptions& options) {
   const Predicted result = predicted(args, files, task_of(args, options), false);
   const auto produce = [&](const JsonSink& sink) { result.data->predict(result.logits, sink); };
-  if (args.output) {
-    write_jsonl(*args.output, produce);
-  } else {
-    write_jsonl(std::cout, produce);
-  }
+  write_predictions(args.output, produce);
   return 0;
 }
 

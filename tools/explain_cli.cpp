@@ -13,7 +13,6 @@ namespace {
 struct ExplainOptions {
   ExplainArguments arguments;
   CommonOptions common;
-  std::string weights = "f32";
   std::string task{name_of(HeadKind::sequence)};
 };
 
@@ -38,6 +37,7 @@ void add_explain(CLI::App& app) {
       ->excludes(adapter);
   shown(command->add_option("--num-virtual-tokens", method.virtual_tokens, "rows of the prompt or prefix")->check(CLI::Range(1, 1 << 16)))
       ->excludes(adapter);
+  shown(command->add_option("--lora-r", method.lora.r, "rank of LoRA's additions")->check(CLI::Range(1, 1 << 16)));
   shown(command->add_option("--mlp", method.mlp, "prefix: hidden width of the network that computes the prefix; 0: no network")
             ->check(CLI::Range(0, 1 << 16)))
       ->excludes(adapter);
@@ -61,15 +61,15 @@ void add_explain(CLI::App& app) {
   shown(command->add_option("--max-new-tokens", args.new_tokens, "also show the key/value cache for generating this many tokens; 0: do not")
             ->check(CLI::Range(0, 1 << 16)));
   shown(command->add_option("--num-beams", args.beams, "beams of that generation")->check(CLI::Range(1, 1 << 10)));
-  shown(command->add_option("--weights", options->weights, "element type in which frozen matrices are held: f32 or bf16")
-            ->check(CLI::IsMember({"f32", "bf16"})));
+  args.weights.add_to(*command);
   shown(command->add_option("--memory-budget", args.memory_budget,
                             "memory for activations: auto, none (no recomputation), min, or a number of bytes such as 512M or 2G"));
+  shown(command->add_option("--kept-values", args.kept_values, "form in which activations may be kept for the backward pass: exact, bf16, int8")
+            ->check(CLI::IsMember({"exact", "bf16", "int8"})));
   command->add_flag("--json", args.json, "print one JSON object");
   add_common(*command, options->common);
   command->callback([options] {
     options->arguments.batch.head = head_kind_of(options->task);
-    options->arguments.weights = options->weights == "bf16" ? Dtype::bf16 : Dtype::f32;
     explain_command(options->arguments);
   });
 }

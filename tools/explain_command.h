@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/compile/rematerialise.h"
-#include "engine/core/dtype.h"
 #include "peft/made_up_training.h"
+#include "tools/weight_options.h"
 
 namespace preamble {
 
@@ -22,8 +22,9 @@ struct ExplainArguments {
   /// New tokens of a generation whose key/value cache is shown; 0: none.
   std::int64_t new_tokens = 0;
   std::int64_t beams = 1;
-  Dtype weights = Dtype::f32;
+  WeightOptions weights = {};
   std::string memory_budget = "auto";
+  std::string kept_values = "exact";
   bool json = false;
 };
 

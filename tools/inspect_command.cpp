@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/error.h"
+#include "engine/core/file.h"
 #include "peft/inspection.h"
 #include "tools/progress.h"
+#include "tools/report_page.h"
 
 namespace preamble {
 namespace {
@@ -35,6 +38,8 @@ void print_share(const Json& j) {
   if (j.contains("trainable_percent"))
     fmt::print(" of {} parameters ({:.4f} %)", text_of(j["parameters"]), j["trainable_percent"].get<double>());
   fmt::print("\n");
+  if (!j.contains("weights_bytes")) return;
+  for (const auto& [type, bytes] : j["weights_bytes"].items()) fmt::print("  weights {:<8} {}\n", type, human_bytes(bytes.get<std::int64_t>()));
 }
 
 void print_placement(const Json& j) {
@@ -69,6 +74,15 @@ void print_facts(const Json& j) {
   print_task_and_files(j);
 }
 
+void print_lora(const Json& j) {
+  fmt::print("{}: {} for {}, trained on {}\n", text_of(j["adapter"]), text_of(j["peft_type"]), text_of(j["task_type"]),
+             text_of(j["base_model_name_or_path"]));
+  fmt::print("  rank             {}, scale {}, dropout {}\n", text_of(j["r"]), text_of(j["scale"]), text_of(j["lora_dropout"]));
+  print_share(j);
+  fmt::print("  maps             {}: {}\n", j["modules"].size(), text_of(j["target_modules"]));
+  print_task_and_files(j);
+}
+
 void print_rows(const Json& j) {
   for (const Json& row : j["prompt"]) {
     fmt::print("{:>5}  norm {:<9.4g}", row["row"].get<int>(), row["norm"].get<double>());
@@ -84,6 +98,14 @@ void print_rows(const Json& j) {
 }  // namespace
 
 int inspect_command(const InspectArguments& args) {
+  if (args.report) {
+    require<ConfigError>(args.model.has_value(), "--report: no model was given; wanted --model, whose words the prompt is compared with");
+    ReportOptions options = args.report_options;
+    options.neighbours = args.neighbours;
+    write_atomically(*args.report, report_page(report_facts(args.adapter, *args.model, options)));
+    fmt::print("report in {}\n", args.report->string());
+    return 0;
+  }
   const Json facts = inspect_adapter(args.adapter, args.model, args.neighbours);
   if (args.json) {
     fmt::print("{}\n", facts.dump(2, ' ', false, Json::error_handler_t::replace));
@@ -91,6 +113,8 @@ int inspect_command(const InspectArguments& args) {
   }
   if (facts.contains("sites")) {
     print_native(facts);
+  } else if (facts.contains("modules")) {
+    print_lora(facts);
   } else {
     print_facts(facts);
     print_rows(facts);

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "peft/prompt_report.h"
+
 namespace preamble {
 
 struct InspectArguments {
@@ -13,6 +15,8 @@ struct InspectArguments {
   std::optional<std::filesystem::path> model;
   std::int64_t neighbours = 5;  ///< 0: none
   bool json = false;            ///< one object on standard output
+  std::optional<std::filesystem::path> report;  ///< page that gets an analysis; wants `model`
+  ReportOptions report_options;                 ///< `neighbours` is that above
 };
 
 /// Runs the command and returns the exit status. What is odd about the folder is reported, not thrown. Throws Error.

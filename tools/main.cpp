@@ -1,5 +1,3 @@
-#include <iostream>
+#include "tools/processes.h"
 
-#include "tools/program.h"
-
-int main(int argc, char** argv) { return preamble::run_program(argc, argv, std::cout, std::cerr); }
+int main(int argc, char** argv) { return preamble::run_process(argc, argv); }

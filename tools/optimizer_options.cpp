@@ -20,7 +20,7 @@ std::unique_ptr<Optimizer> OptimizerOptions::make(std::vector<Dims> shapes) cons
 }
 
 LearningRate OptimizerOptions::schedule(std::int64_t total_steps, std::int64_t steps_per_epoch, double otherwise) const {
-  return {learning_rate.value_or(otherwise), schedule_of(lr_scheduler_type), warmup_steps, total_steps, steps_per_epoch, lr_gamma};
+  return {learning_rate.value_or(otherwise), schedule_of(lr_scheduler_type), warmup_steps, total_steps, steps_per_epoch, lr_gamma, lr_step_offset};
 }
 
 void add_options(CLI::App& app, OptimizerOptions& o) {
@@ -48,12 +48,17 @@ void add_options(CLI::App& app, OptimizerOptions& o) {
             ->check(CLI::NonNegativeNumber));
   group(app.add_option("--adafactor-clip-threshold", o.adafactor.clip_threshold, "adafactor: largest root mean square of an update")
             ->check(CLI::PositiveNumber));
+  app.add_flag("--adafactor-scale-parameter,!--no-adafactor-scale-parameter", o.adafactor.scale_parameter,
+               "adafactor: multiply the learning rate by the root mean square of each parameter, 1e-3 at least (T5's pretraining)")
+      ->group("Optimizer");
   group(app.add_option("--adafactor-epsilon", o.adafactor.epsilon, "adafactor: added to squared gradients")->check(CLI::NonNegativeNumber));
   group(app.add_option("--lr-scheduler-type", o.lr_scheduler_type,
-                       "course of the learning rate: constant, constant_with_warmup, linear, cosine, inverse_sqrt, or exponential (one "
-                       "factor per epoch)")
-            ->check(CLI::IsMember({"constant", "constant_with_warmup", "linear", "cosine", "inverse_sqrt", "exponential"})));
+                       "course of the learning rate: constant, constant_with_warmup, linear, cosine, inverse_sqrt, exponential (one "
+                       "factor per epoch), or noam (T5's: the peak for --warmup-steps, 10000 if 0, then its inverse square root)")
+            ->check(CLI::IsMember({"constant", "constant_with_warmup", "linear", "cosine", "inverse_sqrt", "exponential", "noam"})));
   group(app.add_option("--warmup-steps", o.warmup_steps, "updates during which the rate rises from 0 to its peak")
+            ->check(CLI::NonNegativeNumber));
+  group(app.add_option("--lr-step-offset", o.lr_step_offset, "noam: updates that the checkpoint has seen before the first one")
             ->check(CLI::NonNegativeNumber));
   group(app.add_option("--lr-gamma", o.lr_gamma, "exponential: factor per epoch")->check(CLI::Range(0.0, 1.0)));
 }

@@ -25,6 +25,7 @@ struct OptimizerOptions {
   std::string lr_scheduler_type = "constant";
   std::int64_t warmup_steps = 0;
   double lr_gamma = 0.95;
+  std::int64_t lr_step_offset = 0;
 
   [[nodiscard]] std::unique_ptr<Optimizer> make(std::vector<Dims> shapes) const;
   /// `otherwise`: the peak where none is given.

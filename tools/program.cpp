@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "engine/distributed/communicator.h"
 #include "tools/commands.h"
 
 namespace preamble {
@@ -15,15 +16,22 @@ namespace {
 
 void add_commands(CLI::App& app) {
   app.require_subcommand(0, 1);
+  add_adapt(app);
   add_run(app);
+  add_ensemble(app);
   add_eval(app);
   add_explain(app);
   add_predict(app);
   add_generate(app);
+  add_import(app);
   add_inspect(app);
+  add_quantise(app);
   add_score(app);
+  add_similarity(app);
+  add_sweep(app);
   add_tokenize(app);
   add_train(app);
+  add_transfer(app);
 }
 
 /// Names and descriptions, one a line.
@@ -32,6 +40,11 @@ std::string list_of_commands(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands({}))
     list += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
   return list;
+}
+
+/// Commands that several processes can run together.
+bool runs_together(std::string_view name) {
+  return name == "train" || name == "eval" || name == "predict" || name == "sweep";
 }
 
 bool is_known(const CLI::App& app, std::string_view name) {
@@ -57,6 +70,11 @@ int run_program(int argc, const char* const* argv, std::ostream& out, std::ostre
   if (!first.starts_with('-') && !is_known(app, first)) {
     const std::string problem = first.empty() ? "no command was given" : fmt::format("unknown command '{}'", first);
     err << fmt::format("preamble: {}; wanted one of these\n{}", problem, list_of_commands(app));
+    return kWrongArguments;
+  }
+  if (world().size() > 1 && !first.starts_with('-') && !runs_together(first)) {
+    err << fmt::format("preamble: {} processes were started for '{}'; wanted one (train, eval, predict and sweep run on several)\n",
+                       world().size(), first);
     return kWrongArguments;
   }
   try {

@@ -47,7 +47,10 @@ void run_generate(CausalLm& model, const Method& method, const RunArguments& arg
     const auto known = static_cast<std::ptrdiff_t>(batch.sequences.at(i / copies).size());
     sequence.insert(sequence.end(), generated[i].begin() + known, generated[i].end());
   }
-  results.emplace_back("sequences", rectangle(sequences, args.generation));
+  // every sequence is continued alone: what fills the ends is the batch's affair, not that of a beam search
+  GenerationConfig filling = args.generation;
+  filling.num_beams = 1;
+  results.emplace_back("sequences", rectangle(sequences, filling));
 }
 
 }  // namespace preamble

@@ -14,8 +14,7 @@ struct RunOptions {
   RunArguments arguments;
   CommonOptions common;
   GenerationOptions generation;
-  std::string budget = "auto";
-  std::string weights = "f32";
+  std::string budget = "auto", kept = "exact";
 };
 
 }  // namespace
@@ -33,7 +32,7 @@ void add_run(CLI::App& app) {
       ->check(CLI::ExistingFile);
   command->add_option("--method", args.method, "full: train every parameter")->check(CLI::IsMember({"full"}));
   command->add_option("--task", args.task, "task of an encoder's head")
-      ->check(CLI::IsMember({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM", "FEATURE_EXTRACTION"}));
+      ->check(CLI::IsMember({"SEQ_CLS", "MULTIPLE_CHOICE", "TOKEN_CLS", "QUESTION_ANS", "MASKED_LM", "FEATURE_EXTRACTION"}));
   command->add_flag("--grad", args.grad, "write the gradients too");
   command->add_flag("--generate", args.generate, "write generated sequences");
   command->add_option("--steps", args.steps, "number of training steps on the batch")->check(CLI::NonNegativeNumber);
@@ -41,8 +40,9 @@ void add_run(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_option("--memory-budget", options->budget,
                       "memory for activations: auto, none (no recomputation), min, or a number of bytes such as 512M or 2G");
-  command->add_option("--weights", options->weights, "element type in which frozen matrices are held: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+  command->add_option("--kept-values", options->kept, "form in which activations may be kept for the backward pass: exact, bf16, int8")
+      ->check(CLI::IsMember({"exact", "bf16", "int8"}));
+  args.weights.add_to(*command);
   command->add_option("--in", args.in, "safetensors file with the input tensors")->required()->check(CLI::ExistingFile);
   command->add_option("--out", args.out, "safetensors file that gets the results")->required();
   add_common(*command, options->common);
@@ -50,8 +50,7 @@ void add_run(CLI::App& app) {
   options->generation.add_to(*command);
   command->callback([options] {
     RunArguments& given = options->arguments;
-    given.memory = Budget::parse(options->budget);
-    given.weights = options->weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+    given.memory = Budget::parse(options->budget, options->kept);
     if (given.generate) {
       given.generation = read_generation_config(given.model);
       given.generation.do_sample = false;

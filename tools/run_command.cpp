@@ -31,8 +31,8 @@ void forward(Model& model, const Method& method, const RunArguments& args, const
   options.memory = args.memory;
   if (args.grad) options.loss = LossModel::kLoss;
   Session session(compile(std::move(graph), options));
-  const std::int64_t labels = loss ? loss_model(model, batch.capacity())->label_count(batch, conditioning) : 0;
-  feed(session, batch, conditioning, model.limits(), 1.0 / static_cast<double>(std::max<std::int64_t>(1, labels)));
+  const BatchInputs fed = inputs_of(batch, conditioning, model.limits());
+  fed.feed(session, {1.0 / static_cast<double>(std::max<std::int64_t>(1, fed.labels()))});
   session.run();
   write_results(model, session, batch, inputs, results);
   if (loss) results.emplace_back(LossModel::kLoss, session.result_tensor(LossModel::kLoss));
@@ -84,10 +84,10 @@ void run(Model& model, const Method& method, const RunArguments& args, const Run
 }  // namespace
 
 int run_command(const RunArguments& args) {
-  Parameters::Options options;
-  options.weights = args.weights;
+  Parameters::Options options = args.weights.parameters();
   if (args.method == "full") options.frozen = freeze_none;
-  const auto model = open_model(args.model, options);
+  const std::unique_ptr<LanguageModel> model =
+      names_head(args.adapters, args.task) ? std::unique_ptr<LanguageModel>(open_encoder(args.model, options)) : open_model(args.model, options);
   const std::unique_ptr<Method> method =
       args.adapters.empty() ? std::make_unique<NoMethod>() : open_adapters(args.adapters, *model, warn, args.trainable);
   const RunInputs inputs(args.in);

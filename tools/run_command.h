@@ -9,6 +9,7 @@
 #include "engine/compile/rematerialise.h"
 #include "models/generate/generation_config.h"
 #include "tools/optimizer_options.h"
+#include "tools/weight_options.h"
 
 namespace preamble {
 
@@ -25,7 +26,7 @@ struct RunArguments {
   OptimizerOptions optimizer;
   GenerationConfig generation;
   Budget memory;
-  Dtype weights = Dtype::f32;
+  WeightOptions weights = {};
   std::filesystem::path in;
   std::filesystem::path out;
 };

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "tools/run_blanks.h"
 #include "tools/run_family.h"
 
 namespace preamble {
@@ -57,9 +58,20 @@ void read_labels(const Head& head, const RunInputs& inputs, EncoderBatch& batch)
   }
 }
 
+/// First sequences of the examples, whose choices belong together, and one behind the last.
+std::vector<std::size_t> example_begins(const EncoderBatch& batch) {
+  std::vector<std::size_t> begins;
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    if (i == 0 || batch.groups.empty() || batch.groups[i] != batch.groups[i - 1]) begins.push_back(i);
+  }
+  begins.push_back(batch.sequences.size());
+  return begins;
+}
+
 }  // namespace
 
 EncoderBatch read_batch(const HeadedEncoder& model, const RunInputs& inputs) {
+  if (model.model.blanks() != nullptr) return read_blanks(model, inputs);
   EncoderBatch batch;
   batch.sequences = inputs.unpadded("input_ids", "attention_mask");
   if (inputs.has("token_type_ids")) batch.token_types = inputs.unpadded("token_type_ids", "attention_mask");
@@ -70,15 +82,20 @@ EncoderBatch read_batch(const HeadedEncoder& model, const RunInputs& inputs) {
 }
 
 bool has_labels(const EncoderBatch& batch) {
+  if (!batch.groups.empty()) return !batch.classes.empty();
   return !batch.classes.empty() || !batch.values.empty() || !batch.token_labels.empty() || !batch.spans.empty();
 }
 
-std::size_t sequences_of(const EncoderBatch& batch) { return batch.sequences.size(); }
+std::size_t sequences_of(const EncoderBatch& batch) { return example_begins(batch).size() - 1; }
 
-EncoderBatch part_of(const EncoderBatch& batch, std::size_t begin, std::size_t end) {
-  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end),  cut(batch.slots, begin, end),
-          cut(batch.heads, begin, end),     cut(batch.groups, begin, end),       cut(batch.classes, begin, end),
-          cut(batch.values, begin, end),    cut(batch.token_labels, begin, end), cut(batch.spans, begin, end)};
+EncoderBatch part_of(const EncoderBatch& batch, std::size_t first, std::size_t last) {
+  const auto begins = example_begins(batch);
+  const std::size_t begin = begins.at(first);
+  const std::size_t end = begins.at(last);
+  return {cut(batch.sequences, begin, end), cut(batch.token_types, begin, end),     cut(batch.slots, begin, end),
+          cut(batch.heads, begin, end),     cut(batch.groups, begin, end),          cut(batch.classes, begin, end),
+          cut(batch.values, begin, end),    cut(batch.token_labels, begin, end),    cut(batch.spans, begin, end),
+          cut(batch.positions, begin, end), cut(batch.block_positions, begin, end), cut(batch.contexts, begin, end)};
 }
 
 EncoderCapacity larger_of(const EncoderCapacity& a, const EncoderCapacity& b) {
@@ -94,6 +111,10 @@ void add_results(const HeadedEncoder& model, Graph& graph, const Conditioning& c
 }
 
 void write_results(const HeadedEncoder& model, const Session& session, const EncoderBatch& batch, const RunInputs& inputs, Named& results) {
+  if (!model.heads.empty() && model.heads.front().by_likelihood()) {
+    results.emplace_back("logits", choice_scores(session, inputs));
+    return;
+  }
   const std::size_t length = inputs.matrix("input_ids").at(0).size();
   if (model.heads.empty()) {
     results.emplace_back("last_hidden_state", padded(session.result_tensor(headed::kHidden), batch.sequences, length));
@@ -112,7 +133,8 @@ void write_results(const HeadedEncoder& model, const Session& session, const Enc
   }
 }
 
-void run_generate(const HeadedEncoder&, const Method&, const RunArguments&, const RunInputs&, Named&) {
+void run_generate(const HeadedEncoder& encoder, const Method& method, const RunArguments& args, const RunInputs& inputs, Named& results) {
+  if (auto* model = dynamic_cast<BlankModel*>(&encoder.model)) return generate_blanks(*model, method, args, inputs, results);
   raise<UnsupportedError>("--generate: an encoder was given; wanted a model that generates");
 }
 

@@ -26,7 +26,7 @@ namespace preamble {
 [[nodiscard]] std::size_t sequences_of(const CausalBatch& batch);
 [[nodiscard]] std::size_t sequences_of(const EncoderBatch& batch);
 
-// Sequences [begin, end) of a batch.
+// Sequences [begin, end) of a batch; of examples with choices examples.
 
 [[nodiscard]] Seq2SeqBatch part_of(const Seq2SeqBatch& batch, std::size_t begin, std::size_t end);
 [[nodiscard]] CausalBatch part_of(const CausalBatch& batch, std::size_t begin, std::size_t end);
@@ -54,7 +54,7 @@ void write_results(const HeadedEncoder& model, const Session& session, const Enc
 
 void run_generate(EncoderDecoder& model, const Method& method, const RunArguments& args, const RunInputs& inputs, Named& results);
 void run_generate(CausalLm& model, const Method& method, const RunArguments& args, const RunInputs& inputs, Named& results);
-/// Throws UnsupportedError: an encoder generates nothing.
+/// Throws UnsupportedError for an encoder that fills no blanks.
 void run_generate(const HeadedEncoder& model, const Method& method, const RunArguments& args, const RunInputs& inputs, Named& results);
 
 }  // namespace preamble

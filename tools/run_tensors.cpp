@@ -13,17 +13,19 @@ Tensor RunInputs::integers(std::string_view name, std::size_t axes) const {
   return tensor.to(Dtype::i32);
 }
 
-std::vector<Ids> RunInputs::matrix(std::string_view name) const {
-  const Tensor tensor = integers(name, 2);
-  const auto values = std::as_const(tensor).values<std::int32_t>();
+std::vector<Ids> RunInputs::rows(std::string_view name, std::size_t axes) const {
+  const Tensor tensor = integers(name, axes);
+  auto values = std::as_const(tensor).values<std::int32_t>();
   std::vector<Ids> rows;
-  const auto width = static_cast<std::size_t>(tensor.dim(1));
-  for (std::int64_t r = 0; r < tensor.dim(0); ++r) {
-    const auto row = values.subspan(static_cast<std::size_t>(r) * width, width);
+  const auto width = static_cast<std::size_t>(tensor.dims().back());
+  for (; width > 0 && !values.empty(); values = values.subspan(width)) {
+    const auto row = values.first(width);
     rows.emplace_back(row.begin(), row.end());
   }
   return rows;
 }
+
+std::vector<Ids> RunInputs::matrix(std::string_view name) const { return rows(name, 2); }
 
 Ids RunInputs::vector(std::string_view name) const {
   const Tensor tensor = integers(name, 1);

@@ -23,10 +23,13 @@ class RunInputs {
   explicit RunInputs(const std::filesystem::path& path) : file_(SafetensorsFile::open(path)) {}
 
   [[nodiscard]] bool has(std::string_view name) const { return file_.contains(name); }
+  [[nodiscard]] Dims dims(std::string_view name) const { return file_.get(name).dims(); }
   /// A [B, S] tensor of integers. Throws FileError for anything else.
   [[nodiscard]] std::vector<Ids> matrix(std::string_view name) const;
   /// The same without what `mask`, a tensor of the same shape, says is padding; if there is no such tensor, all of it.
   [[nodiscard]] std::vector<Ids> unpadded(std::string_view name, std::string_view mask) const;
+  /// The rows of a tensor of integers with any leading axes: [B, C, S] as B·C of them. Throws FileError for another number of axes.
+  [[nodiscard]] std::vector<Ids> rows(std::string_view name, std::size_t axes) const;
   /// A [B] tensor of integers.
   [[nodiscard]] Ids vector(std::string_view name) const;
   /// A [B] tensor of numbers.

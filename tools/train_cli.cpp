@@ -1,10 +1,18 @@
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "data/sharded_batches.h"
+#include "engine/core/error.h"
+#include "engine/distributed/communicator.h"
 #include "tools/commands.h"
 #include "tools/encoder_options.h"
 #include "tools/train_command.h"
 #include "tools/train_encoder.h"
 #include "tools/train_method.h"
+#include "tools/train_slots.h"
+#include "tools/train_text_prompt.h"
+#include "tools/training_options.h"
 
 namespace preamble {
 namespace {
@@ -14,78 +22,56 @@ struct TrainOptions {
   TaskOptions task;
   EncoderOptions encoder;
   CommonOptions common;
+  TextPromptOptions text_prompt;
+  SlotArguments slots;
+  LoraConfig lora;
   std::string fallback = "tile";
+  std::vector<std::string> shards;
 };
 
-void add_prompt_options(CLI::App& command, const std::shared_ptr<TrainOptions>& options) {
-  TrainArguments& args = options->arguments;
-  const auto group = [&](CLI::Option* option) { option->group("Prompt"); };
-  group(command.add_option("--num-virtual-tokens", args.init.tokens, "number of virtual tokens of a prompt or prefix")
-            ->check(CLI::PositiveNumber)
-            ->capture_default_str());
-  group(command.add_option(
-      "--prompt-tuning-init", args.prompt_tuning_init,
-      "initial values of a prompt: random, random_symmetric, normal, sample_vocab, class_labels, text, adapter or file (default: "
-      "class_labels with --labels, else sample_vocab)"));
-  group(command.add_option("--prompt-tuning-init-text", args.init.text, "text for --prompt-tuning-init text"));
-  group(command
-            .add_option("--prompt-tuning-init-fallback", options->fallback,
-                        "initial values of the rows behind a text that is shorter than the prompt: tile, uniform or sample_vocab")
-            ->check(CLI::IsMember({"tile", "uniform", "sample_vocab"})));
-  group(command
-            .add_option("--prompt-tuning-init-population", args.init.population,
-                        "sample_vocab draws from this many first rows of the vocabulary")
-            ->check(CLI::PositiveNumber));
-  group(command
-            .add_option("--init-adapter", args.init_adapter,
-                        "folder of the adapter for --prompt-tuning-init adapter or --prefix-init adapter")
-            ->check(CLI::ExistingDirectory));
-  group(command.add_option("--init-file", args.init.file, "file for --prompt-tuning-init file: a .npy matrix of floats")
-            ->check(CLI::ExistingFile));
-  group(command
-            .add_option(
-                "--num-transformer-submodules", args.submodules,
-                "encoder-decoder models: copies in PEFT's file; prompts: 1, or 2 to write the unused rows that PEFT writes; prefixes: 2 as "
-                "PEFT, whose layers share keys and values, or 1 (default: prompts 1, prefixes 2)")
-            ->check(CLI::Range(1, 2)));
+void set_lora(const CLI::App& command, TrainOptions& options) {
+  TrainArguments& args = options.arguments;
+  LoraConfig& lora = options.lora;
+  const bool asked = args.method == "lora" || command.count("--lora-r") > 0;
+  for (const char* name : {"--lora-alpha", "--lora-dropout", "--target-modules", "--use-rslora", "--merge"}) {
+    require<ConfigError>(asked || command.count(name) == 0, "{}: goes with --method lora, or with --lora-r beside another method", name);
+  }
+  if (!asked) return;
+  require<ConfigError>(args.method != "full" && args.method != "head", "--lora-r: goes with --method lora, prompt, ptuning or prefix");
+  require<ConfigError>(!args.merge || args.method == "lora", "--merge: a prompt or prefix is no part of the weights; wanted --method lora");
+  lora.target_is_pattern = lora.target_modules == std::vector<std::string>{"all-linear"};
+  args.lora = lora;
 }
 
-void add_loop_options(CLI::App& command, TrainArguments& args) {
+/// The files of --train-shards, and which of them is this process's first.
+void set_shards(const CLI::App& command, TrainOptions& options) {
+  if (options.shards.empty()) return;
+  TrainArguments& args = options.arguments;
+  require<ConfigError>(args.method != "text-prompt" && options.slots.slots == 0 && !options.encoder.tasks_file(),
+                       "--train-shards: goes with one prompt of one task; wanted no --method text-prompt, --slots or --tasks");
+  require<ConfigError>(command.count("--train-samples") == 0, "--train-shards: goes without --train-samples");
+  args.train_shards = shard_files(options.shards);
+  args.train_file = args.train_shards[own_shards(args.train_shards.size(), world()).begin];
+  require<FileError>(std::filesystem::is_regular_file(args.train_file), "{}: no such file", args.train_file.string());
+}
+
+void add_data_options(CLI::App& command, TrainArguments& args) {
   const auto group = [&](CLI::Option* option) { option->group("Training")->capture_default_str(); };
-  group(command.add_option("--max-steps", args.max_steps, "number of updates; 0: as many as --num-train-epochs gives")
-            ->check(CLI::NonNegativeNumber));
   group(command.add_option("--num-train-epochs", args.num_train_epochs, "number of passes over the training data")
             ->check(CLI::PositiveNumber));
-  group(command.add_option("--batch-size", args.batch_size, "number of sequences per update")->check(CLI::PositiveNumber));
   group(command
             .add_option("--batch-tokens", args.batch_tokens,
                         "largest number of tokens per update, virtual ones included (encoder-decoder models: tokens of sources); replaces "
                         "--batch-size")
             ->check(CLI::NonNegativeNumber));
-  group(command
-            .add_option("--gradient-accumulation-steps", args.gradient_accumulation_steps,
-                        "number of parts into which each batch is cut to save memory")
-            ->check(CLI::PositiveNumber));
-  group(command.add_option("--loss", args.loss, "loss of an update: mean or sum over the target tokens")
-            ->check(CLI::IsMember({"mean", "sum"})));
-  group(command.add_option("--z-loss", args.z_loss, "weight of the term log² Z in the loss (t5x: 1e-4)")->check(CLI::NonNegativeNumber));
-  group(command
-            .add_option(
-                "--dropout", args.dropout,
-                "dropout rate inside the model during training, at the places where transformers has it: embeddings, the output of each "
-                "sublayer, the input of heads; in T5 also inside the feed-forward part")
-            ->check(CLI::Range(0.0, 0.99)));
-  group(command.add_option("--attention-dropout", args.attention_dropout, "dropout rate of attention probabilities (default: --dropout)")
-            ->check(CLI::Range(0.0, 0.99)));
-  group(command
-            .add_option("--prefix-dropout", args.prefix_dropout,
-                        "dropout rate of the prefix's keys and values (P-Tuning v2's code uses that of --dropout, Li and Liang 0)")
-            ->check(CLI::Range(0.0, 0.99)));
-  group(command.add_option("--eval-steps", args.eval_steps, "number of updates between evaluations; 0: evaluate once at the end")
+  group(command.add_option("--mixture-rates", args.mixture_rates,
+                           "several tasks of --task-name: how often each is drawn, and with --loss mean what its own loss weighs in a batch: proportional "
+                           "(to its number of examples), equal, or numbers separated by commas"));
+  group(command.add_option("--mixture-limit", args.mixture_limit,
+                           "proportional rates: largest number of examples that counts (T5's K); 0: no limit")
             ->check(CLI::NonNegativeNumber));
-  group(
-      command.add_option("--save-steps", args.save_steps, "number of updates between saves of the training state; 0: save at evaluations")
-          ->check(CLI::NonNegativeNumber));
+  group(command.add_option("--mixture-temperature", args.mixture_temperature, "proportional rates: their temperature T, rates^(1/T)")
+            ->check(CLI::PositiveNumber));
   group(command
             .add_option("--early-stopping-patience", args.early_stopping_patience,
                         "number of evaluations without a better score after which training stops; 0: never stop early")
@@ -102,12 +88,6 @@ void add_loop_options(CLI::App& command, TrainArguments& args) {
       "--samples-seed", args.samples_seed,
       "seed of these draws (default: --seed); Li and Liang (2021) draw 50, 100, 200 and 500 rows, 5 times, with 2 seeds, and "
       "30 % as many validation rows"));
-  group(command.add_option("--seed", args.seed, "seed of initial values, shuffling and draws"));
-  command.add_flag("--resume", args.resume, "continue from the training state in --output-dir")->group("Training");
-  command
-      .add_flag("--detect-anomaly", args.detect_anomaly,
-                "check every value of every step and stop at the first infinity or NaN, even if loss and gradients are finite (slow)")
-      ->group("Training");
 }
 
 }  // namespace
@@ -122,47 +102,62 @@ void add_train(CLI::App& app) {
       ->add_option(
           "--method", args.method,
           "what is trained: prompt (embeddings in front of the input), ptuning (embeddings that a network computes), prefix or "
-          "deep-prompt (keys and values of every layer), head (the head of an encoder alone) or full (the whole model); the head of an "
-          "encoder is always trained too")
-      ->check(CLI::IsMember({"prompt", "ptuning", "prefix", "deep-prompt", "head", "full"}))
+          "deep-prompt (keys and values of every layer), lora (low-rank additions to linear maps), head (the head of an encoder alone) or full "
+          "(the whole model); the head of an encoder is always trained too; text-prompt: nothing, an instruction and examples stand in front of "
+          "the input")
+      ->check(CLI::IsMember({"prompt", "ptuning", "prefix", "deep-prompt", "lora", "head", "full", "text-prompt"}))
       ->capture_default_str();
   command->add_option("--trainable-layers", args.trainable_layers, "full: number of top layers to train; 0: train everything")
       ->check(CLI::NonNegativeNumber);
   auto* train_file =
       command
           ->add_option(
-              "--train-file", args.train_file,
+              "--train-file", args.train_files,
               "training data: JSONL, JSON, TSV, CSV; CoNLL columns or JSON with tokens (TOKEN_CLS); SQuAD's JSON (QUESTION_ANS); or "
-              "the format that --format names")
-          ->check(CLI::ExistingPath);
-  command->add_option("--validation-file", args.validation_file, "validation data; the checkpoint with the best score on it is saved")
-      ->check(CLI::ExistingPath);
-  command->add_option("--output-dir", args.output_dir, "folder that gets the adapter (or the model)")->required();
+              "the format that --format names; of a mixture one file for each task, each with its own --train-file")
+          ->check(CLI::ExistingPath)
+          ->allow_extra_args(false);
+  command->add_option("--train-shards", options->shards,
+                      "training data in several files of one kind, in place of --train-file: names, or a pattern in quotes such as 'train-*.jsonl', whose "
+                      "files are sorted by name; of several processes (mpirun) each reads its own alone, and every batch has as many examples of each file")
+      ->excludes(train_file);
   command
-      ->add_option("--memory-budget", args.memory_budget,
-                   "memory for activations: auto, none (no recomputation), min, or a number of bytes such as 512M or 2G")
-      ->capture_default_str();
-  command->add_option("--weights", args.weights, "element type in which frozen matrices are held: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--json", args.json, "file that gets a JSON line per update; -: standard output");
-  command->add_option("--dump-batches", args.dump_batches, "file that gets the token ids of every batch as JSONL");
-  command->add_option("--dump-initial", args.dump_initial, "safetensors file that gets the initial values");
+      ->add_option("--validation-file", args.validation_files,
+                   "validation data; the checkpoint with the best score on it is saved; of a mixture one for each task")
+      ->check(CLI::ExistingPath)
+      ->allow_extra_args(false);
+  command->add_option("--output-dir", args.output_dir, "folder that gets the adapter (or the model)")->required();
+  command->add_option("--merge", args.merge, "with LoRA: another folder, which gets the model with the additions merged into its weights");
   add_common(*command, options->common);
   options->task.add_to(*command);
   options->encoder.add_to(*command);
-  add_prompt_options(*command, options);
+  add_prompt_options(*command, args, options->fallback);
   add_options(*command, args.method_options);
+  add_options(*command, options->text_prompt);
+  add_options(*command, options->slots);
+  add_options(*command, options->lora);
   add_loop_options(*command, args);
+  add_data_options(*command, args);
   add_options(*command, args.optimizer);
-  command->callback([options, train_file] {
+  command->callback([options, train_file, command] {
     TrainArguments& given = options->arguments;
-    if (!options->encoder.tasks_file() && train_file->count() == 0) throw CLI::RequiredError("--train-file");
+    set_lora(*command, *options);
+    if (!options->encoder.tasks_file() && train_file->count() == 0 && options->shards.empty()) throw CLI::RequiredError("--train-file");
     if (given.method == "deep-prompt") given.method = "prefix";
-    given.init.fallback = options->fallback == "tile"      ? TextFallback::tile
-                          : options->fallback == "uniform" ? TextFallback::uniform
-                                                           : TextFallback::sample_vocab;
-    if (options->encoder.given()) {
+    if (!given.train_files.empty()) given.train_file = given.train_files.front();
+    set_shards(*command, *options);
+    if (!given.validation_files.empty()) given.validation_file = given.validation_files.front();
+    const bool mixed = given.train_files.size() > 1 || given.validation_files.size() > 1;
+    if (mixed && (options->encoder.given() || given.method == "text-prompt"))
+      throw CLI::ValidationError("--train-file", "several files go with several names of --task-name");
+    given.init.fallback = text_fallback_of(options->fallback);
+    if (given.method == "text-prompt") {
+      options->encoder.require_fit({});
+      train_text_prompt(given, options->task, options->text_prompt);
+    } else if (options->slots.slots > 0) {
+      options->encoder.require_fit({});
+      train_slots(given, options->task, options->slots);
+    } else if (options->encoder.given()) {
       train_encoder_command(given, options->task, options->encoder);
     } else {
       options->encoder.require_fit({});

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/compile/rematerialise.h"
 #include "peft/method_recipe.h"
 #include "tools/optimizer_options.h"
 #include "tools/task_options.h"
+#include "tools/weight_options.h"
 
 namespace preamble {
 
@@ -18,7 +20,16 @@ struct TrainArguments : MethodRecipe {
   std::int64_t trainable_layers = 0;  ///< full: the last so many layers alone; 0: everything
   std::filesystem::path train_file;
   std::optional<std::filesystem::path> validation_file;
+  /// The same of each task of a mixture; the first ones are those above.
+  std::vector<std::filesystem::path> train_files = {};
+  std::vector<std::filesystem::path> validation_files = {};
+  std::string mixture_rates = "proportional";  ///< see `mixture_rates`
+  std::int64_t mixture_limit = 0;
+  double mixture_temperature = 1;
+  /// A training file in several, all of them; each process reads its own (see `ShardedBatches`). `train_file` is the first one of this process.
+  std::vector<std::filesystem::path> train_shards = {};
   std::filesystem::path output_dir;
+  std::optional<std::filesystem::path> merge;  ///< folder that gets the model with low-rank additions in its weights
 
   OptimizerOptions optimizer;
   std::int64_t max_steps = 0;  ///< 0: by epochs
@@ -33,6 +44,8 @@ struct TrainArguments : MethodRecipe {
   double prefix_dropout = 0;
   std::int64_t eval_steps = 0;
   std::int64_t save_steps = 0;
+  std::int64_t checkpoint_steps = 0;  ///< copies of what is trained every so many updates; 0: none
+  bool keep_best = true;              ///< end with the values of the best evaluation
   std::int64_t early_stopping_patience = 0;
   std::string metric;  ///< empty: accuracy for classes, else f1
   std::int64_t validation_samples = 0;
@@ -41,7 +54,8 @@ struct TrainArguments : MethodRecipe {
   bool resume = false;
   bool detect_anomaly = false;
   std::string memory_budget = "auto";
-  std::string weights = "f32";
+  std::string kept_values = "exact";
+  WeightOptions weights = {};
 
   std::optional<std::filesystem::path> json;
   std::optional<std::filesystem::path> dump_batches;

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/distributed/communicator.h"
 #include "models/open_model.h"
 #include "peft/head_file.h"
 #include "peft/make_method.h"
@@ -33,6 +33,9 @@ std::vector<EncoderTaskFiles> tasks_of(const TrainArguments& args, const TaskOpt
   }
   for (auto& [task, train_file, validation_file] : tasks) {
     require<ConfigError>(!train_file.empty(), "task '{}': no training file; wanted one", task.name);
+    const bool labelled = (task.kind == HeadKind::sequence && !task.regression) || task.kind == HeadKind::masked_lm || task.kind == HeadKind::tokens;
+    require<ConfigError>(args.train_shards.empty() || !labelled || !task.labels.empty() || !task.tags.empty(),
+                         "--labels: not given; wanted with --train-shards, for no process reads all of the data");
     task = completed(std::move(task), train_file, files.table_options());
   }
   return tasks;
@@ -45,13 +48,20 @@ class EncoderTrainRun final : public TrainRun {
         tasks_(tasks_of(args, files, options)),
         tokenizer_(load_tokenizer(args.model)),
         model_(open_encoder(args.model, model_options())),
-        encoder_{*model_, {}},
-        predicting_{*model_, {}} {
+        encoder_{*model_, {}, model_->pooling()},
+        predicting_{*model_, {}, model_->pooling()} {
     require<ConfigError>(!full() || tasks_.size() == 1, "--method full: {} tasks were given; wanted one", tasks_.size());
     make_heads();
     method_ = make();
     for (std::size_t i = 0; i < tasks_.size(); ++i) load(i, files.table_options());
-    plan_steps(lengths_of(examples_));
+    if (tasks_.size() > 1) rates_.resize(tasks_.size());
+    for (std::size_t i = 0; tasks_.size() > 1 && i < examples_.size(); ++i)
+      rates_[static_cast<std::size_t>(examples_[i].head)] += 1.0 / static_cast<double>(examples_.size());
+    if (shards_.empty()) {
+      plan_steps(lengths_of(examples_));
+    } else {
+      sharded_ = plan_shards(std::move(shards_));
+    }
     make_predictor();
   }
 
@@ -59,15 +69,19 @@ class EncoderTrainRun final : public TrainRun {
   [[nodiscard]] LanguageModel& model() const override { return *model_; }
   [[nodiscard]] bool has_validation() const override { return predictor_ != nullptr; }
 
+  /// Every example comes once an epoch; the loss of a task weighs as its share of them, however many labels they have.
+  [[nodiscard]] std::vector<double> task_rates() const override { return rates_; }
+  [[nodiscard]] bool draws_by_rate() const override { return false; }
+
   [[nodiscard]] std::string metric() const override {
     if (!args().metric.empty()) return args().metric;
     return tasks_.size() == 1 ? tasks_.front().task.chosen_metric() : "mean";
   }
 
   [[nodiscard]] std::unique_ptr<Trainer> make_trainer(const TrainerOptions& options) override {
-    return std::make_unique<Trainer>(
-        encoder_, *method_, std::move(examples_), [this](std::vector<Dims> shapes) { return args().optimizer.make(std::move(shapes)); },
-        options);
+    const Trainer::MakeOptimizer optimizer = [this](std::vector<Dims> shapes) { return args().optimizer.make(std::move(shapes)); };
+    if (sharded_) return std::make_unique<Trainer>(encoder_, *method_, std::move(sharded_), optimizer, options);
+    return std::make_unique<Trainer>(encoder_, *method_, std::move(examples_), optimizer, options);
   }
 
   [[nodiscard]] RunIdentity identity() const override {
@@ -87,7 +101,7 @@ class EncoderTrainRun final : public TrainRun {
   void describe(const Example& example, nlohmann::ordered_json& batch) const override {
     const EncoderTask& task = tasks_[static_cast<std::size_t>(example.head)].task;
     batch["source"].push_back(example.source);
-    if (!example.types.empty()) batch["types"].push_back(example.types);
+    batch["types"].push_back(types_read(example));
     if (tasks_.size() > 1) batch["task"].push_back(task.name);
     switch (task.kind) {
       case HeadKind::sequence:
@@ -105,6 +119,12 @@ class EncoderTrainRun final : public TrainRun {
       case HeadKind::masked_lm: batch["labels"].push_back(example.tags); break;
       case HeadKind::span: batch["answer"].push_back({example.begin, example.end}); break;
     }
+  }
+
+  /// Token types as the model reads them.
+  [[nodiscard]] std::vector<std::int32_t> types_read(const Example& example) const {
+    const bool read = model_->token_types() > 1 && !example.types.empty();
+    return read ? example.types : std::vector<std::int32_t>(example.source.size(), 0);
   }
 
   void make_heads() {
@@ -127,14 +147,11 @@ class EncoderTrainRun final : public TrainRun {
     TextTask words;
     if (args().prompt_tuning_init == "class_labels") words.labels = tasks_.front().task.labels;
     auto method = make_method(args(), words, *model_, *tokenizer_);
-    if (args().dump_initial) {
-      std::vector<std::pair<std::string, Tensor>> tensors;
-      for (const auto& trainable : method->trainables()) tensors.emplace_back(trainable.name, trainable.value);
-      for (const auto& head : encoder_.heads) {
-        for (auto& [name, tensor] : head.trainables()) tensors.emplace_back(name, tensor);
-      }
-      write_safetensors(*args().dump_initial, tensors);
+    std::vector<Trainable> initial = method->trainables();
+    for (const auto& head : encoder_.heads) {
+      for (auto& [name, tensor] : head.trainables()) initial.push_back({name, tensor});
     }
+    dump_initial(initial);
     return method;
   }
 
@@ -142,9 +159,23 @@ class EncoderTrainRun final : public TrainRun {
     const EncoderTaskFiles& files = tasks_[i];
     LoadOptions options{
         .table = table, .training = true, .head = static_cast<std::int32_t>(i), .samples = args().train_samples, .seed = args().seed};
-    const auto train = load_labelled_data(files.task, files.train_file, *tokenizer_, options);
-    report_data(files.train_file, *train);
-    examples_.insert(examples_.end(), train->examples().begin(), train->examples().end());
+    set_blanks(options, *model_);
+    const auto read = [&](const std::filesystem::path& path) {
+      const auto train = load_labelled_data(files.task, path, *tokenizer_, options);
+      report_data(path, *train);
+      return train->examples();
+    };
+    if (args().train_shards.empty()) {
+      const auto examples = read(files.train_file);
+      examples_.insert(examples_.end(), examples.begin(), examples.end());
+    } else {
+      const RankShare own = own_shards(args().train_shards.size(), world());
+      for (std::size_t shard = own.begin; shard < own.end; ++shard) {
+        auto examples = read(args().train_shards[shard]);
+        auto lengths = lengths_of(examples);
+        shards_.push_back({std::move(examples), std::move(lengths)});
+      }
+    }
     if (!files.validation_file) return;
     options.samples = args().validation_samples;
     options.training = false;
@@ -154,11 +185,9 @@ class EncoderTrainRun final : public TrainRun {
   }
 
   void make_predictor() {
-    std::size_t longest = 1;
-    for (const auto& data : validation_) {
-      for (const auto& example : data->examples()) longest = std::max(longest, example.source.size());
-    }
-    if (!validation_.empty()) predictor_ = std::make_unique<Predictor>(predicting_, *method_, static_cast<std::int64_t>(longest));
+    std::int64_t longest = 1;
+    for (const auto& data : validation_) longest = std::max(longest, longest_source(data->examples()));
+    if (!validation_.empty()) predictor_ = std::make_unique<Predictor>(predicting_, *method_, longest);
   }
 
   /// Of several tasks each score in the task's name, and the mean of their chosen ones.
@@ -176,19 +205,23 @@ class EncoderTrainRun final : public TrainRun {
     return all;
   }
 
-  void save() override {
+  void save(const std::filesystem::path& whole) override {
     if (full()) {
-      save_model_folder(args().model, args().output_dir, model_->parameters(), encoder_.heads.front(), tasks_.front().task.class_names());
-      EncoderTask::write({tasks_.front().task}, args().output_dir);
+      save_model_folder(args().model, whole, model_->parameters(), encoder_.heads.front(), tasks_.front().task.class_names());
+      EncoderTask::write({tasks_.front().task}, whole);
       return;
     }
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
       // PEFT's folders hold one head: several tasks have a folder each, with the same prompt
-      const auto folder = tasks_.size() == 1 ? args().output_dir : args().output_dir / tasks_[i].task.name;
+      const auto folder = tasks_.size() == 1 ? whole : whole / tasks_[i].task.name;
       const Head& head = encoder_.heads[i];
-      const bool own = head.kind() != HeadKind::masked_lm;
+      const bool own = !head.is_language_model();
       save_method(args(), folder, *method_, *model_, own ? SavedHead{&encoder_, &head} : SavedHead{});
       EncoderTask::write({tasks_[i].task}, folder);
+      if (args().merge && i == 0 && whole == args().output_dir) {
+        save_model_folder(args().model, *args().merge, model_->parameters(), head, tasks_[i].task.class_names());
+        EncoderTask::write({tasks_[i].task}, *args().merge);
+      }
     }
   }
 
@@ -198,7 +231,10 @@ class EncoderTrainRun final : public TrainRun {
   HeadedEncoder encoder_;
   HeadedEncoder predicting_;  ///< the same tensors, with the logits that predictions read
   std::unique_ptr<Method> method_;
+  std::vector<double> rates_;  ///< of several tasks
   std::vector<Example> examples_;
+  std::vector<Shard> shards_;                ///< of this process, until they are batches
+  std::unique_ptr<ShardedBatches> sharded_;  ///< until the trainer has it; null: files that everybody reads
   std::vector<std::unique_ptr<LabelledData>> validation_;
   std::vector<std::size_t> validation_tasks_;
   std::unique_ptr<Predictor> predictor_;

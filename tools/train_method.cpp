@@ -57,4 +57,23 @@ void add_options(CLI::App& command, MethodOptions& o) {
   group(command.add_option("--prefix-init-text", o.prefix_init_text, "prefix: text for --prefix-init text"));
 }
 
+void add_options(CLI::App& command, LoraConfig& o) {
+  const auto group = [](CLI::Option* option) { return option->group("LoRA"); };
+  group(command
+            .add_option("--lora-r", o.r,
+                        "rank of the additions to linear maps: for --method lora, and beside another method if it is given")
+            ->check(CLI::Range(1, 1 << 16))
+            ->capture_default_str());
+  group(command.add_option("--lora-alpha", o.alpha, "the additions are multiplied by this over the rank")->capture_default_str());
+  group(command.add_option("--lora-dropout", o.dropout, "dropout rate of what the additions read")
+            ->check(CLI::Range(0.0, 0.99))
+            ->capture_default_str());
+  group(command
+            .add_option("--target-modules", o.target_modules,
+                        "maps that get an addition, by the last part of their names, separated by commas; or all-linear (default: PEFT's, "
+                        "mostly the maps of queries and values)")
+            ->delimiter(','));
+  group(command.add_flag("--use-rslora", o.use_rslora, "divide by the root of the rank instead"));
+}
+
 }  // namespace preamble

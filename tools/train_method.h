@@ -1,4 +1,4 @@
-// Options of prefixes and of P-tuning.
+// Options of prefixes, of P-tuning and of LoRA.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,5 +9,6 @@ namespace preamble {
 
 /// Adds the options to a command.
 void add_options(CLI::App& command, MethodOptions& options);
+void add_options(CLI::App& command, LoraConfig& options);
 
 }  // namespace preamble

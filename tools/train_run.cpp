@@ -4,10 +4,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "data/jsonl.h"
+#include "data/safetensors_writer.h"
 #include "engine/core/error.h"
+#include "engine/distributed/communicator.h"
 #include "models/top_layers.h"
 
 namespace preamble {
@@ -24,19 +27,26 @@ std::string names_of(const TrainRun::Metrics& metrics) {
 }  // namespace
 
 int TrainRun::run() {
-  prepare_output();
-  log_ = std::make_unique<JsonLog>(args_.json, args_.resume);
+  const bool root = world().is_root();
+  if (root) prepare_output();
+  log_ = std::make_unique<JsonLog>(root ? args_.json : std::nullopt, args_.resume);
   const auto trainer = make_trainer(options());
-  if (args_.dump_batches) dump_batches(*args_.dump_batches, *trainer);
+  if (args_.dump_batches && root) dump_batches(*args_.dump_batches, *trainer);
   announce();
   const std::uint64_t before = model().parameters().frozen_hash();
   auto line = std::make_unique<ProgressLine>();
-  const TrainingResult result = trainer->fit(evaluator(), [&](const TrainingProgress& progress) { report(*line, progress); });
+  const TrainingResult result = trainer->fit(
+      evaluator(), [&](const TrainingProgress& progress) { report(*line, progress); },
+      [&](std::int64_t step) {
+        if (root) save(args_.output_dir / fmt::format("checkpoint-{}", step));
+      });
   line.reset();
   require<Error>(model().parameters().frozen_hash() == before, "training: a frozen tensor of {} has changed in memory; nothing was saved",
                  args_.model.string());
-  save();
+  if (root) save(args_.output_dir);
   summarise(*trainer, result);
+  // no rank may end with status 0 while the root cannot save
+  world().barrier("end of the run");
   return 0;
 }
 
@@ -47,8 +57,9 @@ void TrainRun::announce() const {
 }
 
 Parameters::Options TrainRun::model_options() const {
-  Parameters::Options options;
-  options.weights = args_.weights == "bf16" ? Dtype::bf16 : Dtype::f32;
+  Parameters::Options options = args_.weights.parameters();
+  require<ConfigError>(!full() || !is_quantised(options.weights), "--weights {}: goes with methods that leave the model frozen; "
+                       "--method full was given", args_.weights.weights);
   require<ConfigError>(args_.trainable_layers == 0 || full(), "--trainable-layers {}: goes with --method full", args_.trainable_layers);
   if (full()) options.frozen = freeze_none;
   if (args_.trainable_layers > 0) options.frozen = freeze_below_top(checkpoint_source(args_.model)->names(), args_.trainable_layers);
@@ -62,12 +73,24 @@ BatchRules TrainRun::batch_rules() const {
   // prompts are rows of the model, prefixes are not
   rules.source_extra = args_.method == "prompt" || args_.method == "ptuning" ? args_.init.tokens : 0;
   rules.seed = args_.seed;
+  if (draws_by_rate()) rules.task_rates = task_rates();
   return rules;
 }
 
 void TrainRun::plan_steps(std::vector<ExampleLength> lengths) {
-  lengths_ = std::move(lengths);
-  steps_per_epoch_ = Batcher(lengths_, batch_rules()).steps_per_epoch();
+  plan_epochs(Batcher(std::move(lengths), batch_rules()).steps_per_epoch());
+}
+
+std::unique_ptr<ShardedBatches> TrainRun::plan_shards(std::vector<Shard> own) {
+  require<ConfigError>(!args_.dump_batches || world().size() == 1, "--dump-batches: goes with --train-shards on one process; {} were started",
+                       world().size());
+  auto batches = std::make_unique<ShardedBatches>(std::move(own), args_.train_shards.size(), batch_rules(), world());
+  plan_epochs(batches->steps_per_epoch());
+  return batches;
+}
+
+void TrainRun::plan_epochs(std::int64_t steps_per_epoch) {
+  steps_per_epoch_ = steps_per_epoch;
   steps_ = args_.max_steps > 0 ? args_.max_steps
                                : static_cast<std::int64_t>(std::ceil(static_cast<double>(steps_per_epoch_) * args_.num_train_epochs));
 }
@@ -78,9 +101,11 @@ TrainerOptions TrainRun::options() const {
   options.batches = batch_rules();
   options.gradient_accumulation_steps = args_.gradient_accumulation_steps;
   options.learning_rate = args_.optimizer.schedule(steps_, steps_per_epoch_, learning_rate_);
-  options.step.memory = Budget::parse(args_.memory_budget);
+  options.step.memory = Budget::parse(args_.memory_budget, args_.kept_values);
   options.step.mean = args_.loss == "mean";
   options.step.z_loss = args_.z_loss;
+  // a sum counts all labels alike
+  if (options.step.mean) options.step.task_rates = task_rates();
   options.step.dropout_seed = args_.seed;
   require<ConfigError>(args_.prefix_dropout == 0 || args_.method == "prefix",
                        "--prefix-dropout {}: goes with --method prefix; {} was given", args_.prefix_dropout, args_.method);
@@ -89,7 +114,10 @@ TrainerOptions TrainRun::options() const {
   options.step.max_grad_norm = args_.optimizer.max_grad_norm;
   options.eval_steps = args_.eval_steps;
   options.save_steps = args_.save_steps;
+  options.checkpoint_steps = args_.checkpoint_steps;
+  options.keep_best = args_.keep_best;
   options.early_stopping_patience = args_.early_stopping_patience;
+  if (world().size() > 1) options.ranks = &world();
   options.output = args_.output_dir;
   options.resume = args_.resume;
   options.step.detect_anomaly = args_.detect_anomaly;
@@ -97,20 +125,35 @@ TrainerOptions TrainRun::options() const {
   options.identity["method"] =
       fmt::format("{}{}, tokens {}", args_.method, args_.trainable_layers > 0 ? fmt::format(" of {} layers", args_.trainable_layers) : "",
                   args_.init.tokens);
-  options.identity["weights"] = args_.weights;
+  options.identity["weights"] = args_.weights.description();
+  // which values are rounded is the budget's to say
+  if (args_.kept_values != "exact") options.identity["kept values"] = fmt::format("{}, memory budget {}", args_.kept_values, args_.memory_budget);
+  if (args_.lora) {
+    options.identity["lora"] = fmt::format("r {} alpha {} dropout {}{} targets [{}]", args_.lora->r, args_.lora->alpha, args_.lora->dropout,
+                                           args_.lora->use_rslora ? " rslora" : "", fmt::join(args_.lora->target_modules, ","));
+  }
   options.identity["seed"] = fmt::format("{}", args_.seed);
   return options;
 }
 
 void TrainRun::dump_batches(const std::filesystem::path& path, const Trainer& trainer) const {
-  Batcher batcher(lengths_, batch_rules());
+  BatchSource& data = trainer.data();
+  const BatchPosition start = data.position();
   write_jsonl(path, [&](const JsonSink& sink) {
     for (std::int64_t step = 0; step < steps_; ++step) {
       Json batch = Json::object();
-      for (const auto index : batcher.next()) describe(trainer.examples()[index], batch);
+      for (const Example* example : data.next()) describe(*example, batch);
       sink(batch);
     }
   });
+  data.seek(start);
+}
+
+void TrainRun::dump_initial(const std::vector<Trainable>& trainables) const {
+  if (!args_.dump_initial || !world().is_root()) return;
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& [name, value] : trainables) tensors.emplace_back(name, value);
+  write_safetensors(*args_.dump_initial, tensors);
 }
 
 void TrainRun::prepare_output() const {

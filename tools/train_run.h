@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/batching.h"
+#include "data/sharded_batches.h"
 #include "models/language_model.h"
 #include "peft/trainer.h"
 #include "tools/progress.h"
@@ -39,9 +40,23 @@ class TrainRun {
   [[nodiscard]] BatchRules batch_rules() const;
   /// Derives the updates of an epoch and of the whole run from the lengths of the examples.
   void plan_steps(std::vector<ExampleLength> lengths);
+  /// The batches of the training data in shards, of which these are this process's; plans the steps. A collective.
+  [[nodiscard]] std::unique_ptr<ShardedBatches> plan_shards(std::vector<Shard> own);
+  /// All that the trainer is told.
+  [[nodiscard]] TrainerOptions options() const;
+  /// Makes the output folder, without a state of an earlier run unless that is resumed.
+  void prepare_output() const;
+  /// -1 where less is better: the trainer takes the largest value for the best.
+  [[nodiscard]] double metric_sign() const { return metric() == "loss" || metric() == "ter" ? -1 : 1; }
+  /// The same where they are known.
+  void plan_steps(std::int64_t steps) noexcept { steps_ = steps; }
   /// Updates of the whole run.
   [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }
 
+  /// Of the tasks whose examples are mixed; empty: one task.
+  [[nodiscard]] virtual std::vector<double> task_rates() const { return {}; }
+  /// Whether batches are drawn by these rates; else every example comes once an epoch.
+  [[nodiscard]] virtual bool draws_by_rate() const { return true; }
   [[nodiscard]] virtual LanguageModel& model() const = 0;
   /// The trainer of this task; `options` are complete.
   [[nodiscard]] virtual std::unique_ptr<Trainer> make_trainer(const TrainerOptions& options) = 0;
@@ -50,7 +65,8 @@ class TrainRun {
   /// Whether there is a validation file, and its scores with the trainables as they are.
   [[nodiscard]] virtual bool has_validation() const = 0;
   [[nodiscard]] virtual Metrics evaluate() = 0;
-  virtual void save() = 0;
+  /// Writes what is trained, as it is now, to a folder.
+  virtual void save(const std::filesystem::path& folder) = 0;
   /// What a resumed run must have in common with the first one, beside the options of every task and what the trainer knows of: where what
   /// learns started, the task as it was given, the validation data.
   [[nodiscard]] virtual RunIdentity identity() const = 0;
@@ -58,14 +74,14 @@ class TrainRun {
   virtual void describe(const Example& example, nlohmann::ordered_json& batch) const = 0;
 
   [[nodiscard]] const TrainArguments& args() const noexcept { return args_; }
+  /// Writes what `--dump-initial` asks for.
+  void dump_initial(const std::vector<Trainable>& trainables) const;
 
  private:
-  [[nodiscard]] TrainerOptions options() const;
-  void prepare_output() const;
   void dump_batches(const std::filesystem::path& path, const Trainer& trainer) const;
+  void plan_epochs(std::int64_t steps_per_epoch);
   [[nodiscard]] Trainer::Evaluate evaluator();
-  /// The trainer takes the largest value for the best.
-  [[nodiscard]] double sign() const { return metric() == "loss" || metric() == "ter" ? -1 : 1; }
+  [[nodiscard]] double sign() const { return metric_sign(); }
   void report(ProgressLine& line, const TrainingProgress& progress) const;
   void summarise(const Trainer& trainer, const TrainingResult& result) const;
 
@@ -74,7 +90,6 @@ class TrainRun {
 
   const TrainArguments& args_;
   double learning_rate_;  ///< at its peak
-  std::vector<ExampleLength> lengths_;
   std::int64_t steps_ = 0, steps_per_epoch_ = 0;
   Metrics last_metrics_;
   std::unique_ptr<JsonLog> log_;

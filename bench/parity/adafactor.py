@@ -13,10 +13,12 @@ class Adafactor(torch.optim.Optimizer):
     v     = d v + (1 - d) g2                           factored into row and column means from 128 x 128 on
     y     = g / sqrt(v),  y = y / max(1, RMS(y))
     param = (1 - weight_decay) param - lr y            transformers: weight decay times lr
+
+    With `scale_parameter` lr is multiplied by max(1e-3, RMS(param)).
     """
 
-    def __init__(self, parameters, lr, weight_decay=0.0, step_offset=0):
-        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "step": step_offset})
+    def __init__(self, parameters, lr, weight_decay=0.0, step_offset=0, scale_parameter=False):
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "step": step_offset, "scale": scale_parameter})
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -25,7 +27,8 @@ class Adafactor(torch.optim.Optimizer):
             for parameter in group["params"]:
                 update = scaled_gradient(parameter.grad, self.state[parameter], decay)
                 update /= max(1.0, update.square().mean().sqrt().item())
-                parameter.mul_(1.0 - group["weight_decay"]).sub_(update, alpha=group["lr"])
+                scale = max(1e-3, parameter.square().mean().sqrt().item()) if group["scale"] else 1.0
+                parameter.mul_(1.0 - group["weight_decay"]).sub_(update, alpha=group["lr"] * scale)
             group["step"] += 1
 
 

@@ -161,10 +161,12 @@ const std::vector<Metric>& metrics() {
           }),
       one("rouge_l", "ROUGE-L of the caption evaluation, 0..1 (E2E)", [](Inputs& in) { return caption_rouge_l(in.corpus()); }),
       one("cider", "CIDEr-D of the caption evaluation, 0..10 (E2E)", [](Inputs& in) { return cider(in.corpus()); }),
-      // the program counts an empty line as a reference of length 0, and the published scores with it
-      one("multi_bleu", "BLEU of multi-bleu.perl, 0..100; as there an empty reference has length 0",
+      one("multi_bleu", "BLEU of multi-bleu.perl, 0..100", [](Inputs& in) { return multi_bleu(in.corpus(), false).score; }),
+      one("multi_bleu_lc", "BLEU of multi-bleu.perl -lc, 0..100 (WebNLG)", [](Inputs& in) { return multi_bleu(in.corpus(), true).score; }),
+      // the program itself counts an empty line as a reference of length 0, and published scores with it
+      one("multi_bleu_gaps", "the same as the program prints it: an empty line is a reference of length 0",
           [](Inputs& in) { return multi_bleu(in.corpus_with_gaps(), false).score; }),
-      one("multi_bleu_lc", "BLEU of multi-bleu.perl -lc, 0..100 (WebNLG); as there an empty reference has length 0",
+      one("multi_bleu_lc_gaps", "the same for -lc (published scores of WebNLG and DART)",
           [](Inputs& in) { return multi_bleu(in.corpus_with_gaps(), true).score; }),
       one("sacrebleu", "BLEU of sacreBLEU, tokeniser 13a, 0..100", [](Inputs& in) { return sacre_bleu(in.corpus()).score; }),
       one("sacrebleu_intl", "BLEU of sacreBLEU, tokeniser intl, 0..100 (T5)",

@@ -1,8 +1,12 @@
 #include "data/tokenizers/families.h"
 
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "data/tokenizers/decoders/cleaning.h"
+#include "data/tokenizers/models/bpe.h"
 #include "engine/core/error.h"
 
 namespace preamble {
@@ -39,9 +43,17 @@ std::int32_t needed(std::optional<std::int32_t> id, std::string_view role, const
 }
 
 void follow_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config) {
-  if (!config.add_bos_token && !config.add_eos_token) return;
+  if (parts.post_processor || (!config.add_bos_token && !config.add_eos_token)) return;
+  // a family without such tokens keeps its own, as in transformers
+  if (!parts.special.bos && !parts.special.eos) return;
   parts.post_processor = each_between(config.add_bos_token.value_or(false) ? parts.special.bos : std::nullopt,
                                       config.add_eos_token.value_or(false) ? parts.special.eos : std::nullopt);
+}
+
+void follow_clean_up(TokenizerParts& parts, const TokenizerConfig& config) {
+  const bool bpe = dynamic_cast<const Bpe*>(parts.model.get()) != nullptr;
+  if (!config.clean_up_spaces || (bpe && !config.clean_up_spaces_of_bpe)) return;
+  parts.decoder = std::make_unique<CleaningDecoder>(std::move(parts.decoder));
 }
 
 }  // namespace preamble

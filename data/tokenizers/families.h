@@ -24,8 +24,12 @@ namespace preamble {
 /// The id of a special token that the family's texts need. Throws FileError that names the file if it is absent.
 [[nodiscard]] std::int32_t needed(std::optional<std::int32_t> id, std::string_view role, const TokenizerParts& parts);
 
-/// `add_bos_token` and `add_eos_token` of a config decide what stands around texts, whatever the family does.
+/// `add_bos_token` and `add_eos_token` of a config decide what stands around texts, unless there is a post-processor: classes with one of their own
+/// do not read these keys.
 void follow_bos_and_eos(TokenizerParts& parts, const TokenizerConfig& config);
+
+/// `clean_up_tokenization_spaces` of a config: as in transformers it is followed unless the model is a BPE, for which there is a key of its own.
+void follow_clean_up(TokenizerParts& parts, const TokenizerConfig& config);
 
 /// Each throws as `load_tokenizer` does.
 [[nodiscard]] std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& model, const TokenizerConfig& config);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/text_file.h"
+#include "data/tokenizers/blank_tokens.h"
 #include "data/tokenizers/families.h"
 #include "data/tokenizers/json_access.h"
 #include "data/tokenizers/models/bpe.h"
@@ -71,6 +72,7 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::filesystem::path& vocab, c
   parts.decoder = std::make_unique<ByteLevelDecoder>();
   if (is_roberta(config, parts.vocabulary)) {
     add_special_tokens(parts, config, roberta_names());
+    (void)mark_blank_tokens(parts, MaskSpace::stripped);
     const std::int32_t cls = needed(parts.special.cls, "cls", parts);
     const std::int32_t sep = needed(parts.special.sep, "sep", parts);
     std::vector<std::unique_ptr<PostProcessor>> processors;
@@ -79,10 +81,12 @@ std::unique_ptr<Tokenizer> load_byte_level(const std::filesystem::path& vocab, c
     parts.post_processor = std::make_unique<PostProcessorSequence>(std::move(processors));
   } else {
     add_special_tokens(parts, config, gpt2_names());
+    if (mark_blank_tokens(parts, MaskSpace::stripped)) frame_as_glm(parts);
     if (config.is_class({"Qwen2"})) split_as_qwen2(parts, config);
   }
-  mark_mask_as_lstrip(parts);
   follow_bos_and_eos(parts, config);
+  mark_mask_as_lstrip(parts);
+  follow_clean_up(parts, config);
   return std::make_unique<Tokenizer>(std::move(parts));
 }
 

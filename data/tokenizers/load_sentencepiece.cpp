@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "data/tokenizers/blank_tokens.h"
 #include "data/tokenizers/families.h"
 #include "data/tokenizers/models/unigram.h"
 #include "data/tokenizers/normalizers/characters.h"
@@ -118,10 +119,26 @@ void use_charsmap(const SentencePieceModel& model, TokenizerParts& parts) {
   return parts;
 }
 
-enum class Family : std::uint8_t { t5, deberta, xlm_roberta };
+/// GLM in Chinese: T5's words, and the tokens of blanks above the pieces.
+[[nodiscard]] TokenizerParts glm(const SentencePieceModel& model, const TokenizerConfig& config, TokenizerParts parts) {
+  add_pieces(model.pieces, parts.vocabulary);
+  parts.model = std::make_unique<Unigram>(model.pieces, model.unknown);
+  add_special_tokens(parts, config, {});
+  use_charsmap(model, parts);
+  parts.pre_tokenizer = marked_words(true);
+  parts.decoder = std::make_unique<MetaspaceDecoder>(std::string(kWordMark), true);
+  return parts;
+}
+
+[[nodiscard]] bool names_pieces(const TokenizerConfig& config) {
+  return std::any_of(config.added.begin(), config.added.end(), [](const AddedToken& token) { return token.content == "<|startofpiece|>"; });
+}
+
+enum class Family : std::uint8_t { t5, deberta, xlm_roberta, glm };
 
 /// By the class, else by the model, else by what the file holds.
 [[nodiscard]] Family family_of(const std::filesystem::path& path, const TokenizerConfig& config, const SentencePieceModel& model) {
+  if (names_pieces(config)) return Family::glm;
   if (config.is_class({"DebertaV2", "DebertaV3"})) return Family::deberta;
   if (config.is_class({"XLMRoberta", "XLMR"})) return Family::xlm_roberta;
   if (config.is_class({"T5", "MT5", "UMT5", "ByT5"})) return Family::t5;
@@ -143,14 +160,19 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& path,
   TokenizerParts parts{.vocabulary = Vocabulary(path.string())};
   if (model.is_bpe) {
     parts = sentencepiece_bpe(model, config, std::move(parts));
+    if (mark_blank_tokens(parts, MaskSpace::kept)) frame_as_glm(parts);
+    follow_clean_up(parts, config);
     return std::make_unique<Tokenizer>(std::move(parts));
   }
   switch (family_of(path, config, model)) {
     case Family::t5: parts = t5(std::move(model), config, std::move(parts)); break;
     case Family::deberta: parts = deberta(model, config, std::move(parts)); break;
     case Family::xlm_roberta: parts = xlm_roberta(model, config, std::move(parts)); break;
+    case Family::glm: parts = glm(model, config, std::move(parts)); break;
   }
+  if (mark_blank_tokens(parts, MaskSpace::kept)) frame_as_glm(parts);
   follow_bos_and_eos(parts, config);
+  follow_clean_up(parts, config);
   return std::make_unique<Tokenizer>(std::move(parts));
 }
 

@@ -11,14 +11,14 @@ namespace {
   const TokenizerConfig config = read_tokenizer_config(folder);
   const auto has = [&](std::string_view name) { return std::filesystem::exists(folder / name); };
   if (has("tokenizer.json")) return load_tokenizer_json(folder / "tokenizer.json", config);
-  for (const std::string_view name : {"spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model"}) {
+  for (const std::string_view name : {"spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model", "cog-pretrain.model"}) {
     if (has(name)) return load_sentencepiece(folder / name, config);
   }
   if (has("vocab.json") && has("merges.txt")) return load_byte_level(folder / "vocab.json", folder / "merges.txt", config);
   if (has("vocab.txt")) return load_wordpiece(folder / "vocab.txt", config);
   raise<FileError>(
       "{}: no tokenizer in this folder; wanted tokenizer.json, a SentencePiece model (spiece.model, spm.model, sentencepiece.bpe.model, "
-      "tokenizer.model), vocab.json with merges.txt, or vocab.txt",
+      "tokenizer.model, cog-pretrain.model), vocab.json with merges.txt, or vocab.txt",
       folder.string());
 }
 

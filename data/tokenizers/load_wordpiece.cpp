@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "data/text_file.h"
+#include "data/tokenizers/blank_tokens.h"
 #include "data/tokenizers/families.h"
 #include "data/tokenizers/models/wordpiece.h"
 #include "data/tokenizers/normalizers/bert.h"
@@ -24,6 +25,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const std::filesystem::path& path, con
   while (const auto token = lines.next()) parts.vocabulary.add(*token, id++);
   parts.model = std::make_unique<WordPiece>(parts.vocabulary, WordPieceOptions{.unknown = config.name_of("unk", bert_names())});
   add_special_tokens(parts, config, bert_names());
+  (void)mark_blank_tokens(parts, MaskSpace::kept);
   const bool lowercase = config.do_lower_case.value_or(true);
   parts.normalizer = std::make_unique<BertNormalizer>(
       BertNormalizerOptions{.handle_chinese_chars = config.tokenize_chinese_chars.value_or(true),
@@ -34,6 +36,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const std::filesystem::path& path, con
   const std::int32_t sep = needed(parts.special.sep, "sep", parts);
   parts.post_processor = surrounding({needed(parts.special.cls, "cls", parts)}, {sep}, {sep}, 1);
   follow_bos_and_eos(parts, config);
+  follow_clean_up(parts, config);
   return std::make_unique<Tokenizer>(std::move(parts));
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "data/byte_reader.h"
+#include "data/lfs_pointer.h"
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
@@ -121,6 +122,7 @@ void append_piece(std::string_view message, const std::string& origin, SentenceP
 SentencePieceModel read_sentencepiece_model(const std::filesystem::path& path) {
   const std::string origin = path.string();
   const std::string text = read_text(path);
+  refuse_lfs_pointer(text, path);
   SentencePieceModel model;
   std::optional<std::int32_t> unknown;
   FieldReader reader(text, origin);

@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "data/tokenizers/tokenizer_config.h"
+#include "engine/core/warnings.h"
 
 namespace preamble {
 namespace {
@@ -23,18 +27,26 @@ constexpr std::array<RoleId, 7> kRoleIds = {{{"bos", &SpecialIds::bos},
 /// Adds tokens to a vocabulary, each once.
 class Adder {
  public:
-  Adder(TokenizerParts& parts, std::size_t model_tokens) : parts_(parts), next_(static_cast<std::int64_t>(model_tokens)) {
-    for (const AddedToken& token : parts_.added) notice(token.id);
+  explicit Adder(TokenizerParts& parts) : parts_(parts), next_(static_cast<std::int64_t>(parts.vocabulary.count())) {
+    std::vector<AddedToken> listed;
+    listed.swap(parts_.added);
+    for (AddedToken& token : listed) {
+      const auto id = token.id;
+      put(std::move(token), id);
+    }
   }
 
-  /// Adds the token, or gives the one of its content these flags. Without an id of the vocabulary or of the file it gets the next free one.
+  /// Adds the token, or gives the one of its content these flags. A token of the vocabulary keeps its id. Another one gets that of its file, or the
+  /// next free one: as in the library also if the file's leaves a gap.
   void put(AddedToken token, std::optional<std::int32_t> id = std::nullopt) {
     if (token.content.empty()) return;
-    const auto known = parts_.vocabulary.find(token.content);
-    if (known) id = known;
-    if (!id) {
+    if (const auto known = parts_.vocabulary.find(token.content)) {
+      if (id && *id != *known) warn_of_other_id(token, *id, *known);
+      id = known;
+    } else {
       while (parts_.vocabulary.token(next_) != nullptr) ++next_;
-      id = static_cast<std::int32_t>(next_);
+      if (id && *id > next_) warn_of_other_id(token, *id, next_);
+      if (!id || *id > next_) id = static_cast<std::int32_t>(next_);
     }
     token.id = *id;
     parts_.vocabulary.add(token.content, *id);
@@ -52,6 +64,11 @@ class Adder {
   }
 
  private:
+  void warn_of_other_id(const AddedToken& token, std::int64_t listed, std::int64_t given) const {
+    warn(fmt::format("{}: the added token '{}' is listed with the id {}; it gets {}, as in transformers", parts_.vocabulary.origin(), token.content,
+                     listed, given));
+  }
+
   void notice(std::int64_t id) { next_ = std::max(next_, id + 1); }
 
   TokenizerParts& parts_;
@@ -83,17 +100,15 @@ using Id = std::optional<std::int32_t>;
 
 }  // namespace
 
-void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, const SpecialNames& defaults) {
-  const std::size_t model_tokens = parts.vocabulary.count();
-  for (const AddedToken& token : parts.added) parts.vocabulary.add(token.content, token.id);
+void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, const SpecialNames& defaults, DefaultNames use) {
   const std::vector<AddedToken> listed = parts.added;
-  Adder adder(parts, model_tokens);
+  Adder adder(parts);
   for (const AddedToken& token : config.added) adder.put(token, token.id);
   for (const RoleId& role : kRoleIds) {
     const auto configured = config.special.find(role.name);
     const NamedToken name = configured != config.special.end() ? configured->second : NamedToken{config.name_of(role.name, defaults)};
     if (configured == config.special.end() && !parts.vocabulary.find(name.content)) continue;
-    adder.put(special_token(name, config, listed));
+    if (configured != config.special.end() || use == DefaultNames::become_special) adder.put(special_token(name, config, listed));
     parts.special.*role.id = parts.vocabulary.find(name.content);
   }
   for (const NamedToken& name : config.extra) adder.put(special_token(name, config, listed));

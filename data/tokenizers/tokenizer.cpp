@@ -208,8 +208,9 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   std::vector<std::string> tokens;
   for (const std::int32_t id : ids) {
     const std::string* token = parts_.vocabulary.token(id);
-    if (token == nullptr || (skip_special_tokens && is_special(id))) continue;
     const auto spelling = spellings_.find(id);
+    // the library knows special tokens by their content: one that reads otherwise stays
+    if (token == nullptr || (skip_special_tokens && is_special(id) && spelling == spellings_.end())) continue;
     tokens.push_back(spelling == spellings_.end() ? *token : spelling->second);
   }
   if (parts_.decoder) parts_.decoder->decode(tokens);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "data/model_type.h"
 #include "data/tokenizers/json_access.h"
 #include "engine/core/warnings.h"
 
@@ -45,19 +46,24 @@ void read_extra(const json& object, const char* key, const std::string& origin, 
 }
 
 /// `pad_token` and the like, `extra_special_tokens` (`additional_special_tokens` in old files), and keys such as `image_token`.
-void read_special(const json& object, const std::string& origin, TokenizerConfig& config) {
+void read_special(const json& object, const std::string& origin, bool main_file, TokenizerConfig& config) {
   for (const auto& [key, value] : object.items()) {
     if (!key.ends_with("_token") || value.is_null() || !(value.is_string() || value.is_object())) continue;
     const std::string role = key.substr(0, key.size() - std::string_view("_token").size());
     if (std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end()) {
       config.special[role] = named_token(value, origin);
+      config.early_special.insert(config.special[role].content);
     } else {
       config.extra.push_back(named_token(value, origin));
     }
   }
   std::vector<NamedToken> extra;
   read_extra(object, "extra_special_tokens", origin, extra);
+  const bool early = main_file || !extra.empty();
   if (extra.empty()) read_extra(object, "additional_special_tokens", origin, extra);
+  for (const NamedToken& token : extra) {
+    if (early) config.early_special.insert(token.content);
+  }
   config.extra.insert(config.extra.end(), extra.begin(), extra.end());
 }
 
@@ -76,13 +82,8 @@ void read_added_decoder(const json& object, const std::string& origin, Tokenizer
 
 /// `added_tokens.json` of old folders: ids alone; the tokens are special if another file says so.
 void read_added_tokens(const json& object, const std::string& origin, TokenizerConfig& config) {
-  const auto is_special = [&](const std::string& content) {
-    const auto same = [&](const NamedToken& token) { return token.content == content; };
-    return std::any_of(config.extra.begin(), config.extra.end(), same) ||
-           std::any_of(config.special.begin(), config.special.end(), [&](const auto& entry) { return same(entry.second); });
-  };
   for (const auto& [content, id] : object.items()) {
-    const bool special = is_special(content);
+    const bool special = config.early_special.contains(content);
     config.added.push_back({.content = content,
                             .id = checked_id(id.get<std::int64_t>(), content, origin),
                             .special = special,
@@ -96,8 +97,7 @@ void warn_of_ignored(const json& object, const std::string& origin) {
     const auto found = object.find(key);
     return found != object.end() && found->is_boolean() && found->get<bool>();
   };
-  for (const char* key : {"split_special_tokens", "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", "keep_accents",
-                          "remove_space_at_end"}) {
+  for (const char* key : {"split_special_tokens", "keep_accents", "remove_space_at_end"}) {
     if (is_true(key)) warn(fmt::format("{}: {} is ignored", origin, key));
   }
   if (object.value("truncation_side", "right") != "right") {
@@ -144,10 +144,12 @@ void read_main_config(const JsonFile& file, TokenizerConfig& config) {
   if (const auto name = file.find<std::string>("tokenizer_class")) config.tokenizer_class = class_name(*name);
   read_json(file, [&](const json& object) {
     refuse_analysers(object, file.where(), config);
-    read_special(object, file.where(), config);
+    read_special(object, file.where(), true, config);
     read_added_decoder(object, file.where(), config);
     warn_of_ignored(object, file.where());
   });
+  config.clean_up_spaces = file.get<bool>("clean_up_tokenization_spaces", false);
+  config.clean_up_spaces_of_bpe = file.get<bool>("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false);
   config.extra_ids = file.find<std::int64_t>("extra_ids");
   config.add_bos_token = file.find<bool>("add_bos_token");
   config.add_eos_token = file.find<bool>("add_eos_token");
@@ -179,7 +181,7 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
     return JsonFile::open(folder / name);
   };
   if (const auto file = open("config.json")) {
-    config.model_type = file->get<std::string>("model_type", "");
+    config.model_type = model_type_of(*file, "");
     config.tokenizer_class = class_name(file->find<std::string>("tokenizer_class").value_or(""));
     read_json(*file, [&](const json&) { refuse_analysers(json::object(), file->where(), config); });
     read_model_ids(*file, config);
@@ -189,7 +191,7 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
   if (!config.has_added_decoder) {
     // of an old folder, where the other files hold what `added_tokens_decoder` holds today
     if (const auto file = open("special_tokens_map.json")) {
-      read_json(*file, [&](const json& object) { read_special(object, file->where(), config); });
+      read_json(*file, [&](const json& object) { read_special(object, file->where(), false, config); });
     }
     if (const auto file = open("added_tokens.json")) {
       read_json(*file, [&](const json& object) { read_added_tokens(object, file->where(), config); });

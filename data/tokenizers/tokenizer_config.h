@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,9 @@ struct TokenizerConfig {
   std::string model_type;
   /// By role.
   std::map<std::string, NamedToken, std::less<>> special;
+  /// Contents of tokens that are special from the beginning: those with a role, `extra_special_tokens`, and `additional_special_tokens` of
+  /// `tokenizer_config.json`. Others become special later and stay normalized where `added_tokens.json` lists them.
+  std::set<std::string, std::less<>> early_special;
   /// Further special tokens (`extra_special_tokens`, `additional_special_tokens`, `*_token` keys of other names).
   std::vector<NamedToken> extra;
   /// Of `added_tokens_decoder`, else of `added_tokens.json`, in the order of their ids.
@@ -42,6 +46,8 @@ struct TokenizerConfig {
   /// `bos_token_id` and `eos_token_id` of `generation_config.json`, else of `config.json` (of several the first).
   std::optional<std::int64_t> model_bos_id, model_eos_id;
   std::optional<std::int64_t> extra_ids;
+  /// `clean_up_tokenization_spaces`, and the key that extends it to a BPE.
+  bool clean_up_spaces = false, clean_up_spaces_of_bpe = false;
   std::optional<bool> add_bos_token, add_eos_token, add_prefix_space, do_lower_case, legacy, split_by_punct, strip_accents,
       tokenize_chinese_chars, trim_offsets;
 
@@ -59,10 +65,17 @@ struct TokenizerConfig {
 /// Throws nlohmann::json::exception for missing keys, FileError for an id beyond the limit.
 [[nodiscard]] AddedToken added_token_of(const nlohmann::json& entry, std::int64_t id, const std::string& origin);
 
+/// What becomes of tokens that have a role by the family's names alone.
+enum class DefaultNames : std::uint8_t {
+  become_special,     ///< as in the family's own class
+  stay_as_they_are,  ///< as in classes without a constructor of their own, for which the flags of a tokenizer.json count
+};
+
 /// Adds the tokens that the files name to those that `parts` has: first `config.added`, then the special tokens with a role (of the config,
 /// else of `defaults`), then the further ones. A token that the vocabulary lacks gets the id that its file gives, else the next free one; a
 /// name of `defaults` that the vocabulary lacks counts for nothing. Sets the special ids.
-void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, const SpecialNames& defaults);
+void add_special_tokens(TokenizerParts& parts, const TokenizerConfig& config, const SpecialNames& defaults,
+                        DefaultNames use = DefaultNames::become_special);
 
 /// RoBERTa and BART were trained with a mask that swallows the white space before it, whatever their files say.
 void mark_mask_as_lstrip(TokenizerParts& parts);

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -28,6 +31,31 @@ void change_components(json& component, std::string_view type, const Change& cha
   }
 }
 
+/// Whether the class is one without a constructor of its own, or nothing names one.
+[[nodiscard]] bool takes_file_as_it_is(const TokenizerConfig& config) {
+  return config.is_class({"PreTrainedTokenizer", "TokenizersBackend"}) || (config.tokenizer_class.empty() && config.model_type.empty());
+}
+
+/// Puts the tokens that the config gives a role in the place of those that the post-processor of the file adds in it.
+void rename_roles(json& post_processor, const TokenizerParts& parts, const TokenizerConfig& config) {
+  const auto token_of = [&](std::string_view role, std::optional<std::int32_t> id) -> std::optional<std::int32_t> {
+    return config.special.contains(role) ? id : std::nullopt;
+  };
+  for (const char* type : {"BertProcessing", "RobertaProcessing"}) {
+    change_components(post_processor, type, [&](json& component) {
+      if (const auto cls = token_of("cls", parts.special.cls)) component.at("cls").at(1) = *cls;
+      if (const auto sep = token_of("sep", parts.special.sep)) component.at("sep").at(1) = *sep;
+    });
+  }
+  change_components(post_processor, "TemplateProcessing", [&](json& component) {
+    for (const auto& [content, role, id] : {std::tuple("[CLS]", "cls", parts.special.cls), std::tuple("[SEP]", "sep", parts.special.sep),
+                                            std::tuple("<s>", "bos", parts.special.bos), std::tuple("</s>", "eos", parts.special.eos)}) {
+      const auto given = token_of(role, id);
+      if (given && component.at("special_tokens").contains(content)) component.at("special_tokens").at(content).at("ids") = {*given};
+    }
+  });
+}
+
 /// The descriptions of the components, with what the config of a class of its own overrules.
 struct Descriptions {
   json normalizer, pre_tokenizer, post_processor, decoder;
@@ -36,8 +64,7 @@ struct Descriptions {
 [[nodiscard]] Descriptions descriptions(const json& file, const TokenizerConfig& config) {
   Descriptions parts = {at_or_null(file, "normalizer"), at_or_null(file, "pre_tokenizer"), at_or_null(file, "post_processor"),
                         at_or_null(file, "decoder")};
-  // classes without a constructor of their own take the file as it is
-  if (config.is_class({"PreTrainedTokenizer", "TokenizersBackend"})) return parts;
+  if (takes_file_as_it_is(config)) return parts;
   const auto set = [](json& component, const char* key, const std::optional<bool>& value) {
     if (value) component[key] = *value;
   };
@@ -57,8 +84,11 @@ struct Descriptions {
 }
 
 /// The names that the special tokens of such a vocabulary have where no file names them.
-[[nodiscard]] const SpecialNames& names_of(const Vocabulary& vocabulary, bool byte_level) {
-  const auto has = [&](std::string_view token) { return vocabulary.find(token).has_value(); };
+[[nodiscard]] const SpecialNames& names_of(const TokenizerParts& parts, bool byte_level) {
+  const auto has = [&](std::string_view token) {
+    return parts.vocabulary.find(token).has_value() ||
+           std::ranges::find(parts.added, token, [](const AddedToken& added) { return std::string_view(added.content); }) != parts.added.end();
+  };
   if (has("[CLS]") && has("[SEP]")) return bert_names();
   if (byte_level) return has("<s>") && has("</s>") ? roberta_names() : gpt2_names();
   if (has("<s>") && has("</s>") && has("<mask>")) return roberta_names();
@@ -89,14 +119,16 @@ std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& path
     bool byte_level = false;
     Descriptions components = descriptions(file, config);
     change_components(components.pre_tokenizer, "ByteLevel", [&](const json&) { byte_level = true; });
-    // the added tokens are in the vocabulary only when the special ones are known
-    for (const AddedToken& token : parts.added) parts.vocabulary.add(token.content, token.id);
-    add_special_tokens(parts, config, listed_names(names_of(parts.vocabulary, byte_level), parts.added));
-    if (byte_level) mark_mask_as_lstrip(parts);
+    const bool as_it_is = takes_file_as_it_is(config);
+    add_special_tokens(parts, config, listed_names(names_of(parts, byte_level), parts.added),
+                       as_it_is ? DefaultNames::stay_as_they_are : DefaultNames::become_special);
+    if (byte_level && !as_it_is) mark_mask_as_lstrip(parts);
+    if (!as_it_is) rename_roles(components.post_processor, parts, config);
     parts.normalizer = read_normalizer(components.normalizer, origin);
     parts.pre_tokenizer = read_pre_tokenizer(components.pre_tokenizer, origin);
     parts.post_processor = read_post_processor(components.post_processor, parts.vocabulary);
     parts.decoder = read_decoder(components.decoder, origin);
+    follow_clean_up(parts, config);
     return std::make_unique<Tokenizer>(std::move(parts));
   });
 }

@@ -25,6 +25,10 @@ enum class CharClass : std::uint8_t {
   word,            ///< `\w` of the Whitespace pre-tokenizer and of `single_word`
   regex_word,      ///< `\w` of regular expressions
   combining_mark,  ///< what StripAccents removes
+  // of regular expressions: what \p{Alphabetic}, \p{Uppercase} and \p{Lowercase} hold besides L and Nl, Lu, and Ll
+  other_alphabetic,
+  other_uppercase,
+  other_lowercase,
 };
 
 /// True if `c` belongs to `char_class`.

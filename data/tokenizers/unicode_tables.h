@@ -10,7 +10,7 @@
 namespace preamble::unicode_tables {
 
 /// Number of classes, in the order of `CharClass`.
-inline constexpr std::size_t kClasses = 16;
+inline constexpr std::size_t kClasses = 19;
 
 struct Range {
   char32_t first, last;
@@ -59,7 +59,7 @@ struct CombiningRange {
 /// Sorted, disjoint ranges of each class.
 extern const std::array<std::span<const Range>, kClasses> classes;
 /// Bit i is set when the ASCII character belongs to class i.
-extern const std::array<std::uint16_t, 128> ascii_classes;
+extern const std::array<std::uint32_t, 128> ascii_classes;
 extern const std::span<const LowerRun> lower_runs;
 extern const CharLists canonical;   ///< full canonical decompositions
 extern const CharLists compatible;  ///< full compatibility decompositions that are not canonical

@@ -39,6 +39,12 @@ void require_kernel(const Backend& backend, const Node& node) {
   const Dtype activation = activation_type(node);
   require<UnsupportedError>(backend.has_kernel(node.op->name(), activation), "{}: the backend '{}' has no kernel for {}", node.op->name(),
                             backend.name(), name_of(activation));
+  for (const Value& input : node.inputs) {
+    if (!input) continue;
+    const Dtype stored = input.type().dtype;
+    require<UnsupportedError>(backend.reads(stored), "{}: the backend '{}' does not read matrices of type {}", node.op->name(), backend.name(),
+                              name_of(stored));
+  }
 }
 
 }  // namespace preamble

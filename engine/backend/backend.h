@@ -20,6 +20,8 @@ struct CompilePolicy {
   bool absorb_projections = true;
   /// `fuse_feed_forward`: needs kernels that make the wide value in chunks.
   bool fuse_feed_forward = true;
+  /// `keep_attention_outputs`: pays where a gradient is bound by its products rather than by memory.
+  bool keep_attention_outputs = false;
 };
 
 class Backend {
@@ -35,6 +37,9 @@ class Backend {
   [[nodiscard]] virtual std::string_view instruction_set() const noexcept = 0;
   /// Is there a kernel of an op for activations of this type?
   [[nodiscard]] virtual bool has_kernel(std::string_view op, Dtype activation) const noexcept = 0;
+
+  /// May a matrix that a kernel reads as a `StoredMatrix` be of this type?
+  [[nodiscard]] virtual bool reads(Dtype stored) const noexcept { return !is_quantised(stored) && stored != Dtype::f16; }
 
   /// Bytes of scratch memory that the node's kernel needs while it runs: a function of the node's capacities alone, so that a plan does not
   /// depend on the machine.
@@ -60,7 +65,7 @@ void set_default_backend(const Backend& backend) noexcept;
 /// its first floating value where none has. Throws nothing; f32 for a node without floating values.
 [[nodiscard]] Dtype activation_type(const Node& node) noexcept;
 
-/// Throws UnsupportedError, with op, backend and type, if the backend has no kernel for the node.
+/// Throws UnsupportedError, with op, backend and type, if the backend has no kernel for the node or does not read a type of its operands.
 void require_kernel(const Backend& backend, const Node& node);
 
 }  // namespace preamble

@@ -6,7 +6,7 @@
 
 #include "engine/core/rows.h"
 #include "engine/core/tensor.h"
-#include "engine/runtime/slot.h"
+#include "engine/runtime/location.h"
 
 namespace preamble {
 
@@ -20,11 +20,15 @@ class Executor {
   virtual ~Executor() = default;
 
   /// Memory that the host fills for an input leaf before each run, for as many rows as the input can have. On the CPU it is the
-  /// input's place in the arena; elsewhere it is staging memory, which `run` uploads.
-  [[nodiscard]] virtual void* staging(const Slot& input) = 0;
+  /// input's own memory in the arena; elsewhere it is staging memory, which `run` uploads.
+  [[nodiscard]] virtual void* staging(const Location& input) = 0;
 
   /// The layout of every row space, in their order, for the next runs. The arrays that they point at must live as long.
   virtual void set_layouts(std::span<const RowLayout> layouts) = 0;
+
+  /// Segments at which the parts of the batch begin, and their number, for the next runs; empty: one part. A device may ignore it; see
+  /// `Session::parts`. The array must live as long.
+  virtual void set_parts(std::span<const std::int32_t> /*parts*/) {}
 
   /// Runs all steps. A device may still be at work when the call returns. Allocates nothing.
   virtual void run() = 0;
@@ -34,11 +38,11 @@ class Executor {
 
   /// The memory of a result, with its row axis at capacity, as a tensor that programs of the same backend take as a frozen leaf. On the CPU
   /// it is the value itself; elsewhere the tensor stands for the value, and the residence knows where it lies: the host must not read it.
-  [[nodiscard]] virtual Tensor share(const Slot& value) = 0;
+  [[nodiscard]] virtual Tensor share(const Location& value) = 0;
 
   /// The first `bytes` of a value as host memory, after everything that was asked for has run; valid until the next run. On the CPU it is
   /// the value itself; elsewhere a copy.
-  [[nodiscard]] virtual const void* fetch(const Slot& value, std::size_t bytes) = 0;
+  [[nodiscard]] virtual const void* fetch(const Location& value, std::size_t bytes) = 0;
 };
 
 }  // namespace preamble

@@ -91,6 +91,7 @@ class Absorber {
     operands.bias_table = operand(Attention::kBiasTable);
     operands.slots = operand(Attention::kSlots);
     operands.kv_segment = operand(Attention::kKeySegment);
+    operands.context = operand(Attention::kContext);
     operands.dropout_key = operand(Attention::kDropoutKey);
     rewriter_.replace({const_cast<Graph*>(&graph_), n, 0}, head_reduce(attention(operands, options), rewriter_(match.value_weight), heads));
   }

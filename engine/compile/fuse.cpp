@@ -91,7 +91,7 @@ bool fuse_activation(const Site& s) {
 
 bool fuse_residual_norm(const Site& s) {
   const auto* norm = dynamic_cast<const Norm*>(s.node.op.get());
-  if (norm == nullptr || norm->adds) return false;
+  if (norm == nullptr || norm->adds || norm->parts != 1) return false;
   const Value sum = s.node.inputs[Norm::kInput];
   if (s.producer<Add>(sum) == nullptr || s.maker(sum).phase != s.node.phase) return false;
   // a product that was added in place is the better match
@@ -121,7 +121,7 @@ bool fuse_norm_gradient(const Site& s) {
     if (s.operand(maker, NormGrad::kSumGradient)) continue;
     // the other outputs of the old node must have no readers, or their work would be done twice
     if (s.users.of(gradient.node).size() != 1 || s.users.is_result(gradient.node)) continue;
-    const Value fused = s.rewriter.graph().add(std::make_shared<NormGrad>(op->kind, op->epsilon),
+    const Value fused = s.rewriter.graph().add(std::make_shared<NormGrad>(op->kind, op->epsilon, op->parts),
                                                {s.operand(maker, NormGrad::kInput), s.operand(maker, NormGrad::kScale),
                                                 s.operand(maker, NormGrad::kGradient), s.operand(s.node, 1 - i)});
     s.replace(0, fused);

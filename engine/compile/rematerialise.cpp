@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "engine/compile/fuse.h"
+#include "engine/compile/kept_forms.h"
 #include "engine/compile/liveness.h"
 #include "engine/compile/plan_memory.h"
+#include "engine/compile/recompute.h"
 #include "engine/compile/rewrite.h"
 #include "engine/compile/schedule.h"
 #include "engine/core/error.h"
@@ -20,95 +22,21 @@
 namespace preamble {
 namespace {
 
-/// (node, output) of a value.
-using Key = std::pair<std::int32_t, std::int32_t>;
-using Keys = std::set<Key>;
-
-Key key(Value value) noexcept { return {value.node, value.output}; }
-
-bool is_forward(const Graph& graph, Value value) {
-  const Node& node = graph.node(value);
-  return node.op != nullptr && node.phase == Phase::forward;
-}
-
 /// Forward values that the backward pass reads.
-Keys saved_values(const Graph& graph) {
-  Keys saved;
+ValueKeys saved_values(const Graph& graph) {
+  ValueKeys saved;
   for (const auto& node : graph.nodes()) {
     if (node.phase == Phase::forward) continue;
     for (const auto& input : node.inputs) {
-      if (input && is_forward(graph, input)) saved.insert(key(input));
+      if (input && is_forward(graph, input)) saved.insert(key_of(input));
     }
   }
   return saved;
 }
 
-/// What a candidate keeps, and how it recomputes the rest.
-struct Choice {
-  Keys kept;
-  /// Recomputed values that live until their last reader. Empty: all of them do; else the others are made anew for each
-  /// backward node that reads them, from these and the kept ones.
-  Keys lasting;
-};
-
-/// Copies the graph; backward nodes read kept values directly and all other forward values through copies of their
-/// producers, made where they are needed.
-class Recomputer {
- public:
-  Recomputer(const Graph& graph, const Choice& choice) : graph_(graph), choice_(choice), rewriter_(graph) {}
-
-  Graph run() {
-    for (std::int32_t n = 0; n < graph_.size(); ++n) {
-      const Node& node = graph_.node(n);
-      if (node.op && node.phase == Phase::forward) rewriter_.copy(n);
-    }
-    for (std::int32_t n = 0; n < graph_.size(); ++n) {
-      const Node& node = graph_.node(n);
-      if (!node.op || node.phase == Phase::forward) continue;
-      if (!choice_.lasting.empty()) fresh_.clear();
-      const Value first = rewriter_.graph().append(node, inputs_of(node));
-      for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) {
-        rewriter_.replace({const_cast<Graph*>(&graph_), n, i}, {first.graph, first.node, i});
-      }
-    }
-    return eliminate_dead(rewriter_.finish());
-  }
-
- private:
-  std::vector<Value> inputs_of(const Node& node) {
-    std::vector<Value> inputs;
-    for (const auto& input : node.inputs) {
-      inputs.push_back(input && is_forward(graph_, input) ? recomputed(input) : rewriter_(input));
-    }
-    return inputs;
-  }
-
-  Value recomputed(Value value) {
-    if (choice_.kept.contains(key(value))) return rewriter_(value);
-    const bool lasts = choice_.lasting.empty() || choice_.lasting.contains(key(value));
-    for (auto* clones : {&fresh_, lasts ? &first_ : nullptr}) {
-      if (clones == nullptr) continue;
-      if (const auto found = clones->find(value.node); found != clones->end()) return {&rewriter_.graph(), found->second, value.output};
-    }
-    Node node = graph_.node(value);
-    auto inputs = inputs_of(node);
-    node.phase = Phase::recompute;
-    const std::int32_t clone = rewriter_.graph().append(node, std::move(inputs)).node;
-    fresh_[value.node] = clone;
-    first_.try_emplace(value.node, clone);
-    return {&rewriter_.graph(), clone, value.output};
-  }
-
-  const Graph& graph_;
-  const Choice& choice_;
-  Rewriter rewriter_;
-  std::map<std::int32_t, std::int32_t> fresh_;  ///< made for the present backward node
-  std::map<std::int32_t, std::int32_t> first_;  ///< made first of all
-};
-
 /// A choice and what its program would take; the graph itself is made again for the one that is taken.
 struct Candidate {
-  Choice choice;
+  Recomputation choice;
   std::int64_t peak = std::numeric_limits<std::int64_t>::max();
   double flops = 0;
 };
@@ -128,35 +56,36 @@ std::int64_t arena_bytes(const Graph& graph, const Backend& backend) {
   return plan_memory(liveness.buffers, liveness.lower_bound).arena_bytes;
 }
 
-Candidate evaluate(const Graph& graph, const Backend& backend, Choice choice) {
-  const Graph made = Recomputer(graph, choice).run();
+Candidate evaluate(const Graph& graph, const Backend& backend, Recomputation choice) {
+  const Graph made = recompute(graph, choice);
   return {std::move(choice), liveness_of(made, backend).lower_bound, flops_of(made)};
 }
 
 /// All of them, in their order.
-std::vector<Candidate> evaluate_all(const Graph& graph, const Backend& backend, std::vector<Choice> choices) {
+std::vector<Candidate> evaluate_all(const Graph& graph, const Backend& backend, std::vector<Recomputation> choices) {
   std::vector<Candidate> candidates(choices.size());
   parallel_for(static_cast<std::int64_t>(choices.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) candidates[i] = evaluate(graph, backend, std::move(choices[i]));
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      candidates[i] = evaluate(graph, backend, std::move(choices[i]));
   });
   return candidates;
 }
 
 /// (a): without the results of cheap ops whose operands are saved or leaves.
-Keys without_cheap(const Graph& graph, const Keys& saved) {
-  Keys kept = saved;
+ValueKeys without_cheap(const Graph& graph, const ValueKeys& saved) {
+  ValueKeys kept = saved;
   for (const auto& value : saved) {
     const Node& node = graph.node(value.first);
     const bool free = node.op->cheap() && std::ranges::all_of(node.inputs, [&](Value input) {
-      return !input || graph.node(input).op == nullptr || kept.contains(key(input));
-    });
+                        return !input || graph.node(input).op == nullptr || kept.contains(key_of(input));
+                      });
     if (free) kept.erase(value);
   }
   return kept;
 }
 
 /// Operations per byte of computing a kept value again, from the other kept values.
-double price(const Graph& graph, const Keys& kept, Key value, const std::vector<std::vector<bool>>& used) {
+double price(const Graph& graph, const ValueKeys& kept, ValueKey value, const std::vector<std::vector<bool>>& used) {
   double flops = 0;
   std::set<std::int32_t> seen;
   std::vector<std::int32_t> open = {value.first};
@@ -166,16 +95,16 @@ double price(const Graph& graph, const Keys& kept, Key value, const std::vector<
     if (!seen.insert(n).second) continue;
     flops += flops_of(graph, n, used[static_cast<std::size_t>(n)]);
     for (const auto& input : graph.node(n).inputs) {
-      if (input && graph.node(input).op && !kept.contains(key(input))) open.push_back(input.node);
+      if (input && graph.node(input).op && !kept.contains(key_of(input))) open.push_back(input.node);
     }
   }
   return flops / static_cast<double>(graph.bytes(graph.node(value.first).outputs[static_cast<std::size_t>(value.second)]));
 }
 
 /// Kept values, those that cost the fewest operations per byte first.
-std::vector<std::pair<double, Key>> by_price(const Graph& graph, const Keys& kept) {
+std::vector<std::pair<double, ValueKey>> by_price(const Graph& graph, const ValueKeys& kept) {
   const auto used = used_outputs(graph);
-  std::vector<std::pair<double, Key>> prices;
+  std::vector<std::pair<double, ValueKey>> prices;
   for (const auto& value : kept) prices.emplace_back(price(graph, kept, value, used), value);
   std::ranges::sort(prices);
   return prices;
@@ -185,14 +114,15 @@ std::vector<std::pair<double, Key>> by_price(const Graph& graph, const Keys& kep
 std::int64_t leaf_bytes(const Graph& graph) {
   std::int64_t bytes = 0;
   for (const auto& node : graph.nodes()) {
-    if (!node.op && node.role != Role::input) bytes += static_cast<std::int64_t>(node.tensor.bytes()) * (node.role == Role::trainable ? 3 : 1);
+    if (!node.op && node.role != Role::input)
+      bytes += static_cast<std::int64_t>(node.tensor.bytes()) * (node.role == Role::trainable ? 3 : 1);
   }
   return bytes;
 }
 
 /// Drops the cheapest values while all of it costs at most a few percent more operations, and saves at least as many
 /// percent of the run's memory as it costs of its operations. The smallest peak among a few such choices.
-Graph nearly_free(const Graph& graph, const Backend& backend, const Keys& base) {
+Candidate nearly_free(const Graph& graph, const Backend& backend, const ValueKeys& base) {
   constexpr double kShare = 0.05;
   constexpr std::size_t kChoices = 16;
   const auto prices = by_price(graph, base);
@@ -201,7 +131,7 @@ Graph nearly_free(const Graph& graph, const Backend& backend, const Keys& base) 
   const auto first_peak = static_cast<double>(best.peak);
   const double memory = first_peak + static_cast<double>(leaf_bytes(graph));
   const auto without = [&](std::size_t count) {
-    Keys kept = base;
+    ValueKeys kept = base;
     for (std::size_t i = 0; i < count; ++i) kept.erase(prices[i].second);
     return evaluate(graph, backend, {kept, {}});
   };
@@ -216,15 +146,28 @@ Graph nearly_free(const Graph& graph, const Backend& backend, const Keys& base) 
     const double saved = (first_peak - static_cast<double>(candidate.peak)) / memory;
     if (candidate.peak < best.peak && saved >= candidate.flops / operations - 1) best = std::move(candidate);
   }
-  return Recomputer(graph, best.choice).run();
+  return best;
+}
+
+/// The same choice with its kept values packed.
+Recomputation with_forms(const Graph& graph, Recomputation choice, KeptForm form) {
+  choice.forms = reduced_forms(graph, choice.kept, form);
+  return choice;
+}
+
+/// The same, where that takes less memory.
+Candidate packed_where_smaller(const Graph& graph, const Backend& backend, Candidate best, KeptForm form) {
+  if (form == KeptForm::exact) return best;
+  Candidate packed = evaluate(graph, backend, with_forms(graph, best.choice, form));
+  return packed.peak < best.peak ? packed : best;
 }
 
 /// (b): drops the cheapest values first, in steps.
-void add_partial(const Graph& graph, const Keys& base, std::vector<Choice>& candidates) {
+void add_partial(const Graph& graph, const ValueKeys& base, std::vector<Recomputation>& candidates) {
   constexpr std::size_t kSteps = 16;
   const auto prices = by_price(graph, base);
   for (std::size_t step = 1; step <= kSteps; ++step) {
-    Keys kept = base;
+    ValueKeys kept = base;
     for (std::size_t i = 0; i < prices.size() * step / kSteps; ++i) kept.erase(prices[i].second);
     candidates.push_back({std::move(kept), {}});
   }
@@ -234,18 +177,18 @@ void add_partial(const Graph& graph, const Keys& base, std::vector<Choice>& cand
 class Crossings {
  public:
   explicit Crossings(const Graph& graph) : graph_(graph) {
-    std::map<Key, std::int32_t> last;
+    std::map<ValueKey, std::int32_t> last;
     for (std::int32_t n = 0; n < graph.size(); ++n) {
       if (graph.node(n).phase != Phase::forward) continue;
       for (const auto& input : graph.node(n).inputs) {
-        if (input && is_forward(graph, input)) last[key(input)] = n;
+        if (input && is_forward(graph, input)) last[key_of(input)] = n;
       }
     }
     intervals_.assign(last.begin(), last.end());
   }
 
-  [[nodiscard]] Keys at(std::int32_t position) const {
-    Keys alive;
+  [[nodiscard]] ValueKeys at(std::int32_t position) const {
+    ValueKeys alive;
     for (const auto& [value, last] : intervals_) {
       if (value.first <= position && position < last) alive.insert(value);
     }
@@ -264,11 +207,11 @@ class Crossings {
 
  private:
   const Graph& graph_;
-  std::vector<std::pair<Key, std::int32_t>> intervals_;
+  std::vector<std::pair<ValueKey, std::int32_t>> intervals_;
 };
 
-/// Places in the forward pass where less is alive than on both sides.
-std::vector<std::int32_t> narrow_places(const Graph& graph, const Crossings& crossings) {
+/// Nodes of the forward pass at which less is alive than on both sides.
+std::vector<std::int32_t> narrow_nodes(const Graph& graph, const Crossings& crossings) {
   std::vector<std::int32_t> nodes;
   std::vector<std::int64_t> bytes;
   for (std::int32_t n = 0; n < graph.size(); ++n) {
@@ -276,11 +219,11 @@ std::vector<std::int32_t> narrow_places(const Graph& graph, const Crossings& cro
     nodes.push_back(n);
     bytes.push_back(crossings.bytes(n));
   }
-  std::vector<std::int32_t> places;
+  std::vector<std::int32_t> narrow;
   for (std::size_t i = 1; i + 1 < nodes.size(); ++i) {
-    if (bytes[i] > 0 && bytes[i] < bytes[i - 1] && bytes[i] <= bytes[i + 1]) places.push_back(nodes[i]);
+    if (bytes[i] > 0 && bytes[i] < bytes[i - 1] && bytes[i] <= bytes[i + 1]) narrow.push_back(nodes[i]);
   }
-  return places;
+  return narrow;
 }
 
 /// Per node: do its values come from leaves through cheap ops alone?
@@ -289,20 +232,20 @@ std::vector<bool> cheap_from_leaves(const Graph& graph) {
   cheap.reserve(graph.nodes().size());
   for (const auto& node : graph.nodes()) {
     cheap.push_back(!node.op || (node.op->cheap() && std::ranges::all_of(node.inputs, [&](Value input) {
-      return !input || cheap[static_cast<std::size_t>(input.node)];
-    })));
+                                   return !input || cheap[static_cast<std::size_t>(input.node)];
+                                 })));
   }
   return cheap;
 }
 
-/// Values at narrow places, and those so small that it does not pay to make them twice.
-Keys lasting_values(const Graph& graph, const Crossings& crossings, const std::vector<std::int32_t>& places) {
+/// Values that are alive at narrow nodes, and those so small that it does not pay to make them twice.
+ValueKeys lasting_values(const Graph& graph, const Crossings& crossings, const std::vector<std::int32_t>& narrow) {
   constexpr std::int64_t kSmall = 8;
-  Keys lasting;
+  ValueKeys lasting;
   std::int64_t narrowest = std::numeric_limits<std::int64_t>::max();
-  for (const auto place : places) {
-    lasting.merge(crossings.at(place));
-    narrowest = std::min(narrowest, crossings.bytes(place));
+  for (const auto node : narrow) {
+    lasting.merge(crossings.at(node));
+    narrowest = std::min(narrowest, crossings.bytes(node));
   }
   for (std::int32_t n = 0; n < graph.size(); ++n) {
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(graph.node(n).outputs.size()); ++i) {
@@ -312,25 +255,25 @@ Keys lasting_values(const Graph& graph, const Crossings& crossings, const std::v
   return lasting;
 }
 
-/// (c): keeps what crosses every g-th narrow place, and what the last stretch saves, since it is read at once. With and
+/// (c): keeps what crosses every g-th narrow node, and what the last stretch saves, since it is read at once. With and
 /// without making values anew for each of their readers.
-void add_segmented(const Graph& graph, const Keys& saved, std::vector<Choice>& candidates) {
+void add_segmented(const Graph& graph, const ValueKeys& saved, std::vector<Recomputation>& candidates) {
   const Crossings crossings(graph);
-  const auto places = narrow_places(graph, crossings);
-  if (places.empty()) return;
-  const Keys lasting = lasting_values(graph, crossings, places);
+  const auto narrow = narrow_nodes(graph, crossings);
+  if (narrow.empty()) return;
+  const ValueKeys lasting = lasting_values(graph, crossings, narrow);
   const std::vector<bool> cheap = cheap_from_leaves(graph);
-  for (std::size_t stride = 1; stride <= places.size(); stride = stride < 8 ? stride + 1 : stride * 3 / 2) {
+  for (std::size_t stride = 1; stride <= narrow.size(); stride = stride < 8 ? stride + 1 : stride * 3 / 2) {
     for (std::size_t phase = 0; phase < stride && phase < 2; ++phase) {
-      Keys kept;
+      ValueKeys kept;
       std::int32_t last = -1;
-      for (std::size_t i = places.size(); i > phase; i -= std::min(i, stride)) {
-        const std::int32_t place = places[i - 1 - phase];
-        kept.merge(crossings.at(place));
-        last = std::max(last, place);
+      for (std::size_t i = narrow.size(); i > phase; i -= std::min(i, stride)) {
+        const std::int32_t node = narrow[i - 1 - phase];
+        kept.merge(crossings.at(node));
+        last = std::max(last, node);
         if (i <= stride) break;
       }
-      std::erase_if(kept, [&](const Key& value) { return cheap[static_cast<std::size_t>(value.first)]; });
+      std::erase_if(kept, [&](const ValueKey& value) { return cheap[static_cast<std::size_t>(value.first)]; });
       for (const auto& value : saved) {
         if (value.first > last) kept.insert(value);
       }
@@ -351,33 +294,50 @@ Budget Budget::parse(const std::string& text) {
   const std::string suffix(end, text.data() + text.size());
   const std::map<std::string, int> shifts = {{"", 0}, {"K", 10}, {"M", 20}, {"G", 30}};
   const auto shift = shifts.find(suffix);
-  require<ConfigError>(error == std::errc() && number > 0 && shift != shifts.end() && number <= std::numeric_limits<std::int64_t>::max() >> 30,
-                       "memory budget: '{}' was given; wanted auto, none, min, or bytes such as 800000000, 512M, 2G", text);
-  return bytes(number << shift->second);
+  require<ConfigError>(
+      error == std::errc() && number > 0 && shift != shifts.end() && number <= std::numeric_limits<std::int64_t>::max() >> 30,
+      "memory budget: '{}' was given; wanted auto, none, min, or bytes such as 800000000, 512M, 2G", text);
+  return Budget::bytes(number << shift->second);
+}
+
+Budget Budget::parse(const std::string& text, const std::string& kept) {
+  Budget budget = parse(text);
+  const std::map<std::string, KeptForm> forms = {{"exact", KeptForm::exact}, {"bf16", KeptForm::bf16}, {"int8", KeptForm::int8}};
+  const auto form = forms.find(kept);
+  require<ConfigError>(form != forms.end(), "kept values: '{}' was given; wanted exact, bf16 or int8", kept);
+  budget.kept = form->second;
+  return budget;
 }
 
 Graph rematerialise(const Graph& graph, Budget budget, const Backend& backend) {
-  const Keys saved = saved_values(graph);
-  const Keys base = without_cheap(graph, saved);
-  if (budget.kind == Budget::Kind::none) return Recomputer(graph, {saved, {}}).run();
-  if (budget.kind == Budget::Kind::automatic) return nearly_free(graph, backend, base);
-  std::vector<Choice> choices = {{base, {}}};
+  const ValueKeys saved = saved_values(graph);
+  const ValueKeys base = without_cheap(graph, saved);
+  if (budget.kind == Budget::Kind::none) return recompute(graph, with_forms(graph, {saved, {}}, budget.kept));
+  if (budget.kind == Budget::Kind::automatic) {
+    const Candidate best = packed_where_smaller(graph, backend, nearly_free(graph, backend, base), budget.kept);
+    return recompute(graph, best.choice);
+  }
+  std::vector<Recomputation> choices = {{base, {}}};
   add_partial(graph, base, choices);
   add_segmented(graph, saved, choices);
+  if (budget.kept != KeptForm::exact) {
+    const std::size_t count = choices.size();
+    for (std::size_t i = 0; i < count; ++i) choices.push_back(with_forms(graph, choices[i], budget.kept));
+  }
   std::vector<Candidate> candidates = evaluate_all(graph, backend, std::move(choices));
   std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.flops); });
   const std::int64_t smallest = candidates.front().peak;
-  const Choice smallest_choice = candidates.front().choice;
+  const Recomputation smallest_choice = candidates.front().choice;
   const std::int64_t limit = budget.kind == Budget::Kind::bytes ? budget.limit : smallest + (smallest + leaf_bytes(graph)) / kIndifference;
   // the arena can be larger than the largest sum of live bytes, by what lies idle between buffers
   std::ranges::stable_sort(candidates, {}, &Candidate::flops);
   for (const auto& candidate : candidates) {
     if (candidate.peak > limit) continue;
-    Graph made = Recomputer(graph, candidate.choice).run();
+    Graph made = recompute(graph, candidate.choice);
     if (budget.kind != Budget::Kind::bytes || arena_bytes(made, backend) <= limit) return made;
   }
-  raise<ConfigError>("memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes", budget.limit,
-                     arena_bytes(Recomputer(graph, smallest_choice).run(), backend));
+  raise<ConfigError>("memory budget: {} bytes were given; the smallest peak for this program and these capacities is {} bytes",
+                     budget.limit, arena_bytes(recompute(graph, smallest_choice), backend));
 }
 
 }  // namespace preamble

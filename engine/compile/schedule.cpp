@@ -7,6 +7,7 @@
 
 #include "engine/compile/rewrite.h"
 #include "engine/graph/op.h"
+#include "engine/ops/pack_kept.h"
 
 namespace preamble {
 namespace {
@@ -76,6 +77,8 @@ class Scheduler {
     for (std::int32_t n = graph_.size() - 1; n >= 0; --n) {
       const Node& node = graph_.node(n);
       if (!node.op || users_.of(n).empty() || users_.is_result(n) || key_[static_cast<std::size_t>(n)] != n) continue;
+      // what is packed shall not live until it is unpacked
+      if (dynamic_cast<const PackKept*>(node.op.get()) != nullptr) continue;
       std::int32_t first = graph_.size();
       for (const auto user : users_.of(n)) first = std::min(first, key_[static_cast<std::size_t>(user)]);
       if (first > n && result_bytes(graph_, node) > private_bytes(graph_, users_, node)) key_[static_cast<std::size_t>(n)] = first;

@@ -17,7 +17,7 @@ struct Entry {
 };
 
 // in the order of the enumeration
-constexpr std::array<Entry, 13> kEntries = {{{"F32", 4},
+constexpr std::array<Entry, 23> kEntries = {{{"F32", 4},
                                              {"F64", 8},
                                              {"BF16", 2},
                                              {"F16", 2},
@@ -29,7 +29,17 @@ constexpr std::array<Entry, 13> kEntries = {{{"F32", 4},
                                              {"U32", 4},
                                              {"I64", 8},
                                              {"U64", 8},
-                                             {"BOOL", 1}}};
+                                             {"BOOL", 1},
+                                             {"INT8_ROWS", 0},
+                                             {"INT8_COLUMNS", 0},
+                                             {"INT4_32", 0},
+                                             {"INT4_64", 0},
+                                             {"NF4_32", 0},
+                                             {"NF4_64", 0},
+                                             {"Q8_0", 0},
+                                             {"Q4_0", 0},
+                                             {"Q4_K", 0},
+                                             {"Q6_K", 0}}};
 
 template <class T>
 auto widen(T x) noexcept {
@@ -70,8 +80,8 @@ bool with_type(Dtype dtype, const Visit& visit) {
     case Dtype::i64: return visit(static_cast<std::int64_t*>(nullptr));
     case Dtype::u64: return visit(static_cast<std::uint64_t*>(nullptr));
     case Dtype::boolean: return visit(static_cast<std::uint8_t*>(nullptr));
+    default: return false;  // quantised
   }
-  return false;
 }
 
 }  // namespace
@@ -108,11 +118,12 @@ BFloat16 to_bfloat16(float x) noexcept {
 }
 
 void convert(const void* source, Dtype from, void* target, Dtype to, std::size_t count) {
-  if (from == to) {
+  if (from == to && !is_quantised(from)) {
     if (count != 0) std::memcpy(target, source, count * size_of(from));
     return;
   }
-  const bool same_kind = is_floating(from) == is_floating(to) && from != Dtype::boolean && to != Dtype::boolean;
+  const bool quantised = is_quantised(from) || is_quantised(to);
+  const bool same_kind = !quantised && is_floating(from) == is_floating(to) && from != Dtype::boolean && to != Dtype::boolean;
   const bool done = same_kind && to != Dtype::f16 && with_type(from, [&](auto* f) {
     return with_type(to, [&](auto* t) {
       using From = std::remove_pointer_t<decltype(f)>;

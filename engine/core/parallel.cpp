@@ -4,9 +4,9 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -46,8 +46,8 @@ void set_threads(int threads) {
 }
 
 int threads() {
-  // asked once: it is a call to the system
-  static const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // the cores that this process may use, which taskset, a container or mpirun may have narrowed; asked once: it is a call to the system
+  static const int machine = std::max(1, oneapi::tbb::info::default_concurrency());
   const int set = limit;
   return set > 0 ? set : machine;
 }

@@ -7,7 +7,7 @@ namespace preamble {
 
 // Any thread may call these at any time.
 
-/// Limits all parallel work of this process that begins from now on to `threads` (0: as many as the machine has).
+/// Limits all parallel work of this process that begins from now on to `threads` (0: as many as the cores that this process may use).
 void set_threads(int threads);
 /// The limit in force.
 [[nodiscard]] int threads();

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #include "engine/core/error.h"
+#include "engine/core/quantise.h"
+#include "engine/core/stored_matrix.h"
 
 namespace preamble {
 namespace {
@@ -58,6 +60,8 @@ Tensor::Tensor(Dtype dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)), 
 Tensor::Tensor(Dtype dtype, Dims dims, std::shared_ptr<const void> keeper, const void* data)
     : dtype_(dtype), dims_(std::move(dims)), keeper_(std::move(keeper)), data_(data) {}
 
+std::size_t Tensor::bytes() const noexcept { return static_cast<std::size_t>(bytes_of(dtype_, dims_)); }
+
 Tensor Tensor::clone() const {
   Tensor result(dtype_, dims_);
   if (bytes() != 0) std::memcpy(result.data(), data_, bytes());
@@ -66,12 +70,16 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(Dtype dtype) const {
   if (dtype == dtype_) return *this;
+  if (is_quantised(dtype)) return quantise(*this, dtype);
+  if (is_quantised(dtype_)) return dequantise(*this, 0, dim(0)).to(dtype);
   Tensor result(dtype, dims_);
   convert(data_, dtype_, result.data(), dtype, static_cast<std::size_t>(count()));
   return result;
 }
 
 Tensor Tensor::reshaped(Dims dims) const {
+  require<ShapeError>(!is_quantised(dtype_) || dims == dims_, "reshape: {} was given; wanted {}, since the matrix is {}", to_string(dims),
+                      to_string(dims_), name_of(dtype_));
   require<ShapeError>(count_of(dims) == count(), "reshape: {} was given; {} holds another number of elements", to_string(dims), to_string(dims_));
   Tensor result = *this;
   result.dims_ = std::move(dims);
@@ -81,6 +89,7 @@ Tensor Tensor::reshaped(Dims dims) const {
 Tensor Tensor::rows(std::int64_t first, std::int64_t rows) const {
   require<ShapeError>(!dims_.empty() && first >= 0 && rows >= 0 && first + rows <= dims_[0], "rows: [{}, {}) was asked for; the tensor is {}",
                       first, first + rows, to_string(dims_));
+  if (is_quantised(dtype_)) return dequantise(*this, first, rows);
   Tensor result = *this;
   const std::size_t row_bytes = dims_[0] == 0 ? 0 : bytes() / static_cast<std::size_t>(dims_[0]);
   result.dims_[0] = rows;

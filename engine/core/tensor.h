@@ -34,7 +34,7 @@ class Tensor {
   [[nodiscard]] const Dims& dims() const noexcept { return dims_; }
   [[nodiscard]] std::int64_t dim(std::size_t axis) const { return dims_.at(axis); }
   [[nodiscard]] std::int64_t count() const noexcept { return count_of(dims_); }
-  [[nodiscard]] std::size_t bytes() const noexcept { return static_cast<std::size_t>(count()) * size_of(dtype_); }
+  [[nodiscard]] std::size_t bytes() const noexcept;
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   /// What keeps the memory: expires when the last handle is gone. Who knows the memory by its address checks it first.
   [[nodiscard]] std::weak_ptr<const void> owner() const noexcept { return keeper_; }
@@ -56,11 +56,12 @@ class Tensor {
 
   /// An owned copy.
   [[nodiscard]] Tensor clone() const;
-  /// This tensor if it has the type already, else an owned, converted copy (`convert`).
+  /// This tensor if it has the type already, else an owned, converted copy (`convert`, or `quantise` and `dequantise` where one of the
+  /// types is quantised).
   [[nodiscard]] Tensor to(Dtype dtype) const;
   /// The same memory under other dimensions of equal count. Throws ShapeError.
   [[nodiscard]] Tensor reshaped(Dims dims) const;
-  /// Rows [first, first + count) of the leading axis, sharing memory. Throws ShapeError.
+  /// Rows [first, first + count) of the leading axis, sharing memory; of a quantised matrix an owned F32 copy of them. Throws ShapeError.
   [[nodiscard]] Tensor rows(std::int64_t first, std::int64_t count) const;
 
  private:

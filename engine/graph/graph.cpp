@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/core/stored_matrix.h"
 #include "engine/graph/op.h"
 
 namespace preamble {
@@ -159,7 +160,7 @@ Value Graph::output(std::string_view name) const {
 std::int64_t Graph::capacity(const Type& type) const { return type.has_rows() ? rows(type.rows).rows : 1; }
 
 std::int64_t Graph::bytes(const Type& type) const {
-  return capacity(type) * type.width() * static_cast<std::int64_t>(size_of(type.dtype));
+  return capacity(type) * bytes_of(type.dtype, type.dims);
 }
 
 std::string Graph::describe(const Type& type) const {

@@ -39,6 +39,11 @@ struct KernelArguments {
   std::span<const View> out;
   std::byte* workspace;
   std::int64_t workspace_bytes;  ///< what was planned for the op or more; results may not depend on how much more
+  /// Segments at which the parts of the batch begin, and their number; empty: one part. See `Session::parts`.
+  std::span<const std::int32_t> parts = {};
+  /// The program has gradients. A value may then be made again by another op than the one that made it first, so the sums of products have one
+  /// order, however few their rows are.
+  bool differentiates = false;
 };
 
 using Kernel = void (*)(const KernelArguments&);

@@ -5,7 +5,7 @@
 
 namespace preamble {
 
-/// Adafactor as t5x runs it for prompt tuning (Shazeer & Stern 2018; Lester et al. 2021): no momentum, no parameter scaling.
+/// Adafactor as t5x runs it for prompt tuning (Shazeer & Stern 2018; Lester et al. 2021): no momentum.
 struct AdafactorOptions {
   double decay_rate = 0.8;
   /// Global step of the first update: t5x resumes the backbone's count. With 0 the first d is 0.
@@ -14,6 +14,8 @@ struct AdafactorOptions {
   double epsilon = 1e-30;
   double weight_decay = 0;
   std::int64_t factored_from = 128;
+  /// Multiply the learning rate by the parameter's own scale, as t5x does where it trains a whole model.
+  bool scale_parameter = false;
 
   /// Whether a parameter has a state for each row and each column: a matrix with both dimensions at least `factored_from`.
   [[nodiscard]] bool factored(const Dims& dims) const noexcept {
@@ -26,6 +28,7 @@ struct AdafactorOptions {
 ///              y_ij = g_ij · (r_i / mean r)^-½ · c_j^-½  (the two roots apart: their squares' product may be 0 where neither is);
 ///   else:      v = d·v + (1 - d)·(g² + ε),  y = g / √v;
 ///   y = y / max(1, RMS(y) / clip_threshold),  p = (1 - weight_decay)·p - lr·y: the decay is not multiplied by the learning rate.
+/// With `scale_parameter` lr is multiplied by max(10^-3, RMS(p)), p before the update (Shazeer & Stern 2018, algorithm 5: α_t).
 /// Where r, c or v is 0 (ε = 0, and no gradient so far) y is 0.
 /// States: 0 r [rows], 1 c [columns], 2 v of the parameter's dimensions; those that a parameter does not have are [0].
 class Adafactor final : public UpdateOp {
@@ -35,6 +38,9 @@ class Adafactor final : public UpdateOp {
   [[nodiscard]] std::string_view name() const noexcept override { return "adafactor"; }
   /// As the class says, for state 0, 1 or 2.
   [[nodiscard]] Dims state_dims(const Dims& parameter, std::size_t state) const override;
+
+  /// The smallest scale of a parameter.
+  static constexpr double kSmallestScale = 1e-3;
 
   const AdafactorOptions options;
 

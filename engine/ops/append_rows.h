@@ -9,7 +9,7 @@ namespace preamble {
 ///
 ///   cache  [N, D]       a state leaf, or the output of another `append_rows`: updated in place, always
 ///   x      [rows, D]
-///   index  i32 [rows]   distinct places; a row whose place is outside [0, N) is dropped
+///   index  i32 [rows]   distinct rows of the cache; a row of x whose index is outside [0, N) is dropped
 ///   result [N, D]       the cache's own memory: what reads it runs after the update
 ///
 /// No gradient. Throws ShapeError, DtypeError.

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 
 #include "engine/core/error.h"
+#include "engine/graph/node_cost.h"
 
 namespace preamble {
 namespace {
 
-constexpr std::array<std::string_view, 11> kOperandNames = {"q",          "k",          "v",     "bias_table", "prefix_k",   "prefix_v",
-                                                            "position_k", "position_q", "slots", "kv_segment", "dropout_key"};
+constexpr std::array<std::string_view, 12> kOperandNames = {"q",          "k",          "v",     "bias_table", "prefix_k", "prefix_v",
+                                                            "position_k", "position_q", "slots", "kv_segment", "context",  "dropout_key"};
 
 void require_segment_index(const Op& op, const OperandTypes& operands, std::size_t index) {
   if (!operands.has(index)) return;
@@ -53,7 +55,7 @@ void require_dropout(const Op& op, const OperandTypes& operands, const Attention
                       operands.graph.describe(operands[Attention::kDropoutKey]));
 }
 
-/// Operands 0 to 10, which both ops have.
+/// Operands 0 to 11, which both ops have.
 void require_operands(const Op& op, const OperandTypes& operands, const AttentionOptions& options) {
   require_options(op, options);
   require_rows(op, operands, Attention::kQuery, "q");
@@ -67,12 +69,16 @@ void require_operands(const Op& op, const OperandTypes& operands, const Attentio
                       op.name(), operands.graph.describe(operands[Attention::kKey]), operands.graph.describe(operands[Attention::kValue]));
   require_bias_and_prefix(op, operands, options, Attention::kBiasTable, Attention::kPrefixKey, Attention::kSlots, kv_width);
   require_position_tables(op, operands, options);
+  require_window(op, options, operands.has(Attention::kBiasTable) || operands.has(Attention::kPositionKey) || operands.has(Attention::kPositionQuery));
   require_segment_index(op, operands, Attention::kSlots);
   require_segment_index(op, operands, Attention::kKeySegment);
+  require_segment_index(op, operands, Attention::kContext);
+  require<ConfigError>(options.causal || !operands.has(Attention::kContext), "{}: a context was given without causal; wanted both or neither",
+                       op.name());
+  require<UnsupportedError>(!operands.has(Attention::kContext) || (options.window == 0 && !options.keys_in_front),
+                            "{}: a context was given with a window or with keys in front; wanted neither", op.name());
   require_dropout(op, operands, options.dropout);
 }
-
-bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
 
 /// Rows of an average segment at capacity.
 double average_length(const NodeCost& cost, std::size_t operand) {
@@ -90,7 +96,8 @@ Products products(const NodeCost& cost, const AttentionOptions& options) {
   const Type& q = cost.input(Attention::kQuery);
   const double queries = 2.0 * static_cast<double>(cost.rows(q) * q.width());
   Products p;
-  p.own = queries * average_length(cost, Attention::kKey) * (options.causal ? 0.5 : 1.0);
+  const double most = options.window > 0 ? static_cast<double>(options.window) : std::numeric_limits<double>::infinity();
+  p.own = queries * std::min(average_length(cost, Attention::kKey) * (options.causal && !has(cost, Attention::kContext) ? 0.5 : 1.0), most);
   if (has(cost, Attention::kPrefixKey)) p.prefix = queries * average_length(cost, Attention::kPrefixKey);
   if (options.dropout.rate > 0) {
     // ten rounds of Philox for eight probabilities
@@ -115,6 +122,15 @@ void require_options(const Op& op, const AttentionOptions& options) {
   require<ConfigError>(options.heads > 0 && options.kv_heads > 0 && options.heads % options.kv_heads == 0,
                        "{}: {} heads and {} kv_heads were given; wanted positive numbers of which the second divides the first", op.name(),
                        options.heads, options.kv_heads);
+}
+
+void require_window(const Op& op, const AttentionOptions& options, bool biased) {
+  require<ConfigError>(options.window >= 0, "{}: a window of {} keys was given; wanted 0 (none) or more", op.name(), options.window);
+  require<UnsupportedError>(options.window == 0 || !biased, "{}: a window of {} keys and biases by position were given; wanted one of them",
+                            op.name(), options.window);
+  require<UnsupportedError>(options.window == 0 || options.causal || options.keys_in_front,
+                            "{}: a window of {} keys was given for an attention in both directions; wanted a causal one", op.name(),
+                            options.window);
 }
 
 void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const AttentionOptions& options, std::size_t bias_table,
@@ -161,9 +177,10 @@ std::vector<Value> Attention::prefix_gradients(const GradientRequest& request) c
   }
   if (!given(kSlots) || node.inputs[kPrefixKey] == node.inputs[kPrefixValue]) return {};
   if (given(kBiasTable) && options.prefix_has_positions) return {};
-  // the slots are K's segments, and every query sees all of its slot
+  // the slots are K's segments, and every query sees all of its slot, or what the window leaves of it
   AttentionOptions whole = options;
   whole.causal = false;
+  whole.keys_in_front = true;
   std::vector<Value> operands(AttentionGrad::kOutput + 1);
   operands[kQuery] = request.input(kQuery);
   operands[kKey] = request.input(kPrefixKey);
@@ -248,7 +265,7 @@ double AttentionGrad::flops(const NodeCost& cost) const {
 
 Value attention(const AttentionOperands& operands, const AttentionOptions& options) {
   const AttentionOperands& o = operands;
-  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.position_k, o.position_q, o.slots, o.kv_segment};
+  std::vector<Value> inputs{o.q, o.k, o.v, o.bias_table, o.prefix_k, o.prefix_v, o.position_k, o.position_q, o.slots, o.kv_segment, o.context};
   if (options.dropout.rate != 0) inputs.push_back(o.dropout_key);
   while (!inputs.back()) inputs.pop_back();
   return o.q.graph->add(std::make_shared<Attention>(options), std::move(inputs));

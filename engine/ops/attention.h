@@ -12,11 +12,16 @@ struct AttentionOptions {
   int heads = 1;
   int kv_heads = 1;                         ///< query head h reads key/value head h / (heads / kv_heads)
   double scale = 1;                         ///< of the scores: 1/√d in most models, 1 in T5
-  bool causal = false;                      ///< a query sees keys that stand at its position or before; prefix keys are visible to all
+  bool causal = false;                      ///< a query sees keys that stand at its position or before, and those of `context`; prefix
+                                            ///< keys are visible to all
   RelativePositions relative = {};          ///< how a bias table is read, where there is one
   DisentangledPositions disentangled = {};  ///< how position tables are read, where there are some
   bool prefix_has_positions = false;        ///< prefix key j of n stands at j - n and gets a bias; false: it gets none
   AttentionDropout dropout = {};            ///< of `attention` alone
+  /// A query at position p sees keys from p - window + 1 on; 0: all of them. Prefix key j of n stands at j - n and leaves the window like any
+  /// other. Without biases and position tables.
+  int window = 0;
+  bool keys_in_front = false;               ///< own key j of n stands at j - n, as those of a prefix
 
   bool operator==(const AttentionOptions&) const = default;
 };
@@ -29,6 +34,7 @@ struct AttentionOperands {
   Value position_k = {}, position_q = {};
   Value slots = {};
   Value kv_segment = {};
+  Value context = {};
   Value dropout_key = {};
 };
 
@@ -48,10 +54,13 @@ struct AttentionOperands {
 ///   slots       i32 [segments of Q]   the slot of each segment, absent: 0. A slot that P does not have: no prefix
 ///   kv_segment  i32 [segments of Q]   segment of K that each segment of Q attends to, absent: the same index. One that
 ///                                     K does not have: no own keys
+///   context     i32 [segments of Q]   needs `causal`: keys at positions below it are visible to all queries of the segment, as in a
+///                                     prefix language model (GLM's part A; Du et al. 2022). Absent: 0
 ///   dropout_key i32 [2]   random bits of this run; read where there is a rate of dropout
 ///   o           [rows(Q), H·d]   zero where a query sees no key
 ///   log_sum_exp [rows(Q), H]     output 1, of the scores; read by the gradient
 ///
+/// With a window j runs over the keys whose position is near enough to the query's.
 /// With dropout p_j has a random factor (`AttentionDropout`), made wherever it is needed and never stored.
 ///
 /// Gradients, with S the scores, P = exp(S - log_sum_exp) computed again, M the factors of dropout or 1:
@@ -68,7 +77,7 @@ Value attention(const AttentionOperands& operands, const AttentionOptions& optio
 class Attention final : public Op {
  public:
   static constexpr std::size_t kQuery = 0, kKey = 1, kValue = 2, kBiasTable = 3, kPrefixKey = 4, kPrefixValue = 5, kPositionKey = 6,
-                               kPositionQuery = 7, kSlots = 8, kKeySegment = 9, kDropoutKey = 10;
+                               kPositionQuery = 7, kSlots = 8, kKeySegment = 9, kContext = 10, kDropoutKey = 11;
   static constexpr std::size_t kOutput = 0, kLogSumExp = 1;
 
   explicit Attention(const AttentionOptions& given) : options(given) {}
@@ -79,7 +88,7 @@ class Attention final : public Op {
   /// o may overwrite q.
   [[nodiscard]] std::vector<Alias> aliases() const override;
   /// 4 H d a pair of query and key, with as many keys a query as a segment has rows on average (capacities); half the own
-  /// ones if causal. Masks are 10 a pair and head.
+  /// ones if causal without a context. Masks are 10 a pair and head.
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 
   const AttentionOptions options;
@@ -89,12 +98,12 @@ class Attention final : public Op {
   [[nodiscard]] std::vector<Value> prefix_gradients(const GradientRequest& request) const;
 };
 
-/// Gradients of `attention`, those that are read. Operands 0-10 as there, 11 dO, 12 log_sum_exp; 13 o, where k and v are a part of the
+/// Gradients of `attention`, those that are read. Operands 0-11 as there, 12 dO, 13 log_sum_exp; 14 o, where k and v are a part of the
 /// keys and values that o and log_sum_exp were made of.
 /// Outputs 0-7 as the operands of `attention` (empty for an absent operand). dQ may overwrite dO.
 class AttentionGrad final : public Op {
  public:
-  static constexpr std::size_t kOutputGradient = 11, kLogSumExp = 12, kOutput = 13;
+  static constexpr std::size_t kOutputGradient = 12, kLogSumExp = 13, kOutput = 14;
   static constexpr int kFewestHeadsInPlace = 4;
 
   /// `joint_keys`: k and v are one value; output 1 is the sum of both gradients, and output 2 is not used.
@@ -107,13 +116,17 @@ class AttentionGrad final : public Op {
 
   const AttentionOptions options;
   const bool joint;
-  /// dK and dV may overwrite k and v: sums of a head and a segment lie in scratch memory until its keys have been read. Where heads of keys
-  /// are fewer than `kFewestHeadsInPlace` that would take more than it gives.
+  /// dK and dV may overwrite k and v: sums of a head and a segment lie in scratch memory until its keys have been read. With fewer heads of
+  /// keys than `kFewestHeadsInPlace` this scratch memory would be larger than dK and dV.
   const bool keys_in_place;
 };
 
 /// Throws ConfigError in the name of `op` for options that fit no operands.
 void require_options(const Op& op, const AttentionOptions& options);
+
+/// Throws ConfigError, UnsupportedError in the name of `op` for a window that the kernels don't know. `biased`: with a bias table or
+/// position tables.
+void require_window(const Op& op, const AttentionOptions& options, bool biased);
 
 /// Checks a bias table [buckets, H] and prefix keys and values [rows(P), G·d], all of them optional. `slots` needs a prefix.
 void require_bias_and_prefix(const Op& op, const OperandTypes& operands, const AttentionOptions& options, std::size_t bias_table,

@@ -38,6 +38,7 @@ std::vector<Type> CachedAttention::infer(const OperandTypes& operands) const {
     require<DtypeError>(graph.computes_in(cache.dtype), "cached_attention: {} is {}; wanted {}", operand, graph.describe(cache),
                         name_of(graph.real()));
   }
+  require_window(*this, options, operands.has(kBiasTable));
   require_indices(*this, operands, kTable, "table", 1);
   require_indices(*this, operands, kLengths, "lengths", 0);
   require_bias_and_prefix(*this, operands, options, kBiasTable, kPrefixKey, kSlots, kv_width);

@@ -26,7 +26,7 @@ struct CachedAttentionOperands {
 ///   slots             i32 [rows(Q)]      absent: 0
 ///   o                 [rows(Q), H·d]
 ///
-/// Every key is visible, whatever `options.causal`. No gradient: forward only.
+/// Every key is visible, whatever `options.causal`, unless it has left `options.window`. No gradient: forward only.
 /// Throws ShapeError, DtypeError, ConfigError (options).
 Value cached_attention(const CachedAttentionOperands& operands, const AttentionOptions& options);
 

@@ -17,8 +17,27 @@ void require_real(const Op& op, const OperandTypes& operands, std::size_t index,
                       operands.graph.describe(operands[index]), name_of(operands.graph.real()));
 }
 
+void require_stored(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
+  const Dtype dtype = operands[index].dtype;
+  const bool stored = operands.graph.computes_in(dtype) || dtype == Dtype::bf16 || dtype == Dtype::f16 || is_quantised(dtype);
+  require<DtypeError>(stored, "{}: {} is {}; wanted {}, BF16, F16 or a quantised type", op.name(), operand,
+                      operands.graph.describe(operands[index]), name_of(operands.graph.real()));
+}
+
 void require_scalar(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {
   require_parameter(op, operands, index, operand, {});
+}
+
+void require_weight(const Op& op, const OperandTypes& operands, std::size_t index, RowSpaceId rows) {
+  if (!operands.has(index) || !operands[index].has_rows()) {
+    require_scalar(op, operands, index, "weight");
+    return;
+  }
+  const Type& weight = operands[index];
+  require<ShapeError>(weight.rows == rows && weight.dims.empty(), "{}: weight is {}; wanted a number, or one for each row of the logits",
+                      op.name(), operands.graph.describe(weight));
+  require<DtypeError>(weight.dtype == operands.graph.statistic(), "{}: weight is {}; wanted {}", op.name(), operands.graph.describe(weight),
+                      name_of(operands.graph.statistic()));
 }
 
 void require_indices(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand) {

@@ -10,8 +10,15 @@ namespace preamble {
 /// Fails in the name of `op` unless the operand, with or without a row space, is of the graph's real type.
 void require_real(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand);
 
+/// Fails in the name of `op` unless the operand is of a type that a frozen matrix may be stored in: the graph's real type, BF16, F16 or a
+/// quantised type. Kernels read it as a `StoredMatrix`.
+void require_stored(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand);
+
 /// Fails in the name of `op` unless the operand is a single number of the graph's real type.
 void require_scalar(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand);
+
+/// Fails in the name of `op` unless the operand is a scalar as above, or one such number for each row of `rows`.
+void require_weight(const Op& op, const OperandTypes& operands, std::size_t index, RowSpaceId rows);
 
 /// Fails in the name of `op` unless the operand holds one i32 for each row of a row space.
 void require_indices(const Op& op, const OperandTypes& operands, std::size_t index, std::string_view operand);

@@ -13,7 +13,7 @@ void require_logits(const Op& op, const OperandTypes& operands, double z_loss) {
   require<ShapeError>(logits.width() > 0 && operands[CrossEntropy::kLabels].rows == logits.rows,
                       "{}: logits are {} and labels are {}; wanted one row space", op.name(), operands.graph.describe(logits),
                       operands.graph.describe(operands[CrossEntropy::kLabels]));
-  require_scalar(op, operands, CrossEntropy::kWeight, "weight");
+  require_weight(op, operands, CrossEntropy::kWeight, logits.rows);
   require<ConfigError>(z_loss >= 0, "{}: z_loss is {}; wanted a number >= 0", op.name(), z_loss);
 }
 
@@ -29,7 +29,7 @@ std::vector<Value> CrossEntropy::gradients(const GradientRequest& request) const
   require_gradient_of_loss(*this, request, kLogits + 1, "'labels' or 'weight'");
   std::vector<Value> d(request.node.inputs.size());
   if (request.wanted[kLogits]) {
-    d[kLogits] = request.graph.add(std::make_shared<CrossEntropyGrad>(z_loss),
+    d[kLogits] = request.graph.add(std::make_shared<CrossEntropyGrad>(z_loss, request.input(kWeight).type().has_rows()),
                                    {request.input(kLogits), request.input(kLabels), request.input(kWeight), request.output_gradients[0]});
   }
   return d;

@@ -5,15 +5,16 @@
 
 namespace preamble {
 
-/// loss = weight Σ_r (nll[r] + z_loss lse[r]²),  lse[r] = log Σ_v exp(logits[r, v]),  nll[r] = lse[r] - logits[r, labels[r]]
+/// loss = Σ_r weight[r] (nll[r] + z_loss lse[r]²),  lse[r] = log Σ_v exp(logits[r, v]),  nll[r] = lse[r] - logits[r, labels[r]]
 ///
-///   logits  [rows, V];  labels [rows] i32, each in [0, V);  weight scalar (1 / rows gives the mean)
+///   logits  [rows, V];  labels [rows] i32, each in [0, V)
+///   weight  one number for all rows (1 / rows gives the mean), or [rows]
 ///   z_loss  keeps logits near 0 (Mesh TensorFlow; T5 was pretrained with 1e-4)
 ///   loss    scalar, summed in double
 ///
 /// Output 1 of the node is nll [rows]: neither weighted nor with the z term, and without a gradient (`nll_of`).
 ///
-/// Gradient: dlogits[r, v] = dloss weight (p[r, v] (1 + 2 z_loss lse[r]) - [v = labels[r]]), p = softmax(logits).
+/// Gradient: dlogits[r, v] = dloss weight[r] (p[r, v] (1 + 2 z_loss lse[r]) - [v = labels[r]]), p = softmax(logits).
 /// It reads logits, labels and weight, and may overwrite logits. labels and weight have no gradient (UnsupportedError).
 Value cross_entropy(Value logits, Value labels, Value weight, double z_loss = 0);
 
@@ -39,14 +40,18 @@ class CrossEntropyGrad final : public Op {
  public:
   static constexpr std::size_t kLogits = 0, kLabels = 1, kWeight = 2, kGradient = 3;
 
-  explicit CrossEntropyGrad(double z) : z_loss(z) {}
+  /// `each`: weight is [rows].
+  explicit CrossEntropyGrad(double z, bool each = false) : z_loss(z), weighs_rows(each) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cross_entropy_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
-  [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kLogits | 1U << kLabels, Alignment::Reads::row}; }
+  [[nodiscard]] Alignment aligned() const noexcept override {
+    return {1U << kLogits | 1U << kLabels | (weighs_rows ? 1U << kWeight : 0U), Alignment::Reads::row};
+  }
   [[nodiscard]] std::vector<Alias> aliases() const override { return {{0, kLogits}}; }
   [[nodiscard]] double flops(const NodeCost& cost) const override;
 
   const double z_loss;
+  const bool weighs_rows;
 };
 
 }  // namespace preamble

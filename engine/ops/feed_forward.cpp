@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 namespace {
@@ -12,9 +13,7 @@ void require_weight(const Op& op, const OperandTypes& operands, std::size_t inde
   require<ShapeError>(operands.has(index) && !operands[index].has_rows() && operands[index].dims.size() == 2,
                       "{}: {} is {}; wanted a matrix", op.name(), operand,
                       operands.has(index) ? operands.graph.describe(operands[index]) : "absent");
-  require<DtypeError>(operands.graph.computes_in(operands[index].dtype) || operands[index].dtype == Dtype::bf16,
-                      "{}: {} is {}; wanted {} or BF16", op.name(), operand, operands.graph.describe(operands[index]),
-                      name_of(operands.graph.real()));
+  require_stored(op, operands, index, operand);
 }
 
 /// Checks w1, w2 and b1, which may be absent. `Fused`: either op.

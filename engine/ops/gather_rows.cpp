@@ -12,9 +12,12 @@ std::vector<Type> GatherRows::infer(const OperandTypes& operands) const {
   const Dtype real = operands.graph.real();
   require<ShapeError>(table.has_rows() || table.dims.size() == 2, "gather_rows: table is {}; wanted rows or [N, D]",
                       operands.graph.describe(table));
-  require<DtypeError>(operands.graph.computes_in(table.dtype) || table.dtype == Dtype::i32 || (table.dtype == Dtype::bf16 && !table.has_rows()),
-                      "gather_rows: table is {}; wanted {}, {}I32", operands.graph.describe(table), name_of(real),
-                      table.has_rows() ? "" : "BF16, ");
+  if (table.has_rows()) {
+    require<DtypeError>(operands.graph.computes_in(table.dtype) || table.dtype == Dtype::i32, "gather_rows: table is {}; wanted {}, I32",
+                        operands.graph.describe(table), name_of(real));
+  } else if (table.dtype != Dtype::i32) {
+    require_stored(*this, operands, kTable, "table");
+  }
   // embeddings become activations; rows stay what they are
   const Dtype result = table.has_rows() || table.dtype == Dtype::i32 ? table.dtype : real;
   return {{result, operands[kIndex].rows, table.has_rows() ? table.dims : Dims{table.dims[1]}}};

@@ -1,4 +1,4 @@
-// Rows picked by index, and the sum back into the places they came from.
+// Rows picked by index, and the sum back into the rows they came from.
 #pragma once
 
 #include "engine/graph/op.h"
@@ -7,7 +7,8 @@ namespace preamble {
 
 /// y[r, :] = table[index[r], :]
 ///
-///   table  [N, D] or, with a row space S, [rows(S), D]; float32, bf16 or the graph's real type; or i32, which is copied
+///   table  [N, D] or, with a row space S, [rows(S), D]; of the graph's real type, or i32, which is copied; [N, D] besides of any
+///          type of a `StoredMatrix`
 ///   index  [rows(R)] i32, each in [0, N)
 ///   y      [rows(R), D], i32 for an i32 table, else the graph's real type
 ///
@@ -19,11 +20,11 @@ Value gather_rows(Value table, Value index, std::int64_t skip = -1);
 /// Which indices of `merge_rows` point at the table: a[index] or b[-1 - index].
 enum class Side : std::uint8_t { nonnegative, negative };
 
-/// out[i, :] = Σ {dy[r, :] : place(index[r]) = i},  place(i) = i on the nonnegative side, -1 - i on the negative one.
+/// out[i, :] = Σ {dy[r, :] : target(index[r]) = i},  target(i) = i on the nonnegative side, -1 - i on the negative one.
 ///
 ///   dy     [rows(R), D], index [rows(R)] i32 -> out of type `like` ([N, D] or [rows(S), D])
 ///
-/// Rows of the other side, and rows whose place is `skip`, are left out. Rows are added in the order of r.
+/// Rows of the other side, and rows whose target is `skip`, are left out. Rows are added in the order of r.
 Value scatter_add_rows(Value dy, Value index, Type like, Side side = Side::nonnegative, std::int64_t skip = -1);
 
 class GatherRows final : public Op {

@@ -1,4 +1,4 @@
-// The norm of all gradients of a step: what clips them, and what says whether they are numbers.
+// The norm of all gradients of a step: what clips them, and what says whether they are finite.
 #pragma once
 
 #include <span>

@@ -1,6 +1,7 @@
 #include "engine/ops/head_linear.h"
 
 #include "engine/core/error.h"
+#include "engine/ops/checks.h"
 
 namespace preamble {
 
@@ -9,8 +10,7 @@ std::vector<Type> HeadLinear::infer(const OperandTypes& operands) const {
   require<ShapeError>(operands.has(kWeight), "head_linear: operand 'w' is absent");
   const Type& x = operands[kInput];
   const Type& w = operands[kWeight];
-  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "head_linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
-                      name_of(operands.graph.real()));
+  require_stored(*this, operands, kWeight, "w");
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && heads > 0 && w.dims[0] % heads == 0, "head_linear: w is {}; wanted [{}·d, D]",
                       operands.graph.describe(w), heads);
   const std::int64_t narrow = w.dims[0];

@@ -10,7 +10,7 @@ namespace preamble {
 ///   expand:  y[r, h, :] = W_hᵀ x[r, h, :]     x [rows, H·d] -> y [rows, H·D]
 ///   reduce:  y[r, h, :] = W_h x[r, h, :]      x [rows, H·D] -> y [rows, H·d]
 ///
-///   w  [H·d, D], frozen; bf16 or the graph's real type
+///   w  [H·d, D], frozen; of any type of a `StoredMatrix`
 ///
 /// Each is the other's gradient for x, and reads w alone. w has no gradient (UnsupportedError). Row-wise in x.
 /// Throws ShapeError if the widths do not fit.

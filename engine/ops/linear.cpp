@@ -1,6 +1,7 @@
 #include "engine/ops/linear.h"
 
 #include "engine/core/error.h"
+#include "engine/ops/checks.h"
 #include "engine/ops/reduce.h"
 
 namespace preamble {
@@ -10,8 +11,7 @@ std::vector<Type> Linear::infer(const OperandTypes& operands) const {
   require<ShapeError>(operands.has(kWeight), "linear: operand 'w' is absent");
   const Type& x = operands[kInput];
   const Type& w = operands[kWeight];
-  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "linear: w is {}; wanted {} or BF16", operands.graph.describe(w),
-                      name_of(operands.graph.real()));
+  require_stored(*this, operands, kWeight, "w");
   const std::size_t in_axis = layout == WeightLayout::out_in ? 1 : 0;
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && w.dims[in_axis] == x.width(), "linear: x is {} and w is {}; wanted {} for w",
                       operands.graph.describe(x), operands.graph.describe(w),

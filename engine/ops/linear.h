@@ -22,7 +22,7 @@ enum class WeightLayout : std::uint8_t {
 /// y[r, :] = W x[r, :] + b (+ residual[r, :])
 ///
 ///   x         [rows, K]
-///   w         [N, K] (out_in) or [K, N] (in_out); float32, bf16 or the graph's real type
+///   w         [N, K] (out_in) or [K, N] (in_out); of any type of a `StoredMatrix`
 ///   b         [N], may be absent
 ///   residual  [rows, N], may be absent; may be overwritten by y
 ///   y         [rows, N]

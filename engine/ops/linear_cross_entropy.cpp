@@ -11,21 +11,19 @@ namespace preamble {
 std::vector<Type> LinearCrossEntropy::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, kInput, "x");
   const Type& x = operands[kInput];
-  const Dtype real = operands.graph.real();
   const Dtype statistic = operands.graph.statistic();
   require<ShapeError>(operands.has(kWeights), "linear_cross_entropy: operand 'w' is absent");
   const Type& w = operands[kWeights];
   require<ShapeError>(!w.has_rows() && w.dims.size() == 2 && w.dims[0] > 0 && w.dims[1] == x.width(),
                       "linear_cross_entropy: x is {} and w is {}; wanted [V, {}] for w", operands.graph.describe(x),
                       operands.graph.describe(w), x.width());
-  require<DtypeError>(operands.graph.computes_in(w.dtype) || w.dtype == Dtype::bf16, "linear_cross_entropy: w is {}; wanted {} or BF16",
-                      operands.graph.describe(w), name_of(real));
+  require_stored(*this, operands, kWeights, "w");
   const std::int64_t vocabulary = w.dims[0];
   if (operands.has(kBias)) require_parameter(*this, operands, kBias, "bias", {vocabulary});
   require_indices(*this, operands, kLabels, "labels");
   require<ShapeError>(operands[kLabels].rows == x.rows, "linear_cross_entropy: x is {} and labels are {}; wanted one row space",
                       operands.graph.describe(x), operands.graph.describe(operands[kLabels]));
-  require_scalar(*this, operands, kWeight, "weight");
+  require_weight(*this, operands, kWeight, x.rows);
   require<ConfigError>(z_loss >= 0, "linear_cross_entropy: z_loss is {}; wanted a number >= 0", z_loss);
   return {{statistic, kNoRows, {}}, {statistic, x.rows, {}}, x, {statistic, kNoRows, w.dims}, {statistic, kNoRows, {vocabulary}}};
 }

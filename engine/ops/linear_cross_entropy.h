@@ -8,9 +8,9 @@ namespace preamble {
 /// cross_entropy(x Wᵀ + bias, labels, weight), see there; output 1 is nll as well.
 ///
 ///   x       [rows, D]
-///   w       [V, D]; bf16 or the graph's real type
+///   w       [V, D]; of any type of a `StoredMatrix`
 ///   bias    [V], may be absent
-///   labels  [rows] i32, each in [0, V);  weight scalar
+///   labels  [rows] i32, each in [0, V);  weight scalar or [rows]
 ///
 /// The gradients of the loss for x, w and bias are computed in the same pass, where they are read: chunk by chunk of rows the
 /// logits are made, turned into their own gradient, and multiplied with w (for x) and x (for w). What a backward pass keeps

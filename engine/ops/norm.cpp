@@ -19,8 +19,10 @@ std::vector<Type> Norm::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, kInput, "x");
   const Type& x = operands[kInput];
   require<ConfigError>(epsilon >= 0, "norm: epsilon is {}; wanted a number >= 0", epsilon);
-  if (operands.has(kScale)) require_parameter(*this, operands, kScale, "scale", {x.width()});
-  if (operands.has(kBias)) require_parameter(*this, operands, kBias, "bias", {x.width()});
+  require<ConfigError>(parts > 0 && x.width() % parts == 0, "norm: x is {} and {} parts were given; wanted a width that they divide",
+                       operands.graph.describe(x), parts);
+  if (operands.has(kScale)) require_parameter(*this, operands, kScale, "scale", {x.width() / parts});
+  if (operands.has(kBias)) require_parameter(*this, operands, kBias, "bias", {x.width() / parts});
   if (!adds) return {x};
   require_same(*this, operands, kInput, kResidual);
   return {x, x};
@@ -34,7 +36,7 @@ std::vector<Value> Norm::gradients(const GradientRequest& request) const {
   Value dx = dsum;
   if (dy) {
     const Value normalised = adds ? request.output(1) : request.input(kInput);
-    const Value first = request.graph.add(std::make_shared<NormGrad>(kind, epsilon), {normalised, request.input(kScale), dy, dsum});
+    const Value first = request.graph.add(std::make_shared<NormGrad>(kind, epsilon, parts), {normalised, request.input(kScale), dy, dsum});
     dx = first;
     if (wanted(kScale)) d[kScale] = {first.graph, first.node, 1};
     if (wanted(kBias)) d[kBias] = {first.graph, first.node, 2};
@@ -57,10 +59,10 @@ double Norm::flops(const NodeCost& cost) const {
 std::vector<Type> NormGrad::infer(const OperandTypes& operands) const {
   require_rows(*this, operands, kInput, "x");
   const Type& x = operands[kInput];
-  if (operands.has(kScale)) require_parameter(*this, operands, kScale, "scale", {x.width()});
+  if (operands.has(kScale)) require_parameter(*this, operands, kScale, "scale", {x.width() / parts});
   require_same(*this, operands, kInput, kGradient);
   if (operands.has(kSumGradient)) require_same(*this, operands, kInput, kSumGradient);
-  const Type parameter{operands.graph.statistic(), kNoRows, {x.width()}};
+  const Type parameter{operands.graph.statistic(), kNoRows, {x.width() / parts}};
   return {x, parameter, parameter};
 }
 
@@ -72,6 +74,10 @@ double NormGrad::flops(const NodeCost& cost) const {
 }
 
 Value rms_norm(Value x, Value scale, double epsilon) { return norm(NormKind::rms, epsilon, x, scale, {}, {}).y; }
+
+Value rms_norm_of_parts(Value x, Value scale, double epsilon, std::int64_t parts) {
+  return x.graph->add(std::make_shared<Norm>(NormKind::rms, epsilon, false, parts), {x, scale, {}, {}});
+}
 
 Value layer_norm(Value x, Value scale, Value bias, double epsilon) { return norm(NormKind::layer, epsilon, x, scale, bias, {}).y; }
 

@@ -19,6 +19,9 @@ Value rms_norm(Value x, Value scale, double epsilon);
 ///   x [rows, D], scale [D] (may be absent: 1), bias [D] (may be absent: 0) -> y [rows, D]
 Value layer_norm(Value x, Value scale, Value bias, double epsilon);
 
+/// rms_norm of each of `parts` blocks of columns by itself: x [rows, parts·d], scale [d]. (Queries and keys of one head each.)
+Value rms_norm_of_parts(Value x, Value scale, double epsilon, std::int64_t parts);
+
 /// sum = x + residual and y = norm(sum).
 struct NormAndSum {
   Value y;
@@ -34,8 +37,8 @@ class Norm final : public Op {
  public:
   static constexpr std::size_t kInput = 0, kScale = 1, kBias = 2, kResidual = 3;
 
-  /// `adds`: operand residual is given.
-  Norm(NormKind k, double eps, bool has_residual) : kind(k), epsilon(eps), adds(has_residual) {}
+  /// `adds`: operand residual is given. `parts`: blocks of columns that are rows of their own.
+  Norm(NormKind k, double eps, bool has_residual, std::int64_t blocks = 1) : kind(k), epsilon(eps), adds(has_residual), parts(blocks) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "norm"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] std::vector<Value> gradients(const GradientRequest& request) const override;
@@ -47,6 +50,7 @@ class Norm final : public Op {
   const NormKind kind;
   const double epsilon;
   const bool adds;
+  const std::int64_t parts;
 };
 
 /// With x̂ = (x - mean) rstd (mean = 0 for rms) and g = dy scale:
@@ -60,7 +64,7 @@ class NormGrad final : public Op {
  public:
   static constexpr std::size_t kInput = 0, kScale = 1, kGradient = 2, kSumGradient = 3;
 
-  NormGrad(NormKind k, double eps) : kind(k), epsilon(eps) {}
+  NormGrad(NormKind k, double eps, std::int64_t blocks) : kind(k), epsilon(eps), parts(blocks) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "norm_grad"; }
   [[nodiscard]] std::vector<Type> infer(const OperandTypes& operands) const override;
   [[nodiscard]] Alignment aligned() const noexcept override { return {1U << kInput | 1U << kGradient | 1U << kSumGradient, Alignment::Reads::row}; }
@@ -69,6 +73,7 @@ class NormGrad final : public Op {
 
   const NormKind kind;
   const double epsilon;
+  const std::int64_t parts;
 };
 
 }  // namespace preamble

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/checks.h"
 
 namespace preamble {
@@ -29,8 +30,7 @@ std::vector<Type> PickRows::infer(const OperandTypes& operands) const {
   require_table(*this, operands, "table");
   const Type& table = operands[0];
   const Dtype real = operands.graph.real();
-  require<DtypeError>(operands.graph.computes_in(table.dtype) || table.dtype == Dtype::bf16, "pick_rows: table is {}; wanted {} or BF16",
-                      operands.graph.describe(table), name_of(real));
+  require_stored(*this, operands, 0, "table");
   require<ShapeError>(!rows.empty(), "pick_rows: no rows were given; wanted one at least");
   for (const auto row : rows)
     require<ShapeError>(row >= 0 && row < table.dims.front(), "pick_rows: row {} was given; table is {}", row,
@@ -43,7 +43,8 @@ std::vector<Value> PickRows::gradients(const GradientRequest& request) const {
   const Type& table = request.input(0).type();
   require<UnsupportedError>(request.graph.computes_in(table.dtype), "pick_rows: a gradient was asked for 'table', which is {}; wanted {}",
                             request.graph.describe(table), name_of(request.graph.real()));
-  return {request.graph.add(std::make_shared<PutRows>(rows, table.dims.front()), {request.output_gradients[0]})};
+  // trained tables may be wider than the activations that they become
+  return {request.graph.add(std::make_shared<PutRows>(rows, table.dims.front()), {cast(request.output_gradients[0], table.dtype)})};
 }
 
 std::vector<Type> PutRows::infer(const OperandTypes& operands) const {

@@ -11,12 +11,12 @@ namespace preamble {
 
 /// y[i, :] = table[rows[i], :]
 ///
-///   table  [N, D] or [N], without a row space; bf16 or the graph's real type
+///   table  [N, D] or [N], without a row space; of any type of a `StoredMatrix`, or of the graph's real type
 ///   rows   n >= 1 different numbers in [0, N), known when the graph is built
 ///   y      [n, D] or [n], of the graph's real type
 ///
 /// Gradient: dtable = put_rows(dy), nothing is kept. (Rows that are known at run time alone: `gather_rows`.)
-/// Throws ShapeError, DtypeError; UnsupportedError if a gradient for a bf16 table is asked for.
+/// Throws ShapeError, DtypeError; UnsupportedError if a gradient is asked for a table that is not of the real type.
 Value pick_rows(Value table, std::vector<std::int32_t> rows);
 
 class PickRows final : public Op {

@@ -22,30 +22,32 @@ std::vector<Type> SplitColumns::infer(const OperandTypes& operands) const {
   require_matrix(*this, operands, 0, "x");
   const Type& x = operands[0];
   const bool positive = std::ranges::all_of(widths, [](std::int64_t width) { return width > 0; });
-  require<ShapeError>(!widths.empty() && positive && std::accumulate(widths.begin(), widths.end(), std::int64_t{0}) == x.dims.back(),
-                      "split_columns: x is {}; parts of {} columns were asked for", operands.graph.describe(x), fmt::join(widths, ", "));
+  const std::int64_t block = std::accumulate(widths.begin(), widths.end(), std::int64_t{0});
+  require<ShapeError>(!widths.empty() && positive && groups > 0 && block * groups == x.dims.back(),
+                      "split_columns: x is {}; parts of {} columns were asked for{}", operands.graph.describe(x), fmt::join(widths, ", "),
+                      groups == 1 ? "" : fmt::format(", in {} groups", groups));
   std::vector<Type> parts;
-  for (const auto width : widths) parts.push_back(part_of(x, width));
+  for (const auto width : widths) parts.push_back(part_of(x, groups * width));
   return parts;
 }
 
 std::vector<Value> SplitColumns::gradients(const GradientRequest& request) const {
-  const auto op = std::make_shared<JoinColumns>(widths, request.input(0).type());
+  const auto op = std::make_shared<JoinColumns>(widths, groups, request.input(0).type());
   return {request.graph.add(op, {request.output_gradients.begin(), request.output_gradients.end()})};
 }
 
 std::vector<Type> JoinColumns::infer(const OperandTypes& operands) const {
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    require<ShapeError>(!operands.has(i) || operands[i] == part_of(like, widths[i]), "join_columns: operand {} is {}; wanted {}", i,
-                        operands.has(i) ? operands.graph.describe(operands[i]) : "absent",
-                        operands.graph.describe(part_of(like, widths[i])));
+    const Type part = part_of(like, groups * widths[i]);
+    require<ShapeError>(!operands.has(i) || operands[i] == part, "join_columns: operand {} is {}; wanted {}", i,
+                        operands.has(i) ? operands.graph.describe(operands[i]) : "absent", operands.graph.describe(part));
   }
   return {like};
 }
 
-std::vector<Value> split_columns(Value x, std::vector<std::int64_t> widths) {
+std::vector<Value> split_columns(Value x, std::vector<std::int64_t> widths, std::int64_t groups) {
   const auto parts = static_cast<std::int32_t>(widths.size());
-  const Value first = x.graph->add(std::make_shared<SplitColumns>(std::move(widths)), {x});
+  const Value first = x.graph->add(std::make_shared<SplitColumns>(std::move(widths), groups), {x});
   std::vector<Value> values;
   for (std::int32_t i = 0; i < parts; ++i) values.push_back({first.graph, first.node, i});
   return values;

@@ -34,7 +34,7 @@ class UpdateOp : public Op {
   UpdateOp(std::size_t parameters, std::size_t states) : parameters_(parameters), states_(states) {}
 
   [[nodiscard]] std::size_t parameters() const noexcept { return parameters_; }
-  /// Place of the i-th parameter among the operands; behind it its gradient and its states.
+  /// Number of the i-th parameter's value among the operands; its gradient and its states follow.
   [[nodiscard]] std::size_t operand(std::size_t i) const noexcept { return kFirst + i * (2 + states_); }
 
   /// Throws ShapeError, DtypeError if operands are absent or do not fit each other.

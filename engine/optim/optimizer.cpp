@@ -44,9 +44,9 @@ class AdafactorOptimizer final : public Optimizer {
   }
 
   [[nodiscard]] std::string describe() const override {
-    return fmt::format("adafactor, decay rate {}, step offset {}, clip threshold {}, epsilon {}, weight decay {}, factored from {}",
+    return fmt::format("adafactor, decay rate {}, step offset {}, clip threshold {}, epsilon {}, weight decay {}, factored from {}{}",
                        options_.decay_rate, options_.step_offset, options_.clip_threshold, options_.epsilon, options_.weight_decay,
-                       options_.factored_from);
+                       options_.factored_from, options_.scale_parameter ? ", parameter scaling" : "");
   }
   [[nodiscard]] std::shared_ptr<const UpdateOp> op(std::size_t parameters) const override {
     return std::make_shared<Adafactor>(parameters, options_);

@@ -5,6 +5,7 @@
 #include "engine/compile/absorb.h"
 #include "engine/compile/differentiate.h"
 #include "engine/compile/fuse.h"
+#include "engine/compile/keep_outputs.h"
 #include "engine/compile/liveness.h"
 #include "engine/compile/plan_memory.h"
 #include "engine/compile/prune_rows.h"
@@ -27,6 +28,7 @@ class Pipeline {
   }
 
   [[nodiscard]] Graph take() { return std::move(graph_); }
+  [[nodiscard]] Dtype real() const noexcept { return graph_.real(); }
   [[nodiscard]] std::vector<PassReport> reports() { return std::move(reports_); }
 
  private:
@@ -57,10 +59,14 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
       return eliminate_dead(differentiated);
     });
     if (options.prune) pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
+    if (options.fuse && policy.keep_attention_outputs) {
+      pipeline.run("keep_attention_outputs", [](const Graph& g) { return keep_attention_outputs(g); });
+    }
     pipeline.run("rematerialise", [&](const Graph& g) { return rematerialise(g, options.memory, backend); });
   }
   if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });
-  if (options.fuse && policy.fuse_feed_forward) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
+  // chunks of the wide value are made in float32: with activations in bf16 whole products are faster
+  if (options.fuse && policy.fuse_feed_forward && pipeline.real() != Dtype::bf16) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
   pipeline.run("schedule", [](const Graph& g) { return schedule(g); });
   return std::make_shared<const Program>(pipeline.take(), backend, pipeline.reports());
 }

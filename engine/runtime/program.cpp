@@ -42,8 +42,8 @@ Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> pa
     Step step;
     step.node = n;
     require_kernel(backend, node);
-    for (const auto& input : node.inputs) step.in.push_back(input ? slot(input) : Slot{});
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) step.out.push_back(slot({&graph_, n, i}));
+    for (const auto& input : node.inputs) step.in.push_back(input ? location(input) : Location{});
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) step.out.push_back(location({&graph_, n, i}));
     if (const auto scratch = liveness_.workspace_of[at(n)]; scratch >= 0) {
       const Hole hole = largest_hole(plan_, liveness_.buffers, scratch);
       step.workspace = hole.offset;
@@ -54,17 +54,17 @@ Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> pa
   }
 }
 
-Slot Program::slot(Value value) const {
+Location Program::location(Value value) const {
   const std::int32_t buffer = liveness_.buffer_of[at(value.node)][at(value.output)];
   if (buffer >= 0) return {value.node, value.output, plan_.offsets[at(buffer)], -1};
   return {value.node, value.output, -1, leaf_behind(graph_, value)};
 }
 
-Slot Program::result(std::string_view name) const { return slot(graph_.output(name)); }
+Location Program::result(std::string_view name) const { return location(graph_.output(name)); }
 
-Slot Program::input(std::string_view name) const {
+Location Program::input(std::string_view name) const {
   for (std::int32_t n = 0; n < graph_.size(); ++n) {
-    if (graph_.node(n).role == Role::input && graph_.node(n).name == name) return slot({const_cast<Graph*>(&graph_), n, 0});
+    if (graph_.node(n).role == Role::input && graph_.node(n).name == name) return location({const_cast<Graph*>(&graph_), n, 0});
   }
   raise<ConfigError>("input '{}': the program has none of that name", name);
 }

@@ -1,4 +1,4 @@
-// A compiled program: nodes in running order and a place in the arena for every value.
+// A compiled program: nodes in running order, and where each value lies.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include "engine/backend/backend.h"
 #include "engine/compile/plan_memory.h"
 #include "engine/graph/graph.h"
-#include "engine/runtime/slot.h"
+#include "engine/runtime/location.h"
 
 namespace preamble {
 
@@ -27,8 +27,8 @@ class Program {
  public:
   struct Step {
     std::int32_t node = -1;
-    std::vector<Slot> in;
-    std::vector<Slot> out;
+    std::vector<Location> in;
+    std::vector<Location> out;
     std::int64_t workspace = -1;       ///< offset of scratch memory in the arena; -1: the step needs none
     std::int64_t workspace_bytes = 0;  ///< all that is idle there: what the step needs, or more
   };
@@ -41,9 +41,9 @@ class Program {
   [[nodiscard]] const std::vector<PassReport>& passes() const noexcept { return passes_; }
   [[nodiscard]] const Backend& backend() const noexcept { return backend_; }
 
-  /// Slot of a named result or input. Throws ConfigError if there is none.
-  [[nodiscard]] Slot result(std::string_view name) const;
-  [[nodiscard]] Slot input(std::string_view name) const;
+  /// Location of a named result or input. Throws ConfigError if there is none.
+  [[nodiscard]] Location result(std::string_view name) const;
+  [[nodiscard]] Location input(std::string_view name) const;
   [[nodiscard]] bool has_input(std::string_view name) const;
 
   [[nodiscard]] std::int64_t arena_bytes() const noexcept { return plan_.arena_bytes; }
@@ -58,7 +58,7 @@ class Program {
   [[nodiscard]] const MemoryPlan& plan() const noexcept { return plan_; }
 
  private:
-  [[nodiscard]] Slot slot(Value value) const;
+  [[nodiscard]] Location location(Value value) const;
 
   const Backend& backend_;
   Graph graph_;

@@ -87,6 +87,16 @@ void Session::require_selected() const {
   }
 }
 
+void Session::parts(std::span<const std::int32_t> segments) {
+  parts_.clear();
+  if (!segments.empty()) parts_.push_back(0);
+  for (const std::int32_t count : segments) {
+    require<ShapeError>(count >= 0, "parts of a batch: {} segments were given; wanted none or more", count);
+    parts_.push_back(parts_.back() + count);
+  }
+  executor_->set_parts(parts_);
+}
+
 void Session::apply_layouts() {
   if (stale_) {
     require_selected();
@@ -126,37 +136,37 @@ std::optional<Anomaly> Session::anomaly_of(std::size_t step) const {
   return std::nullopt;
 }
 
-std::optional<double> Session::bad_number(const Slot& slot) const {
-  if (slot.node < 0 || (slot.offset < 0 && slot.leaf < 0)) return std::nullopt;
-  const Type& type = type_of(slot);
+std::optional<double> Session::bad_number(const Location& location) const {
+  if (location.node < 0 || (location.offset < 0 && location.leaf < 0)) return std::nullopt;
+  const Type& type = type_of(location);
   const std::int64_t count = rows_of(type) * type.width();
   if (!is_floating(type.dtype) || count == 0) return std::nullopt;
-  return first_not_finite(type.dtype, executor_->fetch(slot, static_cast<std::size_t>(count) * size_of(type.dtype)), count);
+  return first_not_finite(type.dtype, executor_->fetch(location, static_cast<std::size_t>(count) * size_of(type.dtype)), count);
 }
 
-const Type& Session::type_of(const Slot& slot) const {
-  return program_->graph().node(slot.node).outputs[static_cast<std::size_t>(slot.output)];
+const Type& Session::type_of(const Location& location) const {
+  return program_->graph().node(location.node).outputs[static_cast<std::size_t>(location.output)];
 }
 
 std::int64_t Session::rows_of(const Type& type) const { return type.has_rows() ? layouts_[static_cast<std::size_t>(type.rows)].rows : 1; }
 
 std::span<std::byte> Session::input_memory(std::string_view name, Dtype dtype) {
-  const Slot slot = program_->input(name);
+  const Location location = program_->input(name);
   for (const auto& space : program_->graph().row_spaces()) {
     require<ConfigError>(!space.is_subset() || space.index() != name, "input '{}': says which rows '{}' has; wanted Session::select", name, space.name);
   }
-  const Type& type = type_of(slot);
+  const Type& type = type_of(location);
   require<DtypeError>(type.dtype == dtype, "input '{}': {} was given; wanted {}", name, name_of(dtype), name_of(type.dtype));
-  return {static_cast<std::byte*>(executor_->staging(slot)), static_cast<std::size_t>(rows_of(type) * type.width()) * size_of(dtype)};
+  return {static_cast<std::byte*>(executor_->staging(location)), static_cast<std::size_t>(rows_of(type) * type.width()) * size_of(dtype)};
 }
 
 Session::HostView Session::result_memory(std::string_view name, Dtype dtype) const {
-  const Slot slot = program_->result(name);
-  const Type& type = type_of(slot);
+  const Location location = program_->result(name);
+  const Type& type = type_of(location);
   require<DtypeError>(type.dtype == dtype, "result '{}': read as {}; it holds {}", name, name_of(dtype), name_of(type.dtype));
   const std::int64_t rows = rows_of(type);
   const std::int64_t count = rows * type.width();
-  return {executor_->fetch(slot, static_cast<std::size_t>(count) * size_of(dtype)), rows, count};
+  return {executor_->fetch(location, static_cast<std::size_t>(count) * size_of(dtype)), rows, count};
 }
 
 Tensor Session::result_tensor(std::string_view name) const {

@@ -35,6 +35,12 @@ class Session {
   /// a row that is not there. A row space that the program does not have is ignored.
   void select(std::string_view subset, std::span<const std::int32_t> index);
 
+  /// Cuts the next runs' batch into parts of so many segments each: in row spaces that have as many segments as all parts together, or
+  /// one for each part, the rows of a part are computed to the bit as in a run of that part alone. (A matrix product may round a row by its
+  /// number among the others.) Promised by the CPU alone; other devices compute the same numbers up to rounding. Empty: one part. Throws
+  /// ShapeError for a negative number.
+  void parts(std::span<const std::int32_t> segments);
+
   /// Layout of a row space now. Throws ConfigError if the program has none of that name.
   [[nodiscard]] const RowLayout& layout(std::string_view space) const;
 
@@ -81,13 +87,13 @@ class Session {
     std::int64_t rows;  ///< 1 without a row space
     std::int64_t count;
   };
-  [[nodiscard]] const Type& type_of(const Slot& slot) const;
+  [[nodiscard]] const Type& type_of(const Location& location) const;
   [[nodiscard]] std::int64_t rows_of(const Type& type) const;
   [[nodiscard]] std::span<std::byte> input_memory(std::string_view name, Dtype dtype);
   [[nodiscard]] HostView result_memory(std::string_view name, Dtype dtype) const;
   void apply_layouts();
   /// The first number of a value that is not finite.
-  [[nodiscard]] std::optional<double> bad_number(const Slot& slot) const;
+  [[nodiscard]] std::optional<double> bad_number(const Location& location) const;
   [[nodiscard]] std::optional<Anomaly> anomaly_of(std::size_t step) const;
 
   void lay_out(RowSpaceId space, const Segments& segments);
@@ -104,6 +110,7 @@ class Session {
   std::unique_ptr<Executor> executor_;
   std::vector<LayoutArrays> arrays_;
   std::vector<RowLayout> layouts_;
+  std::vector<std::int32_t> parts_;
   bool stale_ = true;
 };
 

@@ -12,7 +12,7 @@ namespace preamble {
 
 /// Dropout, as in transformers: of normalised embeddings, of attention probabilities, of what attention and feed-forward add. Heads: in
 /// front of the classifier, in the heads of sequences of RoBERTa and ELECTRA in front of both maps, in DistilBERT's between them, and in
-/// front of its map to spans; none in front of BERT's pooler and of the others' spans. One rate serves all places.
+/// front of its map to spans; none in front of BERT's pooler and of the others' spans. One rate serves all of them.
 class Bert final : public EncoderStack {
  public:
   /// Checks nothing beyond the names until a graph is built.

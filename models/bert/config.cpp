@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "data/model_type.h"
 #include "engine/core/error.h"
 #include "models/config_fields.h"
 
@@ -69,7 +70,7 @@ void read_electra(const JsonFile& json, BertConfig& c) {
 }  // namespace
 
 BertConfig BertConfig::read(const JsonFile& json) {
-  const auto type = json.get<std::string>("model_type");
+  const auto type = model_type_of(json);
   const auto* found = std::ranges::find(kTypes, type, &ModelType::name);
   require<UnsupportedError>(found != kTypes.end(), "{}: model_type is '{}'; wanted bert, roberta, xlm-roberta, distilbert or electra", json.where(),
                             type);

@@ -58,9 +58,9 @@ void Beams::finish(const Candidate& candidate, std::int64_t vocabulary) {
   const auto& from = running_[beam_of(candidate, vocabulary)].ids;
   const float score = normalised(candidate.score, static_cast<std::int64_t>(from.size() + 1 - prompt_.size()));
   const auto worse = [](float s, const Finished& f) { return s > f.score; };
-  const auto place = std::upper_bound(finished_.begin(), finished_.end(), score, worse);
-  if (score < kLost || place == finished_.begin() + static_cast<std::ptrdiff_t>(beams_)) return;
-  auto& inserted = *finished_.insert(place, Finished{from, score});
+  const auto behind = std::upper_bound(finished_.begin(), finished_.end(), score, worse);
+  if (score < kLost || behind == finished_.begin() + static_cast<std::ptrdiff_t>(beams_)) return;
+  auto& inserted = *finished_.insert(behind, Finished{from, score});
   inserted.ids.push_back(token_of(candidate, vocabulary));
   if (finished_.size() > beams_) finished_.pop_back();
 }

@@ -19,6 +19,10 @@ Gpt2Config Gpt2Config::read(const JsonFile& json) {
   c.activation = activation_named(json, json.get<std::string>("activation_function", "gelu_new"));
   c.scale_attn_weights = json.get<bool>("scale_attn_weights", true);
   c.scale_attn_by_inverse_layer_idx = json.get<bool>("scale_attn_by_inverse_layer_idx", false);
+  const auto layout = json.get<std::string>("map_layout", "in_out");
+  require<FileError>(layout == "in_out" || layout == "out_in", "{}: map_layout is '{}'; wanted in_out or out_in", json.where(), layout);
+  if (layout == "out_in") c.map_layout = WeightLayout::out_in;
+  c.tied = json.get<bool>("tie_word_embeddings", true);
   require_field(json, "add_cross_attention", false);
   require_multiple(json, "n_embd", c.n_embd, "n_head", c.n_head);
   return c;

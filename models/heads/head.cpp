@@ -29,6 +29,10 @@ std::int64_t fixed_classes(HeadKind kind) noexcept { return kind == HeadKind::sp
 
 std::string named(std::string_view layer, std::string_view part) { return fmt::format("{}{}", layer, part); }
 
+bool scores_by_likelihood(const EncoderModel& model, HeadKind kind, Pooler pooler) {
+  return kind == HeadKind::choice && pooler == Pooler::automatic && model.blanks() != nullptr;
+}
+
 /// An owned tensor that may be written.
 Tensor owned(const Tensor& tensor) {
   const Tensor real = tensor.dtype() == Dtype::f64 ? tensor : tensor.to(Dtype::f32);
@@ -73,7 +77,7 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind, Poo
       if (pooler != Pooler::automatic) first.in_backbone = pooler == Pooler::frozen;
       return {first, classifier};
     }
-    case HeadKind::tokens: return {{.name = "classifier", .checkpoint = "classifier"}};
+    case HeadKind::tokens: return {model.token_head()};
     case HeadKind::span: return {model.span_head()};
     case HeadKind::masked_lm: return {};
   }
@@ -82,6 +86,11 @@ std::vector<HeadLayer> head_layers(const EncoderModel& model, HeadKind kind, Poo
 
 Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained, Pooler pooler)
     : Head(kind, std::move(names), trained, pooler) {
+  by_likelihood_ = scores_by_likelihood(model, kind, pooler);
+  if (by_likelihood_) {
+    classes_ = 1;
+    return;
+  }
   layers_ = head_layers(model, kind, pooler);
   const std::int64_t fixed = fixed_classes(kind);
   classes_ = model.vocabulary();
@@ -94,12 +103,15 @@ Head::Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::st
     for (const auto& name : {layer.name, layer.checkpoint}) {
       const Tensor* weight = find(given, named(name, kWeight));
       const Tensor* bias = find(given, named(name, kBias));
-      require<FileError>((weight == nullptr) == (bias == nullptr), "head: a weight or a bias of '{}' was given alone; wanted both", name);
+      require<FileError>(layer.has_bias || bias == nullptr, "head: a bias of '{}' was given; wanted none", name);
+      require<FileError>((weight == nullptr) == (bias == nullptr) || !layer.has_bias,
+                         "head: a weight or a bias of '{}' was given alone; wanted both", name);
       if (weight == nullptr) continue;
       dims = weight->dims();
+      own_.emplace(named(layer.name, kWeight), owned(*weight));
+      if (!layer.has_bias) break;
       require<FileError>(dims.size() == 2 && bias->dims() == Dims{dims[0]}, "head: '{}' is {} with a bias {}; wanted [N, K] and [N]", name,
                          to_string(dims), to_string(bias->dims()));
-      own_.emplace(named(layer.name, kWeight), owned(*weight));
       own_.emplace(named(layer.name, kBias), owned(*bias));
       break;
     }
@@ -125,6 +137,7 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
   const std::int64_t fixed = fixed_classes(kind);
   require<ConfigError>(classes > 0 || fixed > 0 || kind == HeadKind::masked_lm, "head: {} classes were given; wanted one at least",
                        classes);
+  if (scores_by_likelihood(model, kind, pooler)) return {model, kind, {}, std::move(names), true, pooler};
   Random random(seed, kStream);
   HeadTensors tensors;
   const auto layers = head_layers(model, kind, pooler);
@@ -140,6 +153,7 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
     if (stored && layer.in_backbone) continue;
     if (stored && parameters.dims(checkpoint) == dims) {
       tensors.emplace(named(layer.name, kWeight), model.parameters().tensor(checkpoint, dims, ParameterKind::vector).clone());
+      if (!layer.has_bias) continue;
       tensors.emplace(named(layer.name, kBias),
                       model.parameters().tensor(named(layer.checkpoint, kBias), {dims[0]}, ParameterKind::vector).clone());
       continue;
@@ -147,7 +161,7 @@ Head Head::fresh(EncoderModel& model, HeadKind kind, std::int64_t classes, std::
     Tensor weight(Dtype::f32, dims);
     for (auto& x : weight.values<float>()) x = kDeviation * random.normal();
     tensors.emplace(named(layer.name, kWeight), std::move(weight));
-    tensors.emplace(named(layer.name, kBias), Tensor(Dtype::f32, {dims[0]}));
+    if (layer.has_bias) tensors.emplace(named(layer.name, kBias), Tensor(Dtype::f32, {dims[0]}));
   }
   return {model, kind, tensors, std::move(names), true, pooler};
 }
@@ -176,14 +190,14 @@ Value Head::parameter(Graph& graph, EncoderModel& model, const HeadLayer& layer,
 }
 
 Value Head::logits(Graph& graph, EncoderModel& model, Value hidden, double dropout) const {
-  if (kind_ == HeadKind::masked_lm) return model.mlm_logits(graph, hidden, words_);
+  if (is_language_model()) return model.mlm_logits(graph, hidden, words_);
   Value x = hidden;
   for (const auto& layer : layers_) {
     const bool last = &layer == &layers_.back();
     const std::int64_t out = last ? classes_ : model.width();
     if (layer.dropped) x = dropped(graph, x, dropout);
     const Value weight = parameter(graph, model, layer, kWeight, {out, model.width()});
-    x = linear(x, weight, parameter(graph, model, layer, kBias, {out}));
+    x = linear(x, weight, layer.has_bias ? parameter(graph, model, layer, kBias, {out}) : Value{});
     if (layer.activation) x = activation(x, *layer.activation);
   }
   return x;

@@ -14,7 +14,7 @@ namespace preamble {
 
 enum class HeadKind : std::uint8_t {
   sequence,   ///< classes of a sequence, from its first row; one class: a number (regression)
-  choice,     ///< a score of a sequence, likewise; the choices of an example compete
+  choice,     ///< a score of a sequence, likewise or by its likelihood; the choices of an example compete
   tokens,     ///< classes of each token
   span,       ///< start and end of an answer among a sequence's tokens
   masked_lm,  ///< the vocabulary at each token: the model's own, pretrained head
@@ -27,6 +27,9 @@ enum class HeadKind : std::uint8_t {
 
 /// Whether such a head reads one row of a sequence.
 [[nodiscard]] constexpr bool reads_first_row(HeadKind kind) noexcept { return kind == HeadKind::sequence || kind == HeadKind::choice; }
+
+/// Whether the labels of such a head say which row of a segment is right.
+[[nodiscard]] constexpr bool labels_are_rows(HeadKind kind) noexcept { return kind == HeadKind::span || kind == HeadKind::choice; }
 
 /// What stands in front of the classifier of a head that reads one row.
 enum class Pooler : std::uint8_t {
@@ -49,9 +52,12 @@ using HeadTensors = std::map<std::string, Tensor, std::less<>>;
 
 class Head {
  public:
-  /// Maps whose tensors are `given` are the head's own: named `names` + their name in graphs, trained if `trained`. The others are
-  /// parameters of the model. `given` may be named as in the checkpoint too. Throws FileError for a map that is in neither or has
-  /// other dimensions.
+  /// The choices of a model that fills blanks are scored by the likelihood of their tokens, under its masked-LM head, unless a pooler is
+  /// asked for: such a head has no tensors of its own.
+  ///
+  /// Maps whose tensors are `given` are the head's own: named in graphs by `names` with their own name behind it, trained if `trained`. The
+  /// others are parameters of the model. `given` may be named as in the checkpoint too. Throws FileError for a map that is in neither or
+  /// has other dimensions.
   Head(EncoderModel& model, HeadKind kind, const HeadTensors& given, std::string names, bool trained = true,
        Pooler pooler = Pooler::automatic);
 
@@ -67,6 +73,12 @@ class Head {
 
   [[nodiscard]] HeadKind kind() const noexcept { return kind_; }
   [[nodiscard]] Pooler pooler() const noexcept { return pooler_; }
+  /// A choice's score is Σ log p of its labelled tokens.
+  [[nodiscard]] bool by_likelihood() const noexcept { return by_likelihood_; }
+  /// Whether it reads one row of a sequence.
+  [[nodiscard]] bool reads_one_row() const noexcept { return reads_first_row(kind_) && !by_likelihood_; }
+  /// Whether it is the model's own language model head.
+  [[nodiscard]] bool is_language_model() const noexcept { return kind_ == HeadKind::masked_lm || by_likelihood_; }
   /// The words that it is restricted to; none: all.
   [[nodiscard]] const std::vector<std::int32_t>& words() const noexcept { return words_; }
   /// Width of the logits.
@@ -88,6 +100,7 @@ class Head {
 
   HeadKind kind_;
   Pooler pooler_;
+  bool by_likelihood_ = false;
   std::int64_t classes_ = 0;
   std::vector<std::int32_t> words_;
   std::vector<HeadLayer> layers_;

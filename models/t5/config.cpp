@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "data/model_type.h"
 #include "engine/core/error.h"
 #include "models/config_fields.h"
 
@@ -22,7 +23,7 @@ T5Config multilingual(bool own_bias_tables) {
 }  // namespace
 
 T5Config T5Config::read(const JsonFile& json) {
-  const auto type = json.get<std::string>("model_type", "t5");
+  const auto type = model_type_of(json, "t5");
   T5Config c = type == "t5" ? T5Config() : multilingual(type == "umt5");
   c.vocab_size = positive_field(json, "vocab_size", c.vocab_size);
   c.d_model = positive_field(json, "d_model", c.d_model);

@@ -8,6 +8,7 @@
 #include "data/choice_examples.h"
 #include "data/metrics/classification.h"
 #include "engine/core/error.h"
+#include "peft/text_task.h"
 
 namespace preamble {
 ChoiceData::ChoiceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options) {
@@ -15,7 +16,9 @@ ChoiceData::ChoiceData(const EncoderTask& task, const std::filesystem::path& pat
   require<ConfigError>(task.choices.size() > 1,
                        "task '{}': {} template(s) of choices; wanted two at least, such as {{choice1}} and {{choice2}}", task.name,
                        task.choices.size());
-  ChoiceRules rules{.text = Template(task.text), .choices = {}};
+  const bool in_blank = options.blanks && task.pooler == Pooler::automatic;
+  ChoiceRules rules{.text = Template(in_blank ? with_blank(task.text, tokenizer) : task.text), .choices = {}};
+  if (in_blank) rules.piece_start = options.blanks->start;
   for (const auto& choice : task.choices) rules.choices.emplace_back(choice);
   if (!task.labels.empty()) {
     rules.labels = LabelMap::parse(task.labels);

@@ -18,6 +18,10 @@
 
 namespace preamble {
 
+std::vector<HeadLogits> LabelledData::majority(const std::vector<std::vector<HeadLogits>>&) const {
+  raise<UnsupportedError>("majority of answers: this task has none");
+}
+
 std::int32_t LabelledData::best(const HeadLogits& logits, std::size_t row, std::size_t classes) {
   require<ShapeError>((row + 1) * classes <= logits.size(), "logits: {} numbers; wanted {} classes of row {}", logits.size(), classes, row);
   const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(row * classes);
@@ -31,6 +35,11 @@ std::vector<double> softmax(std::span<const float> logits) {
   for (const float logit : logits) sum += shares.emplace_back(std::exp(static_cast<double>(logit) - top));
   for (auto& share : shares) share /= sum;
   return shares;
+}
+
+void set_blanks(LoadOptions& options, const EncoderModel& model) {
+  options.pooling = model.pooling();
+  if (model.blanks() != nullptr) options.blanks = model.blanks()->required("task");
 }
 
 Table LabelledData::table_of(const EncoderTask& task, const std::filesystem::path& path, const LoadOptions& options) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@
 
 namespace preamble {
 
-/// Logits [rows, classes] of the places of one example that carry a label: its first row, that of each choice, its words, all tokens of
+/// Logits [rows, classes] of what carries a label in one example: its first row, that of each choice, its words, all tokens of
 /// a window, the mask (of the label words alone).
 using HeadLogits = std::vector<float>;
 
@@ -36,7 +37,13 @@ struct LoadOptions {
   std::int32_t head = 0;     ///< which head the examples are for
   std::int64_t samples = 0;  ///< draw so many rows, sentences or questions; 0: all
   std::uint64_t seed = 0;
+  /// Of a model that fills blanks: words and choices stand in the blank of the text.
+  std::optional<BlankTokens> blanks = {};
+  Pooling pooling = Pooling::first_token;  ///< which row heads of sequences read
 };
+
+/// Lets examples be what the model reads. Throws ConfigError for a model that fills blanks whose folder names no tokens of pieces.
+void set_blanks(LoadOptions& options, const EncoderModel& model);
 
 class LabelledData {
  public:
@@ -45,7 +52,7 @@ class LabelledData {
   LabelledData& operator=(const LabelledData&) = delete;
   virtual ~LabelledData() = default;
 
-  /// What the head reads. Where labels are not known, the places of labels are marked with class 0.
+  /// What the head reads. Where labels are not known, what carries one is marked with class 0.
   [[nodiscard]] const std::vector<Example>& examples() const noexcept { return examples_; }
   [[nodiscard]] const TruncationReport& truncation() const noexcept { return truncation_; }
   /// What the user should know about the file; usually empty.
@@ -53,6 +60,10 @@ class LabelledData {
 
   /// Scores of the logits of all examples, in their order. Throws ShapeError if they don't fit.
   [[nodiscard]] virtual Metrics score(std::span<const HeadLogits> logits) const = 0;
+  /// Answers: the logits, for each question, of a member [member][example] whose answer is the text that most members give; of equally
+  /// often given texts the one with the highest sum of log-probabilities over all members, where a member that does not have a text among
+  /// its candidates gives it the probability of its last one. Throws UnsupportedError for data without answers.
+  [[nodiscard]] virtual std::vector<HeadLogits> majority(const std::vector<std::vector<HeadLogits>>& members) const;
   /// A JSON object for each row, sentence or question of the file.
   virtual void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const = 0;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/core/error.h"
+#include "engine/distributed/shared_out.h"
 #include "engine/runtime/compile.h"
 #include "peft/loss_model.h"
 
@@ -43,34 +44,48 @@ Predictor::Predictor(HeadedEncoder encoder, const Method& method, std::int64_t l
       capacity_{kMostSequences, std::max(longest, batch_rows)},
       session_(compile_logits(encoder, method, capacity_, conditioning_)) {}
 
-std::vector<HeadLogits> Predictor::predict(std::span<const Example> examples) {
-  std::vector<HeadLogits> logits(examples.size());
+std::vector<std::vector<std::size_t>> Predictor::batches_of(std::span<const Example> examples) const {
   // neighbours of equal length fill the batches best
   std::vector<std::size_t> order(examples.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return examples[i].source.size(); });
-  std::vector<const Example*> batch;
-  std::vector<HeadLogits*> results;
+  std::vector<std::vector<std::size_t>> batches;
   std::int64_t rows = 0, sequences = 0;
-  const auto flush = [&] {
-    if (!batch.empty()) run(batch, results);
-    batch.clear();
-    results.clear();
-    rows = sequences = 0;
-  };
   for (const std::size_t i : order) {
     const auto length = static_cast<std::int64_t>(examples[i].source.size());
-    if (rows + length > capacity_.tokens || sequences + examples[i].sequences() > capacity_.sequences) flush();
-    batch.push_back(&examples[i]);
-    results.push_back(&logits[i]);
+    if (batches.empty() || rows + length > capacity_.tokens || sequences + examples[i].sequences() > capacity_.sequences) {
+      batches.emplace_back();
+      rows = sequences = 0;
+    }
+    batches.back().push_back(i);
     rows += length;
     sequences += examples[i].sequences();
   }
-  flush();
+  return batches;
+}
+
+std::vector<HeadLogits> Predictor::predict(std::span<const Example> examples) {
+  const auto batches = batches_of(examples);
+  const auto compute = [&](std::size_t begin, std::size_t end) {
+    std::vector<HeadLogits> logits;
+    for (std::size_t batch = begin; batch < end; ++batch) {
+      std::vector<const Example*> members;
+      for (const std::size_t i : batches[batch]) members.push_back(&examples[i]);
+      run(members, logits);
+      world().still_here();
+    }
+    return logits;
+  };
+  auto computed = shared_out(world(), batches.size(), examples.size(), "logits", compute);
+  std::vector<HeadLogits> logits(examples.size());
+  std::size_t next = 0;
+  for (const auto& batch : batches) {
+    for (const std::size_t i : batch) logits[i] = std::move(computed[next++]);
+  }
   return logits;
 }
 
-void Predictor::run(std::span<const Example* const> examples, std::vector<HeadLogits*>& logits) {
+void Predictor::run(std::span<const Example* const> examples, std::vector<HeadLogits>& logits) {
   feed(session_, encoder_batch_of(examples), conditioning_, limits_, 1.0);
   session_.run();
   std::vector<std::span<const float>> of_head;
@@ -81,7 +96,7 @@ void Predictor::run(std::span<const Example* const> examples, std::vector<HeadLo
     const auto& shape = limits_.heads.at(head);
     const std::size_t count = labelled_rows(*examples[i], shape.kind) * static_cast<std::size_t>(shape.classes);
     require<ShapeError>(count <= of_head[head].size(), "prediction: the logits of example {} are missing", i);
-    logits[i]->assign(of_head[head].begin(), of_head[head].begin() + static_cast<std::ptrdiff_t>(count));
+    logits.emplace_back(of_head[head].begin(), of_head[head].begin() + static_cast<std::ptrdiff_t>(count));
     of_head[head] = of_head[head].subspan(count);
   }
 }

@@ -19,11 +19,14 @@ class Predictor {
   Predictor(HeadedEncoder encoder, const Method& method, std::int64_t longest, std::int64_t batch_rows = 2048);
 
   [[nodiscard]] const HeadedLimits& limits() const noexcept { return limits_; }
-  /// Logits of the labelled places of each example (see HeadLogits), in their order.
+  /// Logits of what carries a label in each example (see HeadLogits), in their order; the ranks of `world()` share out the examples.
   [[nodiscard]] std::vector<HeadLogits> predict(std::span<const Example> examples);
 
  private:
-  void run(std::span<const Example* const> examples, std::vector<HeadLogits*>& logits);
+  /// Which examples run together.
+  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(std::span<const Example> examples) const;
+  /// Appends the logits of a batch.
+  void run(std::span<const Example* const> examples, std::vector<HeadLogits>& logits);
 
   HeadedLimits limits_;
   Conditioning conditioning_;

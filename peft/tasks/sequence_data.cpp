@@ -14,6 +14,19 @@ namespace {
 
 constexpr std::size_t kTwoClasses = 2;
 
+/// Puts the token that begins a piece behind each text; what was to be predicted at a mask is predicted there.
+void open_pieces(std::vector<Example>& examples, const BlankTokens& blanks) {
+  for (auto& example : examples) {
+    const auto tag = std::ranges::find_if(example.tags, [](std::int32_t one) { return one != kNoTag; });
+    if (!example.types.empty()) example.types.push_back(0);
+    if (!example.tags.empty()) {
+      example.tags.push_back(tag == example.tags.end() ? kNoTag : *tag);
+      std::fill(example.tags.begin(), example.tags.end() - 1, kNoTag);
+    }
+    example.source.push_back(blanks.start);
+  }
+}
+
 }  // namespace
 
 SequenceData::SequenceData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer,
@@ -45,6 +58,8 @@ SequenceData::SequenceData(const EncoderTask& task, const std::filesystem::path&
   if (task.kind == HeadKind::masked_lm) {
     Verbalizer(words_, tokenizer).label(examples_, table);
   }
+  const bool opens = task.kind == HeadKind::masked_lm || options.pooling == Pooling::piece_start;
+  if (options.blanks && opens) open_pieces(examples_, *options.blanks);
 }
 
 Metrics SequenceData::score(std::span<const HeadLogits> logits) const {

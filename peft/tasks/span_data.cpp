@@ -1,6 +1,8 @@
 #include "peft/tasks/span_data.h"
 
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +14,16 @@
 #include "peft/tasks/sampling.h"
 
 namespace preamble {
+namespace {
+
+/// Of an answer's text among its candidates; of the last one if it is not there.
+double probability_of(const SpanAnswer& answer, const std::string& text) {
+  if (answer.candidates.empty()) return 0;
+  const auto found = std::ranges::find(answer.candidates, text, &SpanCandidate::text);
+  return found != answer.candidates.end() ? found->probability : answer.candidates.back().probability;
+}
+
+}  // namespace
 
 SpanData::SpanData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options)
     : rules_{task.n_best_size, task.max_answer_length, task.version_2_with_negative, 0}, data_(read_squad(path)) {
@@ -52,6 +64,31 @@ std::vector<SpanAnswer> SpanData::answers(std::span<const HeadLogits> logits) co
     }
   }
   return span_answers(data_, windows_, ends, rules_);
+}
+
+std::vector<HeadLogits> SpanData::majority(const std::vector<std::vector<HeadLogits>>& members) const {
+  std::vector<std::vector<SpanAnswer>> said;
+  for (const auto& logits : members) said.push_back(answers(logits));
+  std::vector<std::size_t> chosen(data_.questions.size());
+  for (std::size_t q = 0; q < chosen.size(); ++q) {
+    std::tuple<std::size_t, double> best{0, 0};
+    for (std::size_t m = 0; m < said.size(); ++m) {
+      const std::string& text = said[m][q].text;
+      std::size_t count = 0;
+      double sum = 0;
+      for (const auto& member : said) {
+        count += member[q].text == text ? 1 : 0;
+        sum += std::log(std::max(probability_of(member[q], text), 1e-300));
+      }
+      if (m == 0 || std::tuple(count, sum) > best) {
+        best = {count, sum};
+        chosen[q] = m;
+      }
+    }
+  }
+  std::vector<HeadLogits> result;
+  for (std::size_t w = 0; w < windows_.size(); ++w) result.push_back(members.at(chosen[windows_[w].question]).at(w));
+  return result;
 }
 
 Metrics SpanData::score(std::span<const HeadLogits> logits) const {

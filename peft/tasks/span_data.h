@@ -15,12 +15,13 @@ class SpanData final : public LabelledData {
   SpanData(const EncoderTask& task, const std::filesystem::path& path, const Tokenizer& tokenizer, const LoadOptions& options);
 
   /// exact and f1, as the scripts of SQuAD 1.1 or 2.0.
+  [[nodiscard]] std::vector<HeadLogits> majority(const std::vector<std::vector<HeadLogits>>& members) const override;
   [[nodiscard]] Metrics score(std::span<const HeadLogits> logits) const override;
   /// id, prediction, n best texts with scores and probabilities.
   void predict(std::span<const HeadLogits> logits, const JsonSink& sink) const override;
 
  private:
-  /// Questions whose answer has no place cannot be trained on.
+  /// Leaves out questions whose answer was not found in the text: they cannot be trained on.
   void leave_out_unplaced(const std::filesystem::path& path);
   [[nodiscard]] std::vector<SpanAnswer> answers(std::span<const HeadLogits> logits) const;
 

@@ -1,6 +1,7 @@
 #include "data/batching.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -50,6 +51,15 @@ Batch range(std::uint32_t count) {
   Batch all(count);
   std::iota(all.begin(), all.end(), 0U);
   return all;
+}
+
+/// Examples of tasks 0, 0, 0, 1, 1, 1, 1, 1, 1, 1: as many as `counts` say.
+std::vector<ExampleLength> tasks_of(const std::vector<std::int64_t>& counts) {
+  std::vector<ExampleLength> lengths;
+  for (std::size_t task = 0; task < counts.size(); ++task) {
+    for (std::int64_t i = 0; i < counts[task]; ++i) lengths.push_back({3, 1, i, 1, static_cast<std::int32_t>(task)});
+  }
+  return lengths;
 }
 
 const std::vector<BatchRules> kRules = {
@@ -215,4 +225,42 @@ TEST_CASE("batching: an example with choices counts once, and its prompts as oft
   CHECK(fewer.next().size() == 1);
   CHECK_THROWS_WITH_AS(Batcher(lengths, {.source_rows = 15, .source_extra = 2}),
                        "batches: the example of row 0 takes 16 source rows (6 of them prompt); wanted at most 15", ConfigError);
+}
+
+TEST_CASE("batching: a mixture draws tasks by their rates, and the examples of each in turn") {
+  const auto lengths = tasks_of({30, 970});
+  Batcher batcher(lengths, {.sequences = 10, .seed = 3, .task_rates = {3, 1}});
+  std::vector<std::int64_t> seen(lengths.size());
+  std::int64_t first = 0;
+  const auto epoch = take_epoch(batcher);
+  for (const auto& batch : epoch) {
+    for (const auto i : batch) {
+      ++seen[i];
+      first += lengths[i].task == 0 ? 1 : 0;
+    }
+  }
+  CHECK(sorted_members(epoch).size() == 1000);
+  CHECK(std::abs(first - 750) < 45);  // three standard deviations
+  // the small task begins anew when it ends: no example comes twice more often than another
+  const auto [least, most] = std::minmax_element(seen.begin(), seen.begin() + 30);
+  CHECK(*most - *least <= 1);
+  CHECK(*std::max_element(seen.begin() + 30, seen.end()) == 1);
+}
+
+TEST_CASE("batching: a mixture goes on where it stood, and a task of rate 0 is not drawn") {
+  const BatchRules rules{.sequences = 4, .seed = 5, .task_rates = {1, 0, 2}};
+  const auto lengths = tasks_of({5, 6, 7});
+  Batcher straight(lengths, rules);
+  (void)take(straight, 7);
+  const BatchPosition position = straight.position();
+  const auto rest = take(straight, 9);
+  Batcher resumed(lengths, rules);
+  resumed.seek(position);
+  CHECK(take(resumed, 9) == rest);
+  for (const auto& batch : rest) {
+    for (const auto i : batch) CHECK(lengths[i].task != 1);
+  }
+  CHECK_THROWS_AS(Batcher(lengths, {.sequences = 4, .task_rates = {1, 1}}), ConfigError);
+  CHECK_THROWS_AS(Batcher(lengths, {.sequences = 4, .task_rates = {0, 0, 0}}), ConfigError);
+  CHECK_THROWS_AS(Batcher(lengths, {.sequences = 4, .task_rates = {1, 1, 1, 1}}), ConfigError);
 }

@@ -66,6 +66,14 @@ TEST_CASE("conll: CoNLL-U comments, ranges and empty nodes are left out") {
   CHECK(file.sentences()[0].line == 3);
 }
 
+TEST_CASE("conll: a comment in front of a sentence is none of its words, and a word # is") {
+  const ConllFile file = read("# id 5239d808 domain=en\n# _ _ O\na _ _ B-X\n# id x O\n\n# sent_id = 2\nb _ _ O\n\n# NN B-NP O\n");
+  REQUIRE(file.sentences().size() == 3);
+  CHECK(file.column(0, 0) == Strings{"#", "a", "#"});
+  CHECK(file.column(1, 0) == Strings{"b"});
+  CHECK(file.column(2, 0) == Strings{"#"});
+}
+
 TEST_CASE("conll: sentences may have different numbers of columns") {
   const ConllFile file = read("a\tx\n\nb\tx\ty\n");
   CHECK(file.column(1, 2) == Strings{"y"});

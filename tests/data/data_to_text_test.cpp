@@ -104,7 +104,7 @@ TEST_CASE("data to text: malformed sets are one error that names the file and th
         "<benchmark><entries>\n<entry><modifiedtripleset><mtriple>a | b</mtriple></modifiedtripleset></entry></entries></benchmark>",
         ":2: triple 'a | b'; wanted 'subject | property | object'");
   fails("w.xml", "webnlg", "<benchmark><entries><entry/></entries></benchmark>",
-        ":1: an entry without triples; wanted modifiedtripleset with mtriple");
+        ":1: an entry without triples; wanted modifiedtripleset with mtriple, or originaltripleset");
   fails("w.xml", "webnlg", "<other/>", ": an XML document 'other'; wanted WebNLG's 'benchmark'");
   fails("w.json", "webnlg", R"({"entries": [{"1": {"category": 3}}]})", ": entry 1: field 'category' is missing or no string");
   fails("d.json", "dart", R"([{"tripleset": [["a", "b"]], "annotations": []}])", ": set 1: a triple that is no list of three texts");
@@ -135,4 +135,24 @@ TEST_CASE("data to text: WebNLG's texts of the language that is asked for, its o
   CHECK(column(load_table(path), "source").front() == "| Blue_Boat : near : Oslo");
   CHECK(capture.messages() == std::vector<std::string>{path.string() + ": 1 texts in 'ru' left out; wanted 'en'"});
   CHECK(column(load_table(path, {.language = "ru"}), "target") == std::vector<std::string>{"В Осло."});
+}
+
+TEST_CASE("data to text: WebNLG laid out anew, with the original triples alone and languages of countries") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("train.xml", R"(<?xml version="1.0"?>
+<benchmark><entries><entry category="Food" eid="Id1">
+    <originaltripleset>
+      <otriple>
+        Blue_Boat | near | Oslo
+      </otriple>
+    </originaltripleset>
+    <originaltripleset><otriple>Boat | by | Oslo</otriple></originaltripleset>
+    <lex comment="good" lang="en-GB">
+      Near Oslo.
+    </lex>
+    <lex comment="good" lang="EN"> Oslo. </lex>
+  </entry></entries></benchmark>)");
+  const Table table = load_table(path);
+  CHECK(column(table, "source") == std::vector<std::string>{"| Blue_Boat : near : Oslo", "| Blue_Boat : near : Oslo"});
+  CHECK(column(table, "target") == std::vector<std::string>{"Near Oslo.", " Oslo. "});
 }

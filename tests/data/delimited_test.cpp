@@ -91,3 +91,15 @@ TEST_CASE("delimited: rejects an empty file and a column that appears twice") {
   CHECK_THROWS_WITH_AS(read("", Delimited::tsv), "t.tsv: empty; wanted a header line and rows", FileError);
   CHECK_THROWS_WITH_AS(read("a\tb\ta\n", Delimited::tsv), "t.tsv: column 'a' twice; wanted different names", FileError);
 }
+
+TEST_CASE("csv_field: what is written is read again") {
+  const std::vector<std::string> fields = {"plain", "a, b", "says \"yes\"", "two\nlines", "cr\r", "", "\""};
+  std::string line;
+  for (const auto& field : fields) line += (line.empty() ? "" : ",") + csv_field(field);
+  CHECK(csv_field("plain") == "plain");
+  CHECK(csv_field("says \"yes\"") == "\"says \"\"yes\"\"\"");
+  const std::vector<std::string> columns = {"a", "b", "c", "d", "e", "f", "g"};
+  const Table table = read(line + "\n", Delimited::csv, columns);
+  REQUIRE(table.rows() == 1);
+  for (std::size_t i = 0; i < fields.size(); ++i) CHECK(table.cell(0, i).value == fields[i]);
+}

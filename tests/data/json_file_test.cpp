@@ -75,6 +75,12 @@ TEST_CASE("json_file: a section knows where it comes from and outlives the file"
   CHECK_THROWS_WITH_AS(static_cast<void>(sample().section("name")), "config.json: field 'name' is \"abc\"; wanted an object", FileError);
 }
 
+TEST_CASE("json_file: a pointer of Git LFS is named as such") {
+  const testing::TemporaryFolder folder;
+  const auto path = folder.write("tokenizer.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  CHECK_THROWS_WITH_AS((void)JsonFile::open(path), doctest::Contains("a Git LFS pointer in the place of the file"), FileError);
+}
+
 TEST_CASE("json_file: broken files give one error with the path and the place") {
   testing::TemporaryFolder folder;
   const auto path = folder.write("config.json", "{\"a\": 1,\n \"b\": }");

@@ -111,6 +111,12 @@ TEST_CASE("tagged_file: without tags plain sentences are cut into words, and col
   CHECK(read("t.jsonl", R"({"tokens": ["A", "fox."]})", ask)[0].words == Names{"A", "fox."});
 }
 
+TEST_CASE("tagged_file: without tags columns under a comment are columns") {
+  const auto sentences = read("t.conll", "# id 1 domain=en\nAna B-X\nsaw O\n\n# id 2 domain=en\nok O\n", {.with_tags = false});
+  REQUIRE(sentences.size() == 2);
+  CHECK(sentences[0].words == std::vector<std::string>{"Ana", "saw"});
+}
+
 TEST_CASE("tagged_file: a column that cannot be tags is an error that shows two of them") {
   const auto tags_of = [](std::string_view content) { return checked_tag_set(read("t.conll", content), "f").names(); };
   CHECK(tags_of("the O\nheron B-PER\n\nOslo B-LOC\n") == Names{"O", "B-LOC", "B-PER"});

@@ -73,6 +73,34 @@ TEST_CASE("tensor_archive: what wrappers put in front of every name is left out"
   CHECK(TensorArchive(folder.path()).names() == std::vector<std::string>{"b", "module.a"});
 }
 
+TEST_CASE("tensor_archive: what Lightning and PEFT put in front of a body's names is left out, and a body of that name keeps it") {
+  testing::TemporaryFolder folder;
+  const auto names_of = [&](const std::vector<std::string>& names) {
+    Named tensors;
+    for (const auto& name : names) tensors.emplace_back(name, number(1));
+    write_safetensors(folder.path() / "model.safetensors", tensors);
+    return TensorArchive(folder.path()).names();
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names_of({"model.bert.a", "model.cls.b"}) == Names{"bert.a", "cls.b"});
+  CHECK(names_of({"model.model.layers.0.a", "model.lm_head.weight"}) == Names{"lm_head.weight", "model.layers.0.a"});
+  CHECK(names_of({"model.encoder.block.0.a", "model.shared.weight"}) == Names{"encoder.block.0.a", "shared.weight"});
+  CHECK(names_of({"base_model.model.bert.a", "base_model.model.classifier.b"}) == Names{"bert.a", "classifier.b"});
+  // a compiled model inside of Lightning's
+  CHECK(names_of({"model._orig_mod.encoder.layers.0.a", "model._orig_mod.shared.weight"}) == Names{"encoder.layers.0.a", "shared.weight"});
+  CHECK(names_of({"model.encoder.layers.0.a", "model.shared.weight"}) == Names{"model.encoder.layers.0.a", "model.shared.weight"});
+  CHECK(names_of({"model.layers.0.a", "model.embed_tokens.weight"}) == Names{"model.embed_tokens.weight", "model.layers.0.a"});
+}
+
+TEST_CASE("tensor_archive: a pointer of Git LFS is named as such") {
+  testing::TemporaryFolder folder;
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 440473133\n";
+  folder.write("pytorch_model.bin", pointer);
+  refuses(folder, "pytorch_model.bin: a Git LFS pointer in the place of the file; wanted the file itself");
+  folder.write("model.safetensors", pointer);
+  refuses(folder, "model.safetensors: a Git LFS pointer in the place of the file; wanted the file itself");
+}
+
 TEST_CASE("tensor_archive: adapters have file names of their own") {
   testing::TemporaryFolder folder;
   write_safetensors(folder.path() / "adapter_model.safetensors", Named{{"prompt_embeddings", number(1)}});

@@ -32,8 +32,8 @@ std::vector<Sample> samples() {
   const auto pickle = state_dict({{"w", tensor(six, 0, {2, 3}, {3, 1})},
                                   {"t", parameter(tensor(six, 0, {3, 2}, {1, 3}))},
                                   {"h", tensor(storage("HalfStorage", "1", 3), 1, {2}, {1})}});
-  const auto header =
-      std::string(R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)") +
+  const std::string header =
+      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
       R"("b":{"dtype":"BF16","shape":[1],"data_offsets":[24,26],"x":[{}]},"c":{"dtype":"F4","shape":[4],"data_offsets":[26,28]}} )";
   const std::string numbers = floats({1, 2, 3, 4, 5, 6});
   const auto open_safetensors = [](const std::filesystem::path& path) -> TensorFile { return SafetensorsFile::open(path); };

@@ -74,9 +74,8 @@ TEST_CASE("text_file: UTF-16 with a byte-order mark is read as UTF-8") {
 }
 
 TEST_CASE("text_file: what is no text is named, with what to do about it") {
-  const testing::TemporaryFile packed("t.csv.gz", "\x1F\x8B\x08\x00"sv);
-  CHECK_THROWS_WITH_AS((void)read_text_file(packed.path()), (packed.name() + ": compressed with gzip; wanted text: gunzip it").c_str(),
-                       FileError);
+  const testing::TemporaryFile packed("t.csv.xz", "\xFD\x37zXZ\x00"sv);
+  CHECK_THROWS_WITH_AS((void)read_text_file(packed.path()), (packed.name() + ": compressed with xz; wanted text: unxz it").c_str(), FileError);
   const testing::TemporaryFile table("t.parquet", "PAR1\x15\x04"sv);
   CHECK_THROWS_WITH_AS((void)read_text_file(table.path()),
                        (table.name() + ": a Parquet table; wanted text: export it as JSON lines").c_str(), FileError);

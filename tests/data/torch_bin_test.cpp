@@ -64,14 +64,17 @@ TEST_CASE("torch_bin: shared storages, transposed and offset views are read from
 TEST_CASE("torch_bin: weights beside an optimizer's tensors are read from both forms") {
   Fixture fixture;
   const auto inside = [](const std::string& name, const std::string& value) { return "}(" + text(name) + value + "u"; };
-  const auto pickle = state_dict({{"optimizer", inside("m", tensor(storage("DoubleStorage", "1", 1), 0, {1}, {1}))},
-                                  {"state_dict", inside("w", tensor(storage("FloatStorage", "0", 2), 0, {2}, {1}))}});
-  const std::string moment(8, '\0');
-  for (const auto& bytes : {torch_zip(pickle, {{"0", floats({5, 6})}, {"1", moment}}),
-                            torch_old(pickle, {{"1", 1, moment}, {"0", 2, floats({5, 6})}})}) {
-    const TorchBin file = fixture.open(bytes);
-    CHECK(file.names() == std::vector<std::string>{"w"});
-    CHECK(floats_of(file.get("w")) == std::vector<float>{5, 6});
+  for (const char* key : {"state_dict", "model_state_dict", "model", "module"}) {
+    CAPTURE(key);
+    const auto pickle = state_dict({{"optimizer", inside("m", tensor(storage("DoubleStorage", "1", 1), 0, {1}, {1}))},
+                                    {key, inside("w", tensor(storage("FloatStorage", "0", 2), 0, {2}, {1}))}});
+    const std::string moment(8, '\0');
+    for (const auto& bytes : {torch_zip(pickle, {{"0", floats({5, 6})}, {"1", moment}}),
+                              torch_old(pickle, {{"1", 1, moment}, {"0", 2, floats({5, 6})}})}) {
+      const TorchBin file = fixture.open(bytes);
+      CHECK(file.names() == std::vector<std::string>{"w"});
+      CHECK(floats_of(file.get("w")) == std::vector<float>{5, 6});
+    }
   }
 }
 

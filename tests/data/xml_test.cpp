@@ -28,6 +28,11 @@ TEST_CASE("xml: elements, attributes, text and entities") {
   CHECK(found == std::vector<std::string>{"", "3"});
 }
 
+TEST_CASE("xml: a document type may hold declarations") {
+  CHECK(read_xml("<?xml version='1.0'?>\n<!DOCTYPE a [\n<!ELEMENT a (b)>\n<!ATTLIST a x CDATA \"\">\n]>\n<a>text</a>", "f.xml").text == "text");
+  CHECK_THROWS_WITH_AS((void)read_xml("<!DOCTYPE a [\n<a/>", "f.xml"), "f.xml:1: a declaration is not closed", FileError);
+}
+
 TEST_CASE("xml: what is malformed is one error with the line") {
   const auto fails = [](const std::string& text, const char* message) {
     CHECK_THROWS_WITH_AS((void)read_xml(text, "f.xml"), message, FileError);

@@ -34,9 +34,13 @@ class Prefixes:
 
     def __init__(self):
         self.rows = {}
+        self.installed = False
 
     def install(self, model):
-        """Replaces the attention function of the model's module; every attention module gets its place."""
+        """Replaces the attention function of the model's module, once."""
+        if self.installed:
+            return
+        self.installed = True
         source = sys.modules[type(model).__module__]
         plain = source.eager_attention_forward
 
@@ -233,6 +237,11 @@ class Encoder:
     def token_prompt(self, name, head, classes, folder):
         """Token heads drop the virtual rows (PEFT cannot compute their loss)."""
         base = self.model(head, num_labels=classes)
+        # classes list their parameters in different orders, so that equal seeds do not give equal bodies
+        body = load_file(HERE / self.arch / folder / "model.safetensors")
+        own = {n for n, _ in base.named_parameters() if n.startswith(base.base_model_prefix + ".")}
+        assert own <= set(body)
+        base.load_state_dict({n: body[n] for n in own}, strict=False)
         table = base.get_input_embeddings()
         inputs = {**self.inputs, **self.labels("TOKEN_CLS", classes)}
         rows = torch.randn(PROMPT_ROWS, table.weight.shape[1], generator=self.generator) * 0.5
@@ -270,7 +279,7 @@ class Encoder:
         own = {} if task == "MASKED_LM" else {n: p.detach().clone() for n, p in base.named_parameters() if n.startswith("classifier.")}
 
         def compute(dtype):
-            self.prefixes.install(base) if not self.prefixes.rows else None
+            self.prefixes.install(base)
             model, rows = of_type(base, dtype), table.to(dtype).requires_grad_()
             packed = rows.view(PROMPT_ROWS, layers, 2, heads, size)
             split = {(f"encoder_self", i): (packed[:, i, 0], packed[:, i, 1]) for i in range(layers)}
@@ -414,7 +423,9 @@ def main():
     roberta.full("full-mlm-grad", "mlm", "MASKED_LM", SMALL["vocab_size"], "model")
     roberta.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     roberta.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
+    roberta.token_prompt("prompt-tok-grad", "tok", 4, "model")
     roberta.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
+    roberta.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     distil_options = dict(dim=16, n_layers=2, n_heads=2, hidden_dim=20, dropout=0.0, attention_dropout=0.0, qa_dropout=0.0,
                           seq_classif_dropout=0.0, **SMALL)
@@ -426,7 +437,9 @@ def main():
     distil.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     distil.spans("model-qa")
     distil.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls", modules=["pre_classifier"])
+    distil.token_prompt("prompt-tok-grad", "tok", 4, "model")
     distil.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", native=True)
+    distil.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     electra = Encoder("electra", t.ElectraConfig(**BERT, embedding_size=10, type_vocab_size=2, summary_last_dropout=0.0), {
         "mlm": t.ElectraForMaskedLM, "cls": t.ElectraForSequenceClassification, "tok": t.ElectraForTokenClassification,
@@ -436,7 +449,9 @@ def main():
     electra.full("full-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls", num_labels=3)
     electra.spans("model-qa")
     electra.prompt("prompt-cls-peft-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
+    electra.token_prompt("prompt-tok-grad", "tok", 4, "model")
     electra.prefix("prefix-cls-grad", "cls", "SEQ_CLS", 3, "model-seqcls")
+    electra.prefix("prefix-mlm-grad", "mlm", "MASKED_LM", None, "model", native=True)
 
     for arch, config, model_class, seed in (("mt5", t.MT5Config, t.MT5ForConditionalGeneration, 14),
                                             ("umt5", t.UMT5Config, t.UMT5ForConditionalGeneration, 15)):

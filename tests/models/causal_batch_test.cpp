@@ -53,9 +53,10 @@ TEST_CASE("causal batch: counts tokens, and the labels that some row predicts") 
   CHECK(batch.capacity() == CausalCapacity{3, 8});
   CHECK(CausalBatch{}.capacity() == CausalCapacity{1, 1});
   // nothing stands in front of a first token but a prompt
-  CHECK(batch.label_count({}) == 3);
   const LossProgram program(batch);
-  CHECK(batch.label_count(program.conditioning) == 5);
+  CHECK(inputs_of(batch, {}, program.model->limits()).labels() == 3);
+  CHECK(inputs_of(batch, program.conditioning, program.model->limits()).labels() == 5);
+  CHECK(inputs_of(batch, program.conditioning, program.model->limits()).label_counts() == std::vector<std::int64_t>{2, 1, 2});
 }
 
 TEST_CASE("causal batch: rows are prompts and tokens, each sequence with those of its slot") {
@@ -157,7 +158,7 @@ TEST_CASE("causal batch: an infix stands in front of the token that predicts the
   CHECK(own_segments(batch, conditioning).length(0) == 7);
   CHECK(own_segments(batch, conditioning).length(1) == 4);
   // the first token of a sequence has nothing in front that would predict it
-  CHECK(batch.label_count(conditioning) == 5);
+  CHECK(inputs_of(batch, conditioning, golden_gpt2()->limits()).labels() == 5);
 }
 
 TEST_CASE("causal batch: an infix of words does what the words do, in the logits and in the loss") {

@@ -125,7 +125,8 @@ TEST_CASE("causal decoder: says what it cannot hold") {
   decoder.use_slots(s.slots);
   (void)decoder.prefill(s.prompts, {});
   (void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 7 tokens; the cache holds 6", ShapeError);
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 7 rows; the cache holds 6",
+                       ShapeError);
 }
 
 TEST_CASE("causal decoder: a sequence that outgrows the positions is an error") {

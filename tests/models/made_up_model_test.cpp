@@ -47,10 +47,15 @@ TEST_CASE("made-up model: published shapes have as many parameters as published"
   CHECK(parameters_of("electra-small") == 13'483'008);
   CHECK(parameters_of("mt5-small") == 300'176'768);
   CHECK(parameters_of("umt5-small") == 306'601'984);
+  CHECK(parameters_of("smollm2-135m") == 134'515'008);
+  CHECK(parameters_of("smollm2-360m") == 361'821'120);
+  CHECK(parameters_of("llama-3.2-1b") == 1'235'814'400);
+  CHECK(parameters_of("qwen3-0.6b") == 596'049'920);
 }
 
 TEST_CASE("made-up model: a folder gives its shape, and its weights are not read") {
-  for (const std::string type : {"gpt2", "bart", "bert", "roberta", "t5-v11", "xlm-roberta", "distilbert", "electra", "mt5", "umt5"}) {
+  for (const std::string type : {"gpt2", "bart", "bert", "roberta", "t5-v11", "xlm-roberta", "distilbert", "electra", "mt5", "umt5", "llama", "mistral", "qwen3",
+                                 "gpt_neox", "gemma"}) {
     CAPTURE(type);
     TemporaryFolder folder;
     folder.write("config.json", read_text(golden(type + "/model") / "config.json"));
@@ -61,8 +66,8 @@ TEST_CASE("made-up model: a folder gives its shape, and its weights are not read
 TEST_CASE("made-up model: what it does not know is refused with what it knows") {
   CHECK_THROWS_WITH_AS((void)made_up_model("gpt3", untouched_source()), doctest::Contains("gpt2-medium"), ConfigError);
   TemporaryFolder folder;
-  folder.write("config.json", R"({"model_type": "llama"})");
-  CHECK_THROWS_WITH_AS((void)made_up_model(folder.path().string(), untouched_source()), doctest::Contains("'llama'"), UnsupportedError);
+  folder.write("config.json", R"({"model_type": "mamba"})");
+  CHECK_THROWS_WITH_AS((void)made_up_model(folder.path().string(), untouched_source()), doctest::Contains("'mamba'"), UnsupportedError);
 }
 
 TEST_CASE("made-up model: an encoder gets new heads on a pooler that is made up too") {

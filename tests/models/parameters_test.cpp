@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include "data/quantised_tensors.h"
 #include "data/safetensors_writer.h"
 #include "engine/core/error.h"
 #include "engine/core/warnings.h"
@@ -84,7 +85,46 @@ TEST_CASE("parameters: frozen matrices may be held in bf16, vectors and trained 
   CHECK(trained.tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::f32);
   Parameters exact = few({.weights = Dtype::f64});
   CHECK(exact.tensor("norm.weight", {3}, ParameterKind::vector).dtype() == Dtype::f64);
-  CHECK_THROWS_WITH_AS(few({.weights = Dtype::f16}), "weights: F16 was given; wanted F32 or BF16", DtypeError);
+  CHECK_THROWS_WITH_AS(few({.weights = Dtype::f16}), "weights: F16 was given; wanted F32, BF16, INT8_ROWS, INT4_32, INT4_64, NF4_32 or NF4_64", DtypeError);
+}
+
+TEST_CASE("parameters: frozen matrices are quantised when they are loaded, by the channels of their layout") {
+  Parameters parameters = few({.weights = Dtype::int8_rows});
+  CHECK(parameters.tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::int8_rows);
+  CHECK(parameters.tensor("norm.weight", {3}, ParameterKind::vector).dtype() == Dtype::f32);
+  CHECK(few({.weights = Dtype::int8_rows}).tensor("matrix.weight", {2, 3}, ParameterKind::transposed).dtype() == Dtype::int8_columns);
+  CHECK(few({.weights = Dtype::nf4_64}).tensor("matrix.weight", {2, 3}, ParameterKind::transposed).dtype() == Dtype::nf4_64);
+  CHECK(few({.weights = Dtype::nf4_64, .frozen = freeze_none}).tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::f32);
+  const Freeze kept = [](std::string_view name) { return name.starts_with("matrix"); };
+  CHECK(few({.weights = Dtype::nf4_64, .in_f32 = kept}).tensor("matrix.weight", {2, 3}, ParameterKind::matrix).dtype() == Dtype::f32);
+  for (const Dtype made_up : {Dtype::int4_32, Dtype::bf16}) {
+    Parameters random(random_source(3), {.weights = made_up});
+    CHECK(random.tensor("w", {4, 5}, ParameterKind::matrix).dtype() == made_up);
+    Parameters untouched(untouched_source(), {.weights = made_up});
+    CHECK(untouched.tensor("w", {4, 5}, ParameterKind::matrix).dtype() == made_up);
+  }
+}
+
+TEST_CASE("parameters: a checkpoint's own type stays where it is asked for, and a quantised one in any case") {
+  const TemporaryFolder folder;
+  const Tensor w = tensor_of({2, 2}, std::array{1.0F, 2.0F, 3.0F, 4.0F});
+  const std::vector<std::pair<std::string, Tensor>> tensors = {{"w", w.to(Dtype::bf16)}};
+  write_safetensors(folder.path() / "model.safetensors", tensors);
+  const auto type = [&](Parameters::Options options) {
+    return Parameters(checkpoint_source(folder.path()), std::move(options)).tensor("w", {2, 2}, ParameterKind::matrix).dtype();
+  };
+  CHECK(type({}) == Dtype::f32);
+  CHECK(type({.as_stored = true}) == Dtype::bf16);
+  CHECK(type({.as_stored = true, .frozen = freeze_none}) == Dtype::f32);
+  std::vector<std::pair<std::string, Tensor>> quantised = {{"w", w.to(Dtype::nf4_32)}};
+  std::map<std::string, std::string> metadata;
+  store_quantised(quantised, metadata);
+  write_safetensors(folder.path() / "model.safetensors", quantised, metadata);
+  CHECK(type({}) == Dtype::nf4_32);
+  CHECK(type({.weights = Dtype::bf16}) == Dtype::nf4_32);
+  CHECK(type({.weights = Dtype::f64}) == Dtype::f64);
+  CHECK(type({.in_f32 = freeze_all}) == Dtype::f32);
+  CHECK(type({.frozen = freeze_none}) == Dtype::f32);
 }
 
 TEST_CASE("parameters: a missing, misshaped or whole-numbered tensor is named with its file") {

@@ -9,6 +9,7 @@
 #include "peft/made_up_training.h"
 #include "peft/prefix_tuning.h"
 #include "tests/support/gpt2_models.h"
+#include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 
 using namespace preamble;
@@ -19,7 +20,7 @@ namespace {
 constexpr std::int64_t kFloat = 4, kPair = 2;
 
 /// Two prefixes of 4 and 2 rows at these sites.
-PrefixTuning two_prefixes(const LanguageModel& model, const std::vector<std::string>& sites) {
+PrefixTuning two_prefixes(LanguageModel& model, const std::vector<std::string>& sites) {
   std::vector<PrefixSlot> slots;
   for (const std::int64_t rows : {4, 2}) {
     const auto method = made_up_method({.method = "prefix", .virtual_tokens = rows, .sites = sites}, model, 1);
@@ -89,7 +90,7 @@ TEST_CASE("prefix cache: what is written is what a step reads") {
   CHECK(read.prefix_shifts_positions);
   CHECK(read.first_position(Site::decoder_self, 1) == 2);
   const auto packed = method.slots()[1].at(Site::decoder_self).unpacked();
-  const Tensor key = step.node(read.prefix(Site::decoder_self, 2)->key).tensor;
+  const Tensor key = downloaded(step.node(read.prefix(Site::decoder_self, 2)->key).tensor);
   // row 1 of slot 1 stands behind the 4 rows of slot 0
   for (std::size_t head = 0; head < 4; ++head) {
     for (std::size_t j = 0; j < 8; ++j) {

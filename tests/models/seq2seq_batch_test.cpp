@@ -47,7 +47,7 @@ TEST_CASE("shifted_right: begins with the start token, and a missing label becom
 TEST_CASE("seq2seq batch: its capacity holds exactly itself") {
   Seq2SeqBatch batch = small_batch();
   CHECK(batch.capacity() == Seq2SeqCapacity{3, 15, 10, 0});
-  CHECK(batch.label_count() == 9);
+  CHECK(inputs_of(batch, {}, golden_t5()->limits()).labels() == 9);
   CHECK(Seq2SeqBatch{}.capacity() == Seq2SeqCapacity{1, 1, 1, 0});
   batch.target_sources = {0, 0, 2};
   CHECK(batch.capacity().targets == 3);

@@ -148,7 +148,7 @@ TEST_CASE("seq2seq decoder: says what it cannot hold") {
                        "generation: an empty decoder prompt was given; wanted the start token at least", ConfigError);
   (void)decoder.prefill(kStarts, {});
   (void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {});
-  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 3 tokens; the cache holds 2",
+  CHECK_THROWS_WITH_AS((void)decoder.step(std::vector<StepRow>{{0, 8, 0}}, {}), "generation: a sequence of 3 rows; the cache holds 2",
                        ShapeError);
   s.batch.sources[0].push_back(1);
   CHECK_THROWS_AS(decoder.encode(s.batch), ShapeError);

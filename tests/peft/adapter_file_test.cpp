@@ -159,6 +159,15 @@ TEST_CASE("adapter file: every truncation of the tensors is an error") {
   }
 }
 
+TEST_CASE("adapter file: the prompt of a saved state dict is found under its module's name") {
+  const AdapterFolder folder;
+  for (const auto* name : {"prompt_encoder.default.embedding.weight", "prompt_encoder.embedding.weight", "base_model.model.prompt_embeddings"}) {
+    CAPTURE(name);
+    write_safetensors(folder.path() / kTensors, std::vector<std::pair<std::string, Tensor>>{{name, counting(6, 4)}});
+    CHECK(folder.read(4).embeddings.dims() == Dims{6, 4});
+  }
+}
+
 TEST_CASE("adapter file: tensors that nothing reads and values that are not finite are warnings") {
   const AdapterFolder folder;
   Tensor prompt = counting(6, 4);

@@ -1,6 +1,7 @@
 #include "peft/head_file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,8 @@
 #include <doctest/doctest.h>
 
 #include "data/safetensors.h"
+#include "data/safetensors_writer.h"
+#include "data/tensor_archive.h"
 #include "engine/core/error.h"
 #include "peft/adapter_file.h"
 #include "peft/native_prefix.h"
@@ -47,6 +50,34 @@ TEST_CASE("head file: the head of a PEFT folder is read and trained under its na
   CHECK(encoder.heads[0].trainables()[1].first == "base_model.classifier.weight");
   CHECK(open_heads(*model, {adapter("prefix-layers-grad")}, "SEQ_CLS").heads[0].classes() == 3);
   CHECK(open_heads(*model, {adapter("prefix-tok-grad")}, "").heads[0].kind() == HeadKind::tokens);
+}
+
+TEST_CASE("head file: the head is found under every name that PEFT has given it, and what is left over is named") {
+  const auto model = golden_bert();
+  const auto given = adapter("prefix-cls-grad");
+  const TensorArchive stored(given, kAdapterFiles);
+  const auto read_as = [&](const std::string& front, const std::string& inside) {
+    const TemporaryFolder folder;
+    std::filesystem::copy_file(given / "adapter_config.json", folder.path() / "adapter_config.json");
+    Tensors tensors = {{"prompt_embeddings", stored.get("prompt_embeddings")}};
+    for (const auto* part : {"weight", "bias"}) tensors.emplace_back(front + "classifier." + inside + part, stored.get(std::string("base_model.classifier.") + part));
+    tensors.emplace_back("base_model.classifier.original_module.weight", Tensor(Dtype::f32, {3, 32}));
+    write_safetensors(folder.path() / "adapter_model.safetensors", tensors);
+    return open_heads(*model, {folder.path()}, "").heads.at(0).tensors().at("classifier.weight");
+  };
+  const Tensor wanted = stored.get("base_model.classifier.weight");
+  for (const auto& [front, inside] : std::vector<std::pair<std::string, std::string>>{{"base_model.", ""},
+                                                                                     {"base_model.model.", ""},
+                                                                                     {"base_model.model.base_model.model.", ""},
+                                                                                     {"", ""},
+                                                                                     {"base_model.", "modules_to_save."},
+                                                                                     {"base_model.", "modules_to_save.default."},
+                                                                                     {"base_model.model.", "modules_to_save.sst2."}}) {
+    CAPTURE(front);
+    CAPTURE(inside);
+    const Tensor weight = read_as(front, inside);
+    CHECK(std::ranges::equal(weight.values<float>(), wanted.values<float>()));
+  }
 }
 
 TEST_CASE("head file: several adapters have a head each, the masked-LM head is the model's") {

@@ -47,8 +47,8 @@ TEST_CASE("loss model: a decoder-only model reads source and target as one seque
   const auto& made = std::get<CausalBatch>(batch);
   CHECK(made.sequences == std::vector<Ids>{{5, 17, 33, 8, 30}, {90, 44, 7, 9}});
   CHECK(made.labels == std::vector<Ids>{{kNoLabel, kNoLabel, kNoLabel, 8, 30}, {kNoLabel, 44, 7, 9}});
-  CHECK(loss->label_count(batch, {}) == 5);
-  CHECK(loss->rows(batch, {}) == 9);
+  CHECK(loss->inputs(batch, {}).labels() == 5);
+  CHECK(loss->inputs(batch, {}).computed_rows() == 9);
 }
 
 TEST_CASE("loss model: an encoder-decoder shifts the target into its decoder") {
@@ -56,8 +56,8 @@ TEST_CASE("loss model: an encoder-decoder shifts the target into its decoder") {
   const auto loss = loss_model(*model, Seq2SeqCapacity{3, 8, 8, 0});
   const LossBatch batch = loss->batch_of(pointers(1));
   CHECK(std::get<Seq2SeqBatch>(batch).decoder_inputs == std::vector<Ids>{{0, 8}});
-  CHECK(loss->label_count(batch, {}) == 2);
-  CHECK(loss->rows(batch, {}) == 5);
+  CHECK(loss->inputs(batch, {}).labels() == 2);
+  CHECK(loss->inputs(batch, {}).computed_rows() == 5);
 }
 
 TEST_CASE("loss model: training by parts gives what the whole batch gives") {
@@ -173,8 +173,8 @@ TEST_CASE("loss model: an encoder reads the source, and of an example's labels w
   CHECK(made.sequences == std::vector<Ids>{{5, 17, 33}, {90, 4}, {7}});
   CHECK(made.token_types == std::vector<Ids>{{0, 0, 1}, {0, 0}, {0}});
   CHECK(made.heads == Ids{0, 1, 0});
-  CHECK(loss->label_count(batch, {}) == 2);
-  CHECK(loss->rows(batch, {}) == 6);
+  CHECK(loss->inputs(batch, {}).labels() == 2);
+  CHECK(loss->inputs(batch, {}).computed_rows() == 6);
   REQUIRE(loss->trainables().size() == 4);
   CHECK(loss->trainables()[2].name == "1.qa_outputs.bias");
 }
@@ -214,7 +214,7 @@ TEST_CASE("loss model: the choices of an example are sequences of one group, and
   CHECK(made.token_types == std::vector<Ids>{{0, 0, 1}, {0, 1}, {0}, {0}, {0}});
   CHECK(made.groups == Ids{0, 0, 1, 1, 1});
   CHECK(made.classes == Ids{1, kNoLabel, 2, kNoLabel, kNoLabel});
-  CHECK(loss->label_count(batch, {}) == 2);
+  CHECK(loss->inputs(batch, {}).labels() == 2);
   Graph graph;
   loss->build(graph, {}, 0);
   // the two examples with the most sequences
@@ -230,7 +230,7 @@ TEST_CASE("loss model: the choices of an example are sequences of one group, and
   options.gradient_accumulation_steps = 2;
   const Trainer trainer(
       encoder, NoMethod(), examples, [](std::vector<Dims> shapes) { return make_adamw(std::move(shapes), {}); }, options);
-  const auto parts = trainer.parts_of(std::vector<std::uint32_t>{0, 1, 2});
+  const auto parts = trainer.parts_of(std::vector<const Example*>{&examples[0], &examples[1], &examples[2]});
   REQUIRE(parts.size() == 2);
   CHECK(std::get<EncoderBatch>(parts[0]).sequences.size() == 5);
   CHECK(std::get<EncoderBatch>(parts[1]).sequences.size() == 2);

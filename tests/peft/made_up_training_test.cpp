@@ -67,7 +67,7 @@ TEST_CASE("made-up training: an encoder gets a new head, and a batch of the leng
     shape.head = kind;
     const auto examples = made_up_examples(shape, *bert, 3);
     const TrainingStep step(made_up_loss(shape, *bert, examples), *method, {});
-    CHECK(step.model().label_count(whole_batch(step.model(), examples), {}) == labels);
+    CHECK(step.model().inputs(whole_batch(step.model(), examples), {}).labels() == labels);
   }
 }
 
@@ -82,5 +82,5 @@ TEST_CASE("made-up training: prefixes at several sites have tensors of their own
     CHECK(network.shape().output == 2 * table.pairs() * table.heads * table.head_dim);
   }
   CHECK_THROWS_AS((void)made_up_method({.method = "prefix", .sites = {"cross"}}, *golden_gpt2(), 1), ConfigError);
-  CHECK_THROWS_WITH_AS((void)made_up_method({.method = "lora"}, *model, 1), doctest::Contains("'lora'"), ConfigError);
+  CHECK_THROWS_WITH_AS((void)made_up_method({.method = "ia3"}, *model, 1), doctest::Contains("'ia3'"), ConfigError);
 }

@@ -14,6 +14,7 @@
 #include "peft/training_step.h"
 #include "tests/support/gpt2_models.h"
 #include "tests/support/infixes.h"
+#include "tests/support/residence.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
@@ -51,6 +52,7 @@ TEST_CASE("native prompt: gradients of infixes are the change of the loss") {
         for (std::size_t j = 0; j < gradients[i].size(); ++j) {
           values.values<float>()[j] = std::as_const(old).values<float>()[j] + static_cast<float>(distance / norm) * gradients[i][j];
         }
+        uploaded(values);
         return step.differentiate(parts).loss;
       };
       const double step_size = 0.02;

@@ -44,6 +44,13 @@ TEST_CASE("neighbours: the direction counts, not the length") {
   CHECK(found[1][0].id == 3);
 }
 
+TEST_CASE("neighbours: by dot product the length counts too") {
+  const Tensor words = matrix(4, 2, {1, 0, 0, 100, -3, 0, 1, 1});
+  const auto found = nearest_tokens(matrix(1, 2, {5, 0.5F}), words, 2, Closeness::dot);
+  CHECK(ids_of(found[0]) == std::vector<std::int32_t>{1, 3});
+  CHECK(found[0][0].cosine == doctest::Approx(50));
+}
+
 TEST_CASE("neighbours: equal to a search that knows no blocks, whatever the type of the vocabulary") {
   // more words than a block, and a last block that is not full
   const std::int64_t vocabulary = 9000;

@@ -71,8 +71,8 @@ TEST_CASE("peft config: rejects what is no prompt adapter, with what was wanted"
   const TemporaryFolder folder;
   const std::string file = (folder.path() / kFile).string();
   CHECK_THROWS_WITH_AS((void)PeftConfig::read(folder.path()), (file + ": cannot open: No such file or directory").c_str(), FileError);
-  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA"})"),
-                       (file + ": peft_type is 'LORA'; wanted PROMPT_TUNING, PREFIX_TUNING or P_TUNING").c_str(), UnsupportedError);
+  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"IA3"})"),
+                       (file + ": peft_type is 'IA3'; wanted PROMPT_TUNING, PREFIX_TUNING, P_TUNING or LORA").c_str(), UnsupportedError);
   CHECK_THROWS_WITH_AS(parse(folder, "{}"), (file + ": field 'peft_type' is missing; wanted a string").c_str(), FileError);
   CHECK_THROWS_WITH_AS(parse(folder, "[1]"), (file + ": holds an array of 1; wanted an object").c_str(), FileError);
   CHECK_THROWS_AS(parse(folder, R"({"peft_type":"PROMPT_TU)"), FileError);
@@ -168,4 +168,35 @@ TEST_CASE("peft config: what is written reads back, for each type") {
     CHECK(read.encoder_num_layers == config.encoder_num_layers);
     CHECK(read.encoder_dropout == config.encoder_dropout);
   }
+}
+
+TEST_CASE("peft config: LoRA, its scale, and kinds of it that are not built in") {
+  const TemporaryFolder folder;
+  const PeftConfig plain = parse(folder, R"({"peft_type":"LORA","r":16,"lora_alpha":8,"lora_dropout":0.1,"target_modules":["q","v"],
+    "bias":"none","use_dora":false,"rank_pattern":{},"init_lora_weights":true,"task_type":"CAUSAL_LM"})");
+  CHECK(plain.lora == LoraConfig{.r = 16, .alpha = 8, .dropout = 0.1, .target_modules = {"q", "v"}});
+  CHECK(plain.lora.scale() == 0.5);
+  const PeftConfig rooted = parse(folder, R"({"peft_type":"LORA","r":16,"lora_alpha":8,"use_rslora":true,"target_modules":"all-linear"})");
+  CHECK(rooted.lora.scale() == 2);
+  CHECK(rooted.lora.target_is_pattern);
+  rooted.write(folder.path());
+  CHECK(PeftConfig::read(folder.path()).lora == rooted.lora);
+  const std::string file = (folder.path() / "adapter_config.json").string();
+  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA","use_dora":true})"),
+                       (file + ": field 'use_dora' is true; wanted a plain LORA without it").c_str(), UnsupportedError);
+  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA","bias":"all"})"), (file + ": field 'bias' is 'all'; wanted none").c_str(),
+                       UnsupportedError);
+  CHECK_THROWS_AS(parse(folder, R"({"peft_type":"LORA","r":0})"), FileError);
+  CHECK_THROWS_WITH_AS(parse(folder, R"({"peft_type":"LORA","init_lora_weights":"pissa_niter_4"})"), doctest::Contains("'pissa_niter_4'"),
+                       UnsupportedError);
+}
+
+TEST_CASE("peft config: a LoRA's file may say on which layers it was put, and keys that nothing reads are warnings") {
+  const TemporaryFolder folder;
+  std::vector<std::string> warnings;
+  const auto config = parse(folder, R"({"peft_type":"LORA","r":4,"target_modules":["q"],"layers_to_transform":[0,2],"exclude_modules":["v"],
+    "init_lora_weights":"gaussian","megatron_core":"megatron.core","qalora_group_size":16,"use_bdlora":null,"revision":null,"future":0.5})",
+                            &warnings);
+  CHECK(config.lora.r == 4);
+  CHECK(warnings == std::vector<std::string>{(folder.path() / kFile).string() + ": key 'future' is none of LORA; it is ignored"});
 }

@@ -172,6 +172,8 @@ TEST_CASE("prefix tuning: all layers share one split and one gradient, and nothi
   const Graph& graph = step.program().graph();
   CHECK(count_ops(graph, "split_columns", Phase::forward) == 1);
   CHECK(count_ops(graph, "join_columns") == 1);
+  CHECK(count_ops(graph, "concat_rows", Phase::forward) == 1);
+  CHECK(count_ops(graph, "slice_rows") == 1);
   CHECK(count_ops(graph, "outer_sum") == 0);
   CHECK(graph.rows(graph.rows("prefix.decoder_self")).rows == 4);
   // the encoder is below every prefix: plain inference
@@ -194,6 +196,6 @@ TEST_CASE("prefix tuning: rejects what does not fit together") {
   PrefixSlot first, second;
   first.emplace(Site::cross, packed_prefix(3, 4, 1));
   second.emplace(Site::cross, packed_prefix(2, 4, 1));
-  CHECK_THROWS_WITH_AS(PrefixTuning({first, second}, {}),
-                       "prefix 'cross': prefixes of layers 0, 1, 2 and 0, 1 were given; wanted the same layers in all slots", ShapeError);
+  CHECK_THROWS_WITH_AS(PrefixTuning({first, second}, {.placement = Placement::infix}),
+                       "prefix 'cross': infixes of layers 0, 1, 2 and 0, 1 were given; wanted the same layers in all slots", ShapeError);
 }

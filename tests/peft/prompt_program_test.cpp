@@ -13,6 +13,7 @@
 #include "peft/training_step.h"
 #include "tests/support/allocations.h"
 #include "tests/support/graphs.h"
+#include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 #include "tests/support/threads.h"
 
@@ -181,7 +182,7 @@ TEST_CASE("prompt program: the smallest budget gives nearly the same losses in l
   CHECK(small.step.program().arena_bytes() < plain.step.program().arena_bytes());
 }
 
-TEST_CASE("prompt program: running it allocates nothing") {
+TEST_CASE("prompt program: running it allocates nothing" * doctest::test_suite(kHostMemory)) {
   PromptRun run;
   const Seq2SeqBatch batch = small_batch();
   Session session([&] {

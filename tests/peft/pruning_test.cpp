@@ -23,6 +23,7 @@
 #include "tests/support/exact_graphs.h"
 #include "tests/support/golden.h"
 #include "tests/support/prefixes.h"
+#include "tests/support/residence.h"
 #include "tests/support/values.h"
 
 using namespace preamble;
@@ -31,7 +32,8 @@ using namespace preamble::testing;
 namespace {
 
 /// Small shapes with made-up weights.
-const std::vector<std::string> kModels = {"t5-v10", "t5-v11", "gpt2", "bart", "bert", "roberta", "deberta-v2", "deberta-small/model-absolute"};
+const std::vector<std::string> kModels = {"t5-v10", "t5-v11", "gpt2", "bart", "bert", "roberta", "deberta-v2", "deberta-small/model-absolute",
+                                         "mistral", "qwen3", "gpt_neox"};
 const std::vector<std::string> kMethods = {"prompt", "lstm prompt", "prefix", "mlp prefix", "full"};
 
 struct Case {
@@ -192,6 +194,7 @@ class Problem {
       for (auto& [name, steps] : direction) {
         const auto values = trained_.at(name).values<double>();
         for (std::size_t i = 0; i < values.size(); ++i) values[i] += by / length * steps[i];
+        uploaded(trained_.at(name));
       }
       run(session);
       return session.result<double>(LossModel::kLoss)[0];
@@ -205,7 +208,7 @@ class Problem {
  private:
   /// Runs the batch under one fixed mask.
   void run(Session& session) const {
-    loss_->feed(session, batch_, conditioning_, 0.1);
+    loss_->inputs(batch_, conditioning_).feed(session, {0.1});
     if (session.program().has_input(kDropoutKey)) session.set<std::int32_t>(kDropoutKey, std::array{12345, -678});
     session.run();
   }
@@ -277,7 +280,8 @@ std::vector<Case> all_cases() {
     for (const auto& method : kMethods) {
       for (const bool dropout : {false, true}) {
         cases.push_back({model, method, Placement::prefix, dropout});
-        if (model == "gpt2" && method != "full") cases.push_back({model, method, Placement::infix, dropout});
+        const bool decoder = model == "gpt2" || model == "qwen3" || (model == "mistral" && !method.ends_with("prefix"));
+        if (decoder && method != "full") cases.push_back({model, method, Placement::infix, dropout});
         if (!encoder) continue;
         for (const auto head : {HeadKind::tokens, HeadKind::span, HeadKind::choice, HeadKind::masked_lm}) {
           // one method has rows in the sequence, the other has none

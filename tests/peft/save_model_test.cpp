@@ -108,7 +108,7 @@ TEST_CASE("save model: the model that was trained is not overwritten") {
   const auto model = open_trainable(source.path());
   const auto same = source.path() / ".";
   CHECK_THROWS_WITH_AS(save_model_folder(source.path(), same, model->parameters()),
-                       (same.string() + ": it holds the model that was trained; wanted another folder").c_str(), FileError);
+                       (same.string() + ": it holds the model that was read; wanted another folder").c_str(), FileError);
 }
 
 TEST_CASE("save model: a folder that cannot be made is an error") {

@@ -17,11 +17,17 @@
 
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "engine/core/warnings.h"
+#include "engine/distributed/communicator.h"
 #include "models/made_up_model.h"
 #include "models/t5/t5.h"
 #include "peft/prompt_tuning.h"
+#include "tests/support/guarded_backend.h"
+#include "tests/support/rank_threads.h"
+#include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/threads.h"
 #include "tests/support/values.h"
 
 using namespace preamble;
@@ -53,7 +59,7 @@ struct Run {
                std::vector<Example> data = small_data())
       : model(small_t5(model_seed)), trainer(model, method, std::move(data), optimizer, std::move(options)) {}
 
-  [[nodiscard]] std::vector<double> values() const { return numbers(method.trainables()[0].value); }
+  [[nodiscard]] std::vector<double> values() const { return numbers(downloaded(method.trainables()[0].value)); }
 
   /// Trains from the first step on; what stands in `metrics` are the results of the evaluations.
   TrainingResult fit(const std::vector<double>& metrics = {}, const Trainer::Report& report = {}) {
@@ -172,6 +178,31 @@ TEST_CASE("trainer: without an evaluation the last values stay, and one after th
   last.every = 3;
   CHECK(last.fit({-5}).best_step == 3);
   CHECK(last.values() == none.values());
+}
+
+TEST_CASE("trainer: without `keep_best` the last values stay, and the best evaluation is known all the same") {
+  TrainerOptions options = options_for(4);
+  options.keep_best = false;
+  Run run(options);
+  const TrainingResult result = run.fit({0.1, 0.7, 0.3, 0.6});
+  CHECK(result.best_step == 2);
+  CHECK(run.values() == run.after[3]);
+}
+
+TEST_CASE("trainer: hands over copies on the way, the start first, and once alone") {
+  const TemporaryFolder folder;
+  TrainerOptions options = options_in(folder, 5);
+  options.checkpoint_steps = 2;
+  std::vector<std::int64_t> steps;
+  const auto fit = [&](const Trainer::Report& report) {
+    Run run(options);
+    return run.trainer.fit({}, report, [&](std::int64_t step) { steps.push_back(step); });
+  };
+  options.save_steps = 1;
+  CHECK_THROWS_AS(fit(dies_at(4)), Death);
+  CHECK(steps == std::vector<std::int64_t>{0, 2});
+  fit({});
+  CHECK(steps == std::vector<std::int64_t>{0, 2, 4});
 }
 
 TEST_CASE("trainer: an evaluation that is not a number is never the best") {
@@ -300,7 +331,7 @@ TEST_CASE("trainer: a step that is not finite changes nothing, is not saved, and
         Tensor weight = run.model.parameters().loaded().find(kSpoiled)->second;
         if (progress.step != 2) return;
         weight.values<float>()[3] = std::numeric_limits<float>::quiet_NaN();
-        run.trainer.step().program().backend().residence().upload(weight);
+        uploaded(weight);
       });
     } catch (const Error& error) {
       message = error.what();
@@ -316,6 +347,25 @@ TEST_CASE("trainer: a step that is not finite changes nothing, is not saved, and
     (void)second.fit();
     CHECK(second.values() == straight.values());
     CHECK(second.after.front().empty());
+  }
+}
+
+TEST_CASE("trainer: under every budget the bits are those of one thread, and of a backend with memory of its own") {
+  for (const auto* budget : {"none", "auto", "min", "30000"}) {
+    CAPTURE(budget);
+    std::vector<std::vector<double>> runs;
+    for (const auto* backend : {&cpu_backend(), &guarded_backend()}) {
+      for (const int threads : {1, 2}) {
+        const OnBackend on(*backend);
+        const Threads limit(threads);
+        TrainerOptions options = options_for(30);
+        options.step.memory = Budget::parse(budget);
+        Run run(options);
+        (void)run.fit();
+        runs.push_back(run.values());
+      }
+    }
+    for (const auto& values : runs) CHECK(values == runs.front());
   }
 }
 
@@ -394,4 +444,36 @@ TEST_CASE("trainer: a state of another run is refused, and the error says in wha
   Run run(same);
   CHECK(run.fit().steps == 2);
   CHECK(run.values() == first.values());
+}
+
+TEST_CASE("trainer: ranks that were given different data or models refuse to start, with what differs") {
+  const auto differ = [](const std::function<Run(TrainerOptions, int)>& make) {
+    on_ranks(2, [&](Communicator& rank) {
+      TrainerOptions options = options_for(1);
+      options.ranks = &rank;
+      Run run = make(options, rank.rank());
+      (void)run.trainer.fit();
+    });
+  };
+  CHECK_THROWS_WITH_AS(differ([](TrainerOptions options, int rank) { return Run(options, adamw, 1, small_data(rank)); }),
+                       doctest::Contains("rank 1 was given another run than rank 0 ('here'): training data: "), DistributedError);
+  CHECK_THROWS_WITH_AS(differ([](TrainerOptions options, int rank) { return Run(options, adamw, 1 + static_cast<std::uint64_t>(rank)); }),
+                       doctest::Contains("model: "), DistributedError);
+}
+
+TEST_CASE("trainer: a run goes on with another number of ranks, with a remark") {
+  const TemporaryFolder folder;
+  TrainerOptions options = options_in(folder, 6);
+  options.save_steps = 3;
+  on_ranks(2, [&](Communicator& rank) {
+    TrainerOptions mine = options;
+    mine.ranks = &rank;
+    Run run(mine);
+    CHECK_THROWS_AS((void)run.trainer.fit({}, dies_at(4)), Death);
+  });
+  const WarningCapture warnings;
+  Run run(options);
+  CHECK(run.trainer.fit().steps == 6);
+  REQUIRE(warnings.messages().size() == 1);
+  CHECK(warnings.messages()[0].find("2 processes wrote it, 1 go on") != std::string::npos);
 }

@@ -15,6 +15,7 @@
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "engine/runtime/update.h"
+#include "tests/support/residence.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
@@ -36,7 +37,12 @@ struct Run {
     const std::vector<ParameterUpdate> updates = {{"prompt_embeddings", trainables[0].value, tensor_of({2, 3}, gradients)}};
     CHECK(Update(*optimizer, updates, Tensor(Dtype::f32, {}), 0).run(0.1).applied);
   }
-  [[nodiscard]] std::vector<double> values() const { return numbers(trainables[0].value); }
+  [[nodiscard]] std::vector<double> values() const { return numbers(downloaded(trainables[0].value)); }
+  /// Everything that a state holds, as the device has it.
+  void download() const {
+    for (const auto& trainable : trainables) (void)downloaded(trainable.value);
+    for (const auto& [name, tensor] : optimizer->state()) (void)downloaded(tensor);
+  }
 
   std::vector<Trainable> trainables;
   std::unique_ptr<Optimizer> optimizer;
@@ -46,7 +52,7 @@ struct Run {
 TrainingState state_at(std::int64_t step) {
   TrainingState state;
   state.step = step;
-  state.position = {.epoch = 3, .batch = 7};
+  state.position = {.epoch = 3, .batch = 7, .stream = {0, 18446744073709551615ULL, 5}};
   state.evaluations_without_gain = 2;
   state.best_metric = 0.1 + 0.2;  // no short decimal
   state.best_step = 1;
@@ -67,13 +73,14 @@ TEST_CASE("training state: a run that stops and goes on has the bits of one that
   Run whole;
   Run first;
   for (auto* run : {&whole, &first}) run->step(0.3F), run->step(-0.7F);
+  first.download();
   state_at(2).save(folder.path(), first.trainables, *first.optimizer, {});
 
   Run second;
   void* memory = second.trainables[0].value.data();
   const TrainingState state = TrainingState::load(folder.path(), kIdentity, second.trainables, *second.optimizer, second.best);
   CHECK(state.step == 2);
-  CHECK(state.position == BatchPosition{.epoch = 3, .batch = 7});
+  CHECK(state.position == BatchPosition{.epoch = 3, .batch = 7, .stream = {0, 18446744073709551615ULL, 5}});
   CHECK(state.evaluations_without_gain == 2);
   CHECK(state.best_metric == 0.1 + 0.2);
   CHECK(state.best_step == 1);
@@ -91,6 +98,7 @@ TEST_CASE("training state: the best values are kept apart from the last ones") {
   Run run;
   const std::vector<Tensor> best = {run.trainables[0].value.clone()};
   run.step(1);
+  run.download();
   state_at(1).save(folder.path(), run.trainables, *run.optimizer, best);
   Run other;
   other.best = {Tensor(), Tensor()};
@@ -145,6 +153,7 @@ TEST_CASE("training state: a damaged file is an error, at whatever byte it ends"
   CHECK_THROWS_AS(load(folder), FileError);
   Run run;
   run.step(1);
+  run.download();
   state_at(1).save(folder.path(), run.trainables, *run.optimizer, {});
   const std::string whole = read_text(TrainingState::path(folder.path()));
   for (std::size_t size = 0; size < whole.size(); size += 31) {

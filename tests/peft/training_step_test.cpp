@@ -18,6 +18,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/gpt2_models.h"
 #include "tests/support/graphs.h"
+#include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 #include "tests/support/values.h"
 
@@ -208,6 +209,7 @@ TEST_CASE("training step: an anomaly names the node, and the tensor of the model
   CHECK_NOTHROW((void)step.differentiate(parts, 3));
   Tensor prompt = method.trainables()[0].value;
   prompt.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+  uploaded(prompt);
   std::string message;
   try {
     (void)step.differentiate(parts, 3);
@@ -245,4 +247,58 @@ TEST_CASE("training step: sums take no more than the arena gives back, and the g
   CHECK(summing.program().arena_bytes() < one.program().arena_bytes());
   CHECK(summing.program().leaf_bytes(Role::state) >= gradient_bytes(one.program()));
   CHECK(summing.program().leaf_bytes(Role::state) <= gradient_bytes(one.program()) + 8);
+}
+
+TEST_CASE("training step: the loss of mixed tasks is the mean of their own means by rate, however long their targets") {
+  const auto model = golden_t5();
+  const PromptTuning method({random_prompt(4, model->embedding_width(), 3)});
+  const auto batch_of = [](std::vector<std::size_t> which, const std::vector<std::int32_t>& tasks) {
+    Seq2SeqBatch batch;
+    for (const std::size_t i : which) {
+      const Seq2SeqBatch one = sequence_of(small_batch(), i);
+      batch.sources.push_back(one.sources[0]);
+      batch.labels.push_back(one.labels[0]);
+      batch.decoder_inputs.push_back(one.decoder_inputs[0]);
+    }
+    batch.tasks = tasks;
+    return batch;
+  };
+  const auto at = [&](const Seq2SeqBatch& batch, std::vector<double> rates) {
+    TrainingStepOptions options;
+    options.task_rates = std::move(rates);
+    TrainingStep step(*model, method, small_batch().capacity(), options);
+    const LossBatch given = batch;
+    std::vector<double> numbers{step.differentiate(std::span(&given, 1)).loss};
+    numbers.insert(numbers.end(), step.gradient(0).begin(), step.gradient(0).end());
+    return numbers;
+  };
+  // 3 labels of task 0; 4 and 2 of task 1
+  const auto mixed = at(batch_of({0, 1, 2}, {0, 1, 1}), {0.3, 0.9});
+  const auto first = at(batch_of({0}, {0}), {}), second = at(batch_of({1, 2}, {0, 0}), {});
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < mixed.size(); ++i) expected.push_back(0.25 * first[i] + 0.75 * second[i]);
+  check_close(mixed, expected, 1e-5);
+  // a task that the batch has nothing of takes no part
+  check_close(at(batch_of({0}, {0}), {0.3, 0.9}), first, 1e-6);
+}
+
+TEST_CASE("training step: parts of a mixed batch add up to the whole") {
+  const auto model = golden_t5();
+  const PromptTuning method({random_prompt(4, model->embedding_width(), 3)});
+  Seq2SeqBatch whole = small_batch();
+  whole.tasks = {0, 1, 1};
+  std::vector<LossBatch> parts;
+  for (std::size_t i = 0; i < 3; ++i) {
+    Seq2SeqBatch part = sequence_of(whole, i);
+    part.tasks = {whole.tasks[i]};
+    parts.emplace_back(part);
+  }
+  TrainingStepOptions options;
+  options.task_rates = {2, 1};
+  TrainingStep straight(*model, method, small_batch().capacity(), options);
+  TrainingStep cut(*model, method, small_batch().capacity(), accumulating(options));
+  const LossBatch given = whole;
+  CHECK(cut.differentiate(parts).loss == doctest::Approx(straight.differentiate(std::span(&given, 1)).loss));
+  check_close(std::vector<double>(cut.gradient(0).begin(), cut.gradient(0).end()),
+              std::vector<double>(straight.gradient(0).begin(), straight.gradient(0).end()), 1e-5);
 }

@@ -65,11 +65,12 @@ GradientCase graph_of(const NaiveAttention& a, std::int32_t output) {
   if (a.position_q.defined()) add(7, {"position_q", a.position_q, "positions"});
   if (!a.slots.empty()) add(8, {"slots", padded(a.slots)});
   if (!a.kv_segment.empty()) add(9, {"kv_segment", padded(a.kv_segment)});
-  if (a.options.dropout.rate > 0) add(10, {"dropout_key", indices({a.dropout_key[0], a.dropout_key[1]})});
+  if (!a.context.empty()) add(10, {"context", padded(a.context)});
+  if (a.options.dropout.rate > 0) add(11, {"dropout_key", indices({a.dropout_key[0], a.dropout_key[1]})});
   test.build = [options = a.options, places, output](Graph& graph, const std::vector<Value>& values) {
-    std::vector<Value> all(11);
+    std::vector<Value> all(12);
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = values[i];
-    const Value o = attention({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7], all[8], all[9], all[10]}, options);
+    const Value o = attention({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7], all[8], all[9], all[10], all[11]}, options);
     return Value{&graph, o.node, output};
   };
   return test;
@@ -114,6 +115,13 @@ std::vector<std::pair<std::string, NaiveAttention>> small_attention_cases() {
   Segments gathered;
   for (const auto& positions : {std::vector<std::int32_t>{0, 2}, {}, {1, 3, 4}, {0}}) gathered.append(positions);
   cases.emplace_back("gathered queries", filled({causal, gathered, ragged}, {.dim = 2}));
+  NaiveAttention contexts = filled({causal, ragged, ragged, slots}, prefix);
+  contexts.slots = used;
+  contexts.context = {2, 5, 3, 0};
+  cases.emplace_back("contexts that all queries see", contexts);
+  NaiveAttention gathered_contexts = filled({causal, gathered, ragged}, {.dim = 2});
+  gathered_contexts.context = {0, 0, 4, 9};
+  cases.emplace_back("gathered queries with contexts", gathered_contexts);
   NaiveAttention apart = filled({causal, gathered, Segments{}, slots}, both);
   for (const auto& positions : {std::vector<std::int32_t>{1, 2, 9}, {5}, {0, 3, 4, 5, 8}, {7}}) apart.k_rows.append(positions);
   apart = filled(apart, both);
@@ -171,6 +179,12 @@ NaiveAttention large_attention_case(bool causal) {
   const Segments rows = segments_of({230, 0, 17, 96, 1, 120});
   NaiveAttention a = filled({options, rows, rows, segments_of({20, 0, 33})}, {.dim = 16, .buckets = 32, .prefix = true});
   a.slots = {2, 0, 1, 0, 2, 0};
+  return a;
+}
+
+NaiveAttention large_context_case() {
+  NaiveAttention a = large_attention_case(true);
+  a.context = {130, 3, 17, 0, 1, 119};
   return a;
 }
 

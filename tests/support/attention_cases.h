@@ -34,6 +34,9 @@ struct AttentionCaseShape {
 /// A case large enough for several blocks of queries and for the matrix library.
 [[nodiscard]] NaiveAttention large_attention_case(bool causal);
 
+/// The causal one with keys that all queries of a segment see.
+[[nodiscard]] NaiveAttention large_context_case();
+
 /// The same with position tables: bands of several blocks and panels.
 [[nodiscard]] NaiveAttention large_disentangled_case();
 

@@ -8,9 +8,12 @@
 namespace preamble::testing {
 
 struct ParityOptions {
-  /// Largest ‖found - expected‖ / ‖expected‖ of a result or gradient.
+  /// Largest ‖found - expected‖ / ‖expected‖ of a result or gradient. The loss that gradients are taken of is value · direction, whose
+  /// terms may cancel: ‖value‖ ‖direction‖ stands for its size.
   double f32 = 1e-5;
   double bf16 = 2e-2;
+  /// The size of values is taken for no smaller than this for each element: for sums of terms of this size, which may cancel.
+  double term = 0;
   /// Also activations in float32 over frozen matrices in bf16.
   bool narrow_parameters = false;
   /// Also all differentiable operands trained.

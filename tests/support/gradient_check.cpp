@@ -10,6 +10,7 @@
 #include "engine/graph/op.h"
 #include "engine/ops/elementwise.h"
 #include "engine/runtime/session.h"
+#include "tests/support/residence.h"
 
 namespace preamble::testing {
 namespace {
@@ -124,12 +125,16 @@ void check_subset(const GradientCase& test, const Names& trainable, const Tensor
     const auto gradient = std::as_const(gradients[i]).values<double>();
     for (std::size_t j = 0; j < gradient.size(); ++j) {
       constexpr double kStep = 1e-5;
+      const auto loss_at = [&](double value) {
+        values[j] = value;
+        uploaded(leaves[i].second);
+        return loss_of(session, test, built);
+      };
       const double kept = values[j];
-      values[j] = kept + kStep;
-      const double above = loss_of(session, test, built);
-      values[j] = kept - kStep;
-      const double below = loss_of(session, test, built);
+      const double above = loss_at(kept + kStep);
+      const double below = loss_at(kept - kStep);
       values[j] = kept;
+      uploaded(leaves[i].second);
       const double expected = (above - below) / (2 * kStep);
       CHECK_MESSAGE(std::abs(gradient[j] - expected) <= tolerance * std::max(1.0, largest), "gradient of ", leaves[i].first, "[", j, "]: ",
                     gradient[j], " differs from the central difference ", expected);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include <sys/mman.h>
@@ -19,22 +21,15 @@
 namespace preamble {
 namespace {
 
-/// Whole pages that are closed unless somebody holds them open.
-class GuardedMemory {
+/// One range of addresses for all guarded memory of the process: closed unless somebody holds it open. One range, because to open it is one
+/// call of the system, however many blocks a program reads.
+class GuardedRange {
  public:
-  explicit GuardedMemory(std::size_t bytes) {
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    bytes_ = std::max<std::size_t>(1, (bytes + page - 1) / page) * page;
-    void* memory = ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require<DeviceError>(memory != MAP_FAILED, "guarded memory: the system refused {} bytes", bytes_);
-    data_ = static_cast<std::byte*>(memory);
+  static GuardedRange& instance() {
+    // never destroyed: it must outlive whatever holds a block of it
+    static GuardedRange& range = *new GuardedRange;
+    return range;
   }
-  GuardedMemory(const GuardedMemory&) = delete;
-  GuardedMemory& operator=(const GuardedMemory&) = delete;
-  ~GuardedMemory() { ::munmap(data_, bytes_); }
-
-  [[nodiscard]] std::byte* data() const noexcept { return data_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   void open() {
     const std::lock_guard lock(mutex_);
@@ -45,88 +40,163 @@ class GuardedMemory {
     if (--opened_ == 0) protect(PROT_NONE);
   }
 
+  [[nodiscard]] std::byte* take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto fits = std::ranges::find_if(free_, [&](const auto& block) { return block.second >= bytes; });
+    require<DeviceError>(fits != free_.end(), "guarded memory: {} bytes were asked for; no block has as many", bytes);
+    const auto [offset, size] = *fits;
+    free_.erase(fits);
+    if (size > bytes) free_.emplace(offset + bytes, size - bytes);
+    if (offset + bytes > end_) {
+      if (opened_ > 0) change(end_, offset + bytes, PROT_READ | PROT_WRITE);
+      end_ = offset + bytes;
+    }
+    return data_ + offset;
+  }
+
+  void give_back(std::byte* block, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    // the next owner finds zeros
+    ::madvise(block, bytes, MADV_DONTNEED);
+    auto at = free_.emplace(static_cast<std::size_t>(block - data_), bytes).first;
+    if (const auto next = std::next(at); next != free_.end() && at->first + at->second == next->first) {
+      at->second += next->second;
+      free_.erase(next);
+    }
+    if (at == free_.begin()) return;
+    if (const auto before = std::prev(at); before->first + before->second == at->first) {
+      before->second += at->second;
+      free_.erase(at);
+    }
+  }
+
  private:
-  void protect(int access) { require<DeviceError>(::mprotect(data_, bytes_, access) == 0, "guarded memory: mprotect refused"); }
+  static constexpr std::size_t kBytes = std::size_t{1} << 36U;
+
+  GuardedRange() {
+    void* memory = ::mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require<DeviceError>(memory != MAP_FAILED, "guarded memory: the system refused {} bytes of addresses", kBytes);
+    data_ = static_cast<std::byte*>(memory);
+  }
+
+  void protect(int access) const { change(0, end_, access); }
+  void change(std::size_t begin, std::size_t end, int access) const {
+    require<DeviceError>(::mprotect(data_ + begin, end - begin, access) == 0, "guarded memory: mprotect refused");
+  }
 
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::size_t end_ = 0;                                   ///< behind the last block that was ever taken
+  std::map<std::size_t, std::size_t> free_ = {{0, kBytes}};  ///< offset and bytes
   int opened_ = 0;
   std::mutex mutex_;
 };
 
-/// Opens blocks of memory while it lives.
-class Access {
+/// Whole pages of it.
+class GuardedMemory {
  public:
-  explicit Access(std::vector<GuardedMemory*> blocks) : blocks_(std::move(blocks)) {
-    for (auto* block : blocks_) block->open();
+  explicit GuardedMemory(std::size_t bytes) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    bytes_ = std::max<std::size_t>(1, (bytes + page - 1) / page) * page;
+    data_ = GuardedRange::instance().take(bytes_);
   }
-  Access(const Access&) = delete;
-  Access& operator=(const Access&) = delete;
-  ~Access() {
-    for (auto* block : blocks_) block->close();
-  }
+  GuardedMemory(const GuardedMemory&) = delete;
+  GuardedMemory& operator=(const GuardedMemory&) = delete;
+  ~GuardedMemory() { GuardedRange::instance().give_back(data_, bytes_); }
+
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  std::vector<GuardedMemory*> blocks_;
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Opens guarded memory while it lives.
+class Access {
+ public:
+  Access() { GuardedRange::instance().open(); }
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+  ~Access() { GuardedRange::instance().close(); }
 };
 
 class GuardedResidence final : public Residence {
  public:
-  /// Where a tensor lies, and the block that must be open for it.
-  struct Place {
-    GuardedMemory* block = nullptr;
-    std::byte* data = nullptr;
-  };
-
-  [[nodiscard]] void* hold(const Tensor& tensor) override { return place(tensor).data; }
-
-  void upload(const Tensor& tensor) override {
-    if (const Place place = find(tensor); place.block != nullptr) copy_in(place, tensor);
-  }
-
-  void download(Tensor& tensor) override {
-    if (const Place place = find(tensor); place.block != nullptr && tensor.bytes() != 0) {
-      const Access access({place.block});
-      std::memcpy(tensor.data(), place.data, tensor.bytes());
-    }
-  }
-
-  Place place(const Tensor& tensor) {
-    if (const Place place = find(tensor); place.block != nullptr) return place;
+  [[nodiscard]] void* hold(const Tensor& tensor) override {
     const std::lock_guard lock(mutex_);
+    if (const Copy* known = find(tensor)) return known->data;
     std::erase_if(copies_, [](const auto& entry) { return entry.second.owner.expired(); });
     Copy& copy = copies_[tensor.data()];
     copy.owner = tensor.owner();
     copy.memory = std::make_unique<GuardedMemory>(tensor.bytes());
-    copy.place = {copy.memory.get(), copy.memory->data()};
-    copy_in(copy.place, tensor);
-    return copy.place;
+    copy.data = copy.memory->data();
+    copy.bytes = copy.memory->bytes();
+    copy_in(copy, tensor);
+    return copy.data;
   }
 
-  /// A tensor that was made of device memory itself: `block` lives as long as the tensor's owner.
-  void adopt(const Tensor& tensor, GuardedMemory& block) {
+  void upload(const Tensor& tensor) override {
     const std::lock_guard lock(mutex_);
-    copies_[tensor.data()] = {tensor.owner(), nullptr, {&block, static_cast<std::byte*>(const_cast<void*>(tensor.data()))}};
+    if (Copy* copy = find(tensor)) copy_in(*copy, tensor);
+  }
+
+  void download(Tensor& tensor) override {
+    const std::lock_guard lock(mutex_);
+    Copy* copy = find(tensor);
+    if (copy == nullptr || tensor.bytes() == 0) return;
+    const Access access;
+    std::memcpy(tensor.data(), copy->data, tensor.bytes());
+    remember(*copy, tensor);
+  }
+
+  /// A tensor that was made of device memory itself.
+  void adopt(const Tensor& tensor) {
+    const std::lock_guard lock(mutex_);
+    copies_[tensor.data()] = {tensor.owner(), nullptr, static_cast<std::byte*>(const_cast<void*>(tensor.data())), tensor.bytes(), {}};
+  }
+
+  /// Throws DeviceError if the host has written to the tensor since host and device last agreed.
+  void require_unchanged(const Tensor& tensor, std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    const Copy* copy = find(tensor);
+    require<DeviceError>(copy == nullptr || copy->host.empty() || std::memcmp(copy->host.data(), tensor.data(), copy->host.size()) == 0,
+                         "leaf '{}': the host has written to it; wanted Residence::upload before the next run", name);
+  }
+
+  /// A program has written to the device's copy: the host's values are spoilt, so that nobody takes them for the new ones.
+  void spoil(Tensor tensor) {
+    const std::lock_guard lock(mutex_);
+    Copy* copy = find(tensor);
+    if (copy == nullptr || copy->memory == nullptr || tensor.bytes() == 0) return;
+    std::memset(tensor.data(), 0xFF, tensor.bytes());
+    remember(*copy, tensor);
   }
 
  private:
   struct Copy {
     std::weak_ptr<const void> owner;
-    std::unique_ptr<GuardedMemory> memory;
-    Place place;
+    std::unique_ptr<GuardedMemory> memory;  ///< null for memory that was adopted
+    std::byte* data = nullptr;
+    std::size_t bytes = 0;
+    std::vector<std::byte> host;  ///< what the host held when it last agreed with the device; empty where it can write nothing
   };
 
-  static void copy_in(const Place& place, const Tensor& tensor) {
-    if (tensor.bytes() == 0) return;
-    const Access access({place.block});
-    std::memcpy(place.data, tensor.data(), tensor.bytes());
+  static void remember(Copy& copy, const Tensor& tensor) {
+    const auto* const values = static_cast<const std::byte*>(tensor.data());
+    if (tensor.writable() && copy.memory != nullptr) copy.host.assign(values, values + tensor.bytes());
   }
 
-  Place find(const Tensor& tensor) {
-    const std::lock_guard lock(mutex_);
+  static void copy_in(Copy& copy, const Tensor& tensor) {
+    if (tensor.bytes() == 0) return;
+    const Access access;
+    std::memcpy(copy.data, tensor.data(), tensor.bytes());
+    remember(copy, tensor);
+  }
+
+  Copy* find(const Tensor& tensor) {
     const auto found = copies_.find(tensor.data());
     // another tensor may have come to the address of one that is gone
-    return found == copies_.end() || found->second.owner.expired() ? Place{} : found->second.place;
+    return found == copies_.end() || found->second.owner.expired() || found->second.bytes < tensor.bytes() ? nullptr : &found->second;
   }
 
   std::map<const void*, Copy> copies_;
@@ -140,25 +210,25 @@ class GuardedExecutor final : public Executor {
         residence_(residence),
         arena_(std::make_shared<GuardedMemory>(static_cast<std::size_t>(program.arena_bytes()))),
         layout_arrays_(layout_bytes(program)),
-        loop_(program, best_kernel_table(), arena_->data(), [&](const Tensor& tensor) {
-          const auto place = residence.place(tensor);
-          leaves_.insert(place.block);
-          return static_cast<void*>(place.data);
-        }) {
-    const Access access({arena_.get()});
+        loop_(program, best_kernel_table(), arena_->data(), [&](const Tensor& tensor) { return residence.hold(tensor); }) {
+    const Access access;
     std::memset(arena_->data(), 0xFF, arena_->bytes());
+    for (const auto& step : program.steps()) {
+      for (const auto& location : step.in) note_leaf(location, read_);
+      for (const auto& location : step.out) note_leaf(location, written_);
+    }
   }
 
-  [[nodiscard]] void* staging(const Slot& input) override {
+  [[nodiscard]] void* staging(const Location& input) override {
     const Type& type = program_.graph().node(input.node).outputs[0];
     auto& memory = staged_[input.node];
-    memory.slot = input;
+    memory.location = input;
     memory.bytes.resize(static_cast<std::size_t>(program_.graph().bytes(type)));
     return memory.bytes.data();
   }
 
   void set_layouts(std::span<const RowLayout> layouts) override {
-    const Access access({&layout_arrays_});
+    const Access access;
     auto* next = reinterpret_cast<std::int32_t*>(layout_arrays_.data());
     const auto keep = [&](const std::int32_t* values, std::int32_t count) {
       auto* const kept = next;
@@ -174,47 +244,58 @@ class GuardedExecutor final : public Executor {
     loop_.set_layouts(copies);
   }
 
+  void set_parts(std::span<const std::int32_t> parts) override { loop_.set_parts(parts); }
+
   void run() override {
-    const Access access(all_memory());
+    require_unchanged();
+    const Access access;
     upload_inputs();
     loop_.run();
+    spoil_written();
   }
 
   void run_step(std::size_t step) override {
-    const Access access(all_memory());
+    require_unchanged();
+    const Access access;
     if (step == 0) upload_inputs();
     loop_.run_step(step);
+    spoil_written();
   }
 
-  [[nodiscard]] Tensor share(const Slot& value) override {
+  [[nodiscard]] Tensor share(const Location& value) override {
     const Graph& graph = program_.graph();
     if (value.leaf >= 0) return graph.node(value.leaf).tensor;
     const Type& type = graph.node(value.node).outputs[static_cast<std::size_t>(value.output)];
     Tensor tensor(type.dtype, capacity_dims(graph, type), arena_, arena_->data() + value.offset);
-    residence_.adopt(tensor, *arena_);
+    residence_.adopt(tensor);
     return tensor;
   }
 
-  [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override {
+  [[nodiscard]] const void* fetch(const Location& value, std::size_t bytes) override {
     auto& copy = fetched_[{value.node, value.output}];
     copy.resize(bytes);
-    const auto place = value.leaf >= 0 ? residence_.place(program_.graph().node(value.leaf).tensor)
-                                       : GuardedResidence::Place{arena_.get(), arena_->data() + value.offset};
-    const Access access({place.block});
-    if (bytes != 0) std::memcpy(copy.data(), place.data, bytes);
+    const void* data = value.leaf >= 0 ? residence_.hold(program_.graph().node(value.leaf).tensor) : arena_->data() + value.offset;
+    const Access access;
+    if (bytes != 0) std::memcpy(copy.data(), data, bytes);
     return copy.data();
   }
 
  private:
-  [[nodiscard]] std::vector<GuardedMemory*> all_memory() {
-    std::vector<GuardedMemory*> blocks(leaves_.begin(), leaves_.end());
-    blocks.insert(blocks.end(), {arena_.get(), &layout_arrays_});
-    return blocks;
+  void note_leaf(const Location& location, std::set<std::int32_t>& leaves) const {
+    if (location.leaf >= 0 && program_.graph().node(location.leaf).tensor.defined()) leaves.insert(location.leaf);
+  }
+
+  void require_unchanged() {
+    for (const auto leaf : read_) residence_.require_unchanged(program_.graph().node(leaf).tensor, program_.graph().node(leaf).name);
+  }
+
+  void spoil_written() {
+    for (const auto leaf : written_) residence_.spoil(program_.graph().node(leaf).tensor);
   }
 
   void upload_inputs() {
     for (const auto& [node, memory] : staged_) {
-      if (memory.slot.offset >= 0) std::ranges::copy(memory.bytes, arena_->data() + memory.slot.offset);
+      if (memory.location.offset >= 0) std::ranges::copy(memory.bytes, arena_->data() + memory.location.offset);
     }
   }
 
@@ -225,13 +306,14 @@ class GuardedExecutor final : public Executor {
   }
 
   struct Staged {
-    Slot slot;
+    Location location;
     std::vector<std::byte> bytes;
   };
 
   const Program& program_;
   GuardedResidence& residence_;
-  std::set<GuardedMemory*> leaves_;
+  std::set<std::int32_t> read_;     ///< nodes of leaves
+  std::set<std::int32_t> written_;  ///< nodes of leaves
   std::shared_ptr<GuardedMemory> arena_;
   GuardedMemory layout_arrays_;
   StepLoop loop_;
@@ -246,6 +328,7 @@ class Guarded final : public Backend {
   [[nodiscard]] bool has_kernel(std::string_view op, Dtype activation) const noexcept override {
     return cpu_backend().has_kernel(op, activation);
   }
+  [[nodiscard]] bool reads(Dtype stored) const noexcept override { return cpu_backend().reads(stored); }
   [[nodiscard]] std::int64_t scratch(const NodeCost& cost) const override { return cpu_backend().scratch(cost); }
   [[nodiscard]] Residence& residence() const override { return residence_; }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {

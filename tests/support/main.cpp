@@ -1,5 +1,5 @@
 // The main function of every test executable: doctest's, but a run in which no test case ran is a failure, or, where all of them are skipped
-// because the machine lacks what they need, ends with status 77: "skipped", for Meson. With PREAMBLE_BACKEND in the environment, programs
+// because the machine lacks what they need, ends with status 77: "skipped", for Meson. Cases whose names begin with `cuda` need a GPU. With PREAMBLE_BACKEND in the environment, programs
 // that name no backend run there: `guarded`, see `guarded_backend`, or a device such as `cuda`.
 #define DOCTEST_CONFIG_IMPLEMENT
 
@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/backend/choose.h"
+#include "engine/backend/cuda/backend.h"
 #include "engine/core/error.h"
 #include "tests/support/guarded_backend.h"
 
@@ -49,6 +50,8 @@ int main(int argc, char** argv) {
     }
   }
   doctest::Context context(argc, argv);
+  // not by decorators: those are evaluated before main, when the CUDA runtime's own globals may not be there yet
+  if (preamble::cuda_device_count() == 0) context.addFilter("test-case-exclude", "cuda*");
   const int status = context.run();
   if (context.shouldExit()) return status;  // --help, --count, --list-test-cases and the like run nothing
   const bool filters = argc > 1;

@@ -23,6 +23,7 @@ struct NaiveAttention {
   Tensor position_k = {}, position_q = {};
   std::vector<std::int32_t> slots = {};
   std::vector<std::int32_t> kv_segment = {};
+  std::vector<std::int32_t> context = {};
   std::array<std::int32_t, 2> dropout_key = {11, -5};
 };
 
@@ -42,6 +43,7 @@ struct NaiveKey {
   std::int64_t row;
   std::int64_t position;
   bool has_bias;
+  std::size_t number;  ///< in its segment, prefix keys first, whether a query sees those before or not
 };
 
 [[nodiscard]] inline std::int32_t position_of(const Segments& segments, std::int32_t segment, std::int32_t row) {
@@ -51,19 +53,27 @@ struct NaiveKey {
 /// The keys that a query at `position` of a segment sees, in order.
 [[nodiscard]] inline std::vector<NaiveKey> naive_keys(const NaiveAttention& a, std::int32_t segment, std::int32_t position) {
   std::vector<NaiveKey> keys;
+  std::size_t number = 0;
+  const auto in_window = [&](std::int64_t key) { return a.options.window == 0 || key > position - a.options.window; };
   if (a.prefix_k.defined()) {
     const std::int32_t slot = a.slots.empty() ? 0 : a.slots.at(static_cast<std::size_t>(segment));
     if (slot >= 0 && slot < a.prefix_rows.count()) {
       const std::int32_t n = a.prefix_rows.length(slot);
-      for (std::int32_t j = 0; j < n; ++j)
-        keys.push_back({&a.prefix_k, &a.prefix_v, a.prefix_rows.offset(slot) + j, j - n, a.options.prefix_has_positions});
+      for (std::int32_t j = 0; j < n; ++j, ++number) {
+        if (in_window(j - n)) {
+          keys.push_back({&a.prefix_k, &a.prefix_v, a.prefix_rows.offset(slot) + j, j - n, a.options.prefix_has_positions, number});
+        }
+      }
     }
   }
   const std::int32_t own = a.kv_segment.empty() ? segment : a.kv_segment.at(static_cast<std::size_t>(segment));
   if (own < 0 || own >= a.k_rows.count()) return keys;
-  for (std::int32_t row = a.k_rows.offset(own); row < a.k_rows.offset(own + 1); ++row) {
-    const std::int32_t key_position = position_of(a.k_rows, own, row);
-    if (!a.options.causal || key_position <= position) keys.push_back({&a.k, &a.v, row, key_position, true});
+  for (std::int32_t row = a.k_rows.offset(own); row < a.k_rows.offset(own + 1); ++row, ++number) {
+    const std::int32_t key_position = a.options.keys_in_front ? row - a.k_rows.offset(own + 1) : position_of(a.k_rows, own, row);
+    const bool shared = !a.context.empty() && key_position < a.context.at(static_cast<std::size_t>(segment));
+    if ((!a.options.causal || shared || key_position <= position) && in_window(key_position)) {
+      keys.push_back({&a.k, &a.v, row, key_position, true, number});
+    }
   }
   return keys;
 }
@@ -117,7 +127,7 @@ struct NaiveKey {
         for (std::int64_t c = 0; c < dim; ++c) {
           double& out = o[static_cast<std::size_t>(row * heads * dim + h * dim + c)];
           for (std::size_t j = 0; j < keys.size(); ++j)
-            out += weights[j] / sum * dropout_factor(a, segment, position, h, j) * element(*keys[j].values, keys[j].row, kv_head, dim, c);
+            out += weights[j] / sum * dropout_factor(a, segment, position, h, keys[j].number) * element(*keys[j].values, keys[j].row, kv_head, dim, c);
         }
       }
     }

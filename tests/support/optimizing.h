@@ -20,6 +20,7 @@
 #include "engine/optim/optimizer.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
+#include "tests/support/residence.h"
 #include "tests/support/threads.h"
 
 namespace preamble::testing {
@@ -63,7 +64,7 @@ class Training {
   void step(const std::vector<std::vector<float>>& gradients, double learning_rate, double scale = 1) {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       std::ranges::copy(gradients[i], gradients_[i].values<float>().begin());
-      default_backend().residence().upload(gradients_[i]);
+      uploaded(gradients_[i]);
     }
     session_->input<float>("scale")[0] = static_cast<float>(scale);
     session_->input<double>("learning_rate")[0] = learning_rate;
@@ -84,16 +85,26 @@ class Training {
   }
 
   [[nodiscard]] Optimizer& optimizer() noexcept { return *optimizer_; }
+  /// Copies of the optimizer's state.
+  [[nodiscard]] std::map<std::string, Tensor> state() const {
+    std::map<std::string, Tensor> copies;
+    for (const auto& [name, tensor] : optimizer_->state()) copies[name] = downloaded(tensor).clone();
+    return copies;
+  }
   [[nodiscard]] std::vector<std::vector<float>> values() const {
     std::vector<std::vector<float>> all;
     for (const auto& parameter : parameters_) {
-      const auto span = parameter.values<float>();
+      const Tensor now = downloaded(parameter);
+      const auto span = now.values<float>();
       all.emplace_back(span.begin(), span.end());
     }
     return all;
   }
   void set_values(const std::vector<std::vector<float>>& all) {
-    for (std::size_t i = 0; i < all.size(); ++i) std::copy(all[i].begin(), all[i].end(), parameters_[i].values<float>().begin());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      std::copy(all[i].begin(), all[i].end(), parameters_[i].values<float>().begin());
+      uploaded(parameters_[i]);
+    }
   }
 
  private:
@@ -126,11 +137,11 @@ inline void check_resume(const std::vector<Dims>& shapes, const MakeOptimizer& m
   straight.run(0, 7);
   Training before(shapes, make);
   before.run(0, 3);
-  std::map<std::string, Tensor> saved;
-  for (const auto& [name, tensor] : before.optimizer().state()) saved[name] = tensor.clone();
+  const auto saved = before.state();
   Training after(shapes, make);
   after.set_values(before.values());
   after.optimizer().restore(saved, before.optimizer().steps());
+  for (const auto& [name, tensor] : after.optimizer().state()) uploaded(tensor);
   before.run(3, 7);  // must not reach into what was restored
   after.run(3, 7);
   CHECK(after.values() == straight.values());
@@ -155,12 +166,10 @@ inline void check_refused(const MakeOptimizer& make) {
   Training training({{3}, {130, 140}}, make);
   training.run(0, 2);
   const auto before = training.values();
-  std::map<std::string, Tensor> states;
-  for (const auto& [name, tensor] : training.optimizer().state()) states[name] = tensor.clone();
+  const auto states = training.state();
   training.step({random_floats(3, 1), random_floats(130 * 140, 2)}, 0.1, std::numeric_limits<double>::quiet_NaN());
   CHECK(training.values() == before);
-  for (const auto& [name, tensor] : training.optimizer().state())
-    CHECK(std::memcmp(tensor.data(), states[name].data(), tensor.bytes()) == 0);
+  for (const auto& [name, tensor] : training.state()) CHECK(std::memcmp(tensor.data(), states.at(name).data(), tensor.bytes()) == 0);
 }
 
 /// State that lacks a tensor, or holds one of another shape, is refused by name.

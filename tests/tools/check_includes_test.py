@@ -120,12 +120,17 @@ class CheckIncludes(unittest.TestCase):
         notes = self.check({"engine/ops/new.cpp": ""}, unlisted=["engine/ops/new.cpp"])
         self.assertEqual(notes, ["engine/ops/new.cpp: listed: in no meson.build"])
 
+    def test_cuda_kernel_of_the_cpu_s_list(self):
+        listed = {"engine/backend/cpu/meson.build": "'scale'\n", "engine/backend/cuda/scale.cu": "", "engine/backend/cuda/other.cu": ""}
+        notes = self.check(listed, unlisted=["engine/backend/cuda/scale.cu", "engine/backend/cuda/other.cu"])
+        self.assertEqual(notes, ["engine/backend/cuda/other.cu: listed: in no meson.build"])
+
     def test_source_listed_without_its_extension(self):
         self.assertEqual(self.check({"engine/ops/meson.build": "'linear'\n"}, unlisted=["engine/ops/linear.cpp"]), [])
 
 
 RANKED = (
-    "engine/core engine/graph engine/ops engine/backend engine/compile engine/optim engine/runtime "
+    "engine/core engine/distributed engine/graph engine/ops engine/backend engine/compile engine/optim engine/runtime "
     "data models peft tools bench tests"
 )
 

@@ -111,7 +111,8 @@ CASES = [
     ("a field is negative", lambda p: p.config(num_layers=-3), [], "num_layers"),
     ("a huge field", lambda p: p.config(d_ff=1 << 40), [], "d_ff"),
     ("another architecture", lambda p: p.config(model_type="mamba"), [], "mamba"),
-    ("no model type", lambda p: p.config(model_type=None), [], "model_type"),
+    ("no model type", lambda p: p.config(model_type=None, architectures=None), [], "model_type"),
+    ("an unknown class in place of the model type", lambda p: p.config(model_type=None, architectures=["MambaForCausalLM"]), [], "MambaForCausalLM"),
     ("no weights", lambda p: p.remove("model/model.safetensors"), [], "model.safetensors"),
     ("truncated weights", truncate_weights, [], "model.safetensors"),
     ("empty weights", lambda p: p.write("model/model.safetensors", b""), [], "model.safetensors"),
@@ -174,6 +175,16 @@ def full_disk(preamble, place):
     return None
 
 
+def one_core(preamble, place):
+    """A process that may use one core of the machine asks for one thread: oneTBB does not complain."""
+    core = min(os.sched_getaffinity(0))
+    subprocess.run([preamble, *place.train()], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.run([preamble, "eval", "--model", place.model, "--adapter", place.out, "--file", place.data], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, timeout=120, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    error = process.stderr.decode("utf-8", "replace")
+    return None if process.returncode == 0 and "TBB Warning" not in error else f"exit status {process.returncode}: {error[-300:]}"
+
+
 def check(preamble, place, arguments, says):
     process = subprocess.run([preamble, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     error = process.stderr.decode("utf-8", "replace")
@@ -196,6 +207,7 @@ def main():
         spoil(place) if spoil else None, check(preamble, place, arguments(place) if callable(arguments) else place.train(*arguments), says))[1])
              for name, spoil, arguments, says in CASES]
     cases.append(("a full disk", lambda place: full_disk(preamble, place)))
+    cases.append(("one core", lambda place: one_core(preamble, place)))
     for name, run in cases:
         with tempfile.TemporaryDirectory() as top:
             try:

@@ -32,11 +32,11 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 
 TEST_CASE("program: an unknown command is an error that lists the commands, with --help too") {
   for (const std::vector<const char*>& arguments :
-       std::vector<std::vector<const char*>>{{"adapt"}, {"adapt", "--help"}, {"adapt", "--threads", "2"}}) {
+       std::vector<std::vector<const char*>>{{"adjust"}, {"adjust", "--help"}, {"adjust", "--threads", "2"}}) {
     const Ended ended = run(arguments);
     CHECK(ended.status == 2);
     CHECK(ended.out.empty());
-    CHECK(ended.err.starts_with("preamble: unknown command 'adapt'; wanted one of these\n"));
+    CHECK(ended.err.starts_with("preamble: unknown command 'adjust'; wanted one of these\n"));
     for (const char* command :
          {"  train ", "  eval ", "  predict ", "  generate ", "  score ", "  explain ", "  inspect ", "  tokenize ", "  run "})
       CHECK(contains(ended.err, command));

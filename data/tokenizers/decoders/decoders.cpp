@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
 #include "data/tokenizers/byte_level.h"
+#include "data/tokenizers/decoders/cleaning.h"
 #include "data/tokenizers/decoders/decoder.h"
 #include "data/tokenizers/utf8.h"
 
@@ -15,22 +15,6 @@ void replace_all(std::string& text, std::string_view what, std::string_view cont
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + content.size())) {
     text.replace(at, what.size(), content);
   }
-}
-
-/// `clean_up_tokenization` of Hugging Face tokenizers, applied to a token with the space before it.
-void clean_up(std::string& token) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kReplacements = {{{" .", "."},
-                                                                                            {" ?", "?"},
-                                                                                            {" !", "!"},
-                                                                                            {" ,", ","},
-                                                                                            {" ' ", "'"},
-                                                                                            {" n't", "n't"},
-                                                                                            {" 'm", "'m"},
-                                                                                            {" do not", " don't"},
-                                                                                            {" 's", "'s"},
-                                                                                            {" 've", "'ve"},
-                                                                                            {" 're", "'re"}}};
-  for (const auto& [what, content] : kReplacements) replace_all(token, what, content);
 }
 
 /// The byte of a token `<0xHH>`.
@@ -56,7 +40,8 @@ void WordPieceDecoder::decode(std::vector<std::string>& tokens) const {
     } else if (i > 0) {
       tokens[i].insert(0, 1, ' ');
     }
-    if (cleanup_) clean_up(tokens[i]);
+    // a token with the space before it
+    if (cleanup_) clean_up_spaces(tokens[i], true);
   }
 }
 

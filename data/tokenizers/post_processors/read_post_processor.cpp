@@ -61,6 +61,8 @@ using nlohmann::json;
   for (const json& part : value.at("processors")) {
     if (auto processor = read_post_processor(part, vocabulary)) parts.push_back(std::move(processor));
   }
+  const auto adding = std::ranges::count_if(parts, [](const auto& processor) { return processor->added(false) + processor->added(true) > 0; });
+  require<UnsupportedError>(adding <= 1, "{}: a Sequence with {} post-processors that add tokens; wanted one of them", vocabulary.origin(), adding);
   return std::make_unique<PostProcessorSequence>(std::move(parts));
 }
 

@@ -16,8 +16,9 @@ class CharSet {
   CharSet() = default;
 
   [[nodiscard]] static CharSet of_class(CharClass char_class);
-  /// A general category (`Lu`, or `L` for all that begin with it) or a script. Throws UnsupportedError that begins with `origin` for another
-  /// name.
+  /// A property by the name that Oniguruma gives it, in any case, with or without spaces, hyphens and underscores: a general category (`Lu`, `L`
+  /// for all that begin with it, `Uppercase_Letter`), a class (`Alpha`, `Word`, `Punct`, `White_Space`, ...) or a script. Throws UnsupportedError
+  /// that begins with `origin` for another name.
   [[nodiscard]] static CharSet of_property(std::string_view name, std::string_view origin);
 
   void add(char32_t first, char32_t last);

@@ -149,7 +149,9 @@ class RegexParser {
     for (const auto& [letter, op] : kAssertions) {
       if (in_.take(letter)) return assertion(op);
     }
-    if (auto members = parse_regex_class_escape(in_)) return set(std::move(*members), options);
+    if (in_.take(U'R')) return parse_regex(R"((?>\r\n|[\n-\r\x{85}\x{2028}\x{2029}]))", in_.origin());
+    // outside of sets a class keeps its case
+    if (auto members = parse_regex_class_escape(in_, false)) return set(std::move(*members), {});
     return literal(parse_regex_char_escape(in_), options);
   }
 

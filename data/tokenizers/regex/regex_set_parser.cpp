@@ -1,6 +1,9 @@
 #include "data/tokenizers/regex/regex_set_parser.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "data/tokenizers/utf8.h"
@@ -13,25 +16,32 @@ namespace {
   return set;
 }
 
-[[nodiscard]] CharSet hex_digits() {
-  CharSet set;
-  set.add(U'0', U'9');
-  set.add(U'A', U'F');
-  set.add(U'a', U'f');
+/// `\w` of a set.
+[[nodiscard]] CharSet word_of_set() {
+  CharSet set = CharSet::of_class(CharClass::regex_word);
+  CharSet left_out;
+  for (const char32_t c : std::u32string_view(U"\u00B2\u00B3\u00B9\u00BC\u00BD\u00BE")) left_out.add(c, c);
+  left_out.invert();
+  set.intersect(left_out);
   return set;
 }
 
+[[nodiscard]] CharSet word(bool in_set) { return in_set ? word_of_set() : CharSet::of_class(CharClass::regex_word); }
+
 /// `{L}` or `{^L}` behind `\p` or `\P`.
-[[nodiscard]] CharSet property(RegexReader& in, bool invert) {
+[[nodiscard]] CharSet property(RegexReader& in, bool invert, bool in_set) {
   if (!in.take(U'{')) in.fail("a \\p without braces");
   if (in.take(U'^')) invert = !invert;
   std::u32string name;
   while (!in.take(U'}')) name += in.next();
-  return inverted_if(invert, CharSet::of_property(encode_utf8(name), in.origin()));
+  const std::string utf8 = encode_utf8(name);
+  return inverted_if(invert, utf8 == "Word" || utf8 == "word" ? word(in_set) : CharSet::of_property(utf8, in.origin()));
 }
 
 /// `[:digit:]`; absent, and the place kept, for a `[` that begins a nested set.
 [[nodiscard]] std::optional<CharSet> posix_class(RegexReader& in) {
+  constexpr std::array<std::u32string_view, 12> kNames = {U"alnum", U"alpha", U"ascii", U"blank", U"cntrl", U"digit",
+                                                          U"graph", U"lower", U"print", U"space", U"upper", U"xdigit"};
   const std::size_t before = in.position();
   if (!in.take(U':')) return std::nullopt;
   const bool invert = in.take(U'^');
@@ -41,25 +51,10 @@ namespace {
     in.seek(before);
     return std::nullopt;
   }
-  CharSet set;
-  if (name == U"digit") {
-    set = CharSet::of_property("Nd", in.origin());
-  } else if (name == U"space") {
-    set = CharSet::of_class(CharClass::byte_level_space);
-  } else if (name == U"punct") {
-    set = CharSet::of_property("P", in.origin());
-    set.add(CharSet::of_property("S", in.origin()));
-  } else if (name == U"cntrl") {
-    set = CharSet::of_property("Cc", in.origin());
-  } else if (name == U"blank") {
-    set = CharSet::of_property("Zs", in.origin());
-    set.add(U'\t', U'\t');
-  } else if (name == U"xdigit") {
-    set = hex_digits();
-  } else {
-    in.refuse("the class [:" + encode_utf8(name) + ":]");
-  }
-  return inverted_if(invert, std::move(set));
+  if (name == U"word") return inverted_if(invert, word_of_set());
+  if (name == U"punct") return inverted_if(invert, CharSet::of_property("PosixPunct", in.origin()));
+  if (std::ranges::find(kNames, std::u32string_view(name)) == kNames.end()) in.refuse("the class [:" + encode_utf8(name) + ":]");
+  return inverted_if(invert, CharSet::of_property(encode_utf8(name), in.origin()));
 }
 
 /// One character of a set, with its escapes.
@@ -78,7 +73,7 @@ void add_item(RegexReader& in, CharSet& set, bool ignore_case) {
   }
   const std::size_t before = in.position();
   if (in.take(U'\\')) {
-    if (const auto members = parse_regex_class_escape(in)) {
+    if (const auto members = parse_regex_class_escape(in, true)) {
       set.add(*members);
       return;
     }
@@ -121,17 +116,25 @@ CharSet parse_regex_set(RegexReader& in, bool ignore_case) {
   return set;
 }
 
-std::optional<CharSet> parse_regex_class_escape(RegexReader& in) {
-  if (in.take(U's')) return CharSet::of_class(CharClass::byte_level_space);
-  if (in.take(U'S')) return inverted_if(true, CharSet::of_class(CharClass::byte_level_space));
-  if (in.take(U'd')) return CharSet::of_property("Nd", in.origin());
-  if (in.take(U'D')) return inverted_if(true, CharSet::of_property("Nd", in.origin()));
-  if (in.take(U'w')) return CharSet::of_class(CharClass::regex_word);
-  if (in.take(U'W')) return inverted_if(true, CharSet::of_class(CharClass::regex_word));
-  if (in.take(U'h')) return hex_digits();
-  if (in.take(U'H')) return inverted_if(true, hex_digits());
-  if (in.take(U'p')) return property(in, false);
-  if (in.take(U'P')) return property(in, true);
+std::optional<CharSet> parse_regex_class_escape(RegexReader& in, bool in_set) {
+  const auto named = [&](std::string_view name) { return CharSet::of_property(name, in.origin()); };
+  if (in.take(U's')) return named("Space");
+  if (in.take(U'S')) return inverted_if(true, named("Space"));
+  if (in.take(U'd')) return named("Digit");
+  if (in.take(U'D')) return inverted_if(true, named("Digit"));
+  if (in.take(U'w')) return word(in_set);
+  if (in.take(U'W')) return inverted_if(true, word(in_set));
+  if (in.take(U'h')) return named("XDigit");
+  if (in.take(U'H')) return inverted_if(true, named("XDigit"));
+  if (in.take(U'p')) return property(in, false, in_set);
+  if (in.take(U'P')) return property(in, true, in_set);
+  if (in_set) return std::nullopt;
+  if (in.take(U'O')) return named("Any");
+  if (in.take(U'N')) {
+    CharSet line_feed;
+    line_feed.add(U'\n', U'\n');
+    return inverted_if(true, std::move(line_feed));
+  }
   return std::nullopt;
 }
 

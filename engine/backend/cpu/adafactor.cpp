@@ -84,6 +84,17 @@ class Parameter {
     });
   }
 
+  /// max(10^-3, RMS(p))
+  [[nodiscard]] double scale_of_value(std::int64_t height, std::int64_t width, std::int64_t grain) const {
+    const double squares = block_sum(height, grain, [&](std::int64_t row) {
+      const T* p = value_ + row * width;
+      double sum = 0;
+      for (std::int64_t column = 0; column < width; ++column) sum += static_cast<double>(p[column]) * static_cast<double>(p[column]);
+      return sum;
+    });
+    return std::max(Adafactor::kSmallestScale, std::sqrt(squares / static_cast<double>(count_)));
+  }
+
   /// p = (1 - w)·p - lr·y / max(1, RMS(y) / clip), where y_of(row)(column) is y.
   template <class Rows>
   void apply(double learning_rate, std::int64_t height, std::int64_t width, const Rows& y_of) const {
@@ -95,7 +106,8 @@ class Parameter {
       return sum;
     });
     const double rms = std::sqrt(squares / static_cast<double>(count_));
-    const auto rate = static_cast<T>(learning_rate / std::max(1.0, rms / options_.clip_threshold));
+    const double scaled = options_.scale_parameter ? learning_rate * scale_of_value(height, width, grain) : learning_rate;
+    const auto rate = static_cast<T>(scaled / std::max(1.0, rms / options_.clip_threshold));
     const auto keep = static_cast<T>(1 - options_.weight_decay);
     parallel_for(height, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {

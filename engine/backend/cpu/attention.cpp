@@ -1,5 +1,6 @@
 #include "engine/ops/attention.h"
 
+#include "engine/backend/cpu/attention_lanes.h"
 #include "engine/backend/cpu/attention_scores.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -11,11 +12,13 @@ void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.width();
     const std::int64_t seen = b.seen(i);
+    const std::int64_t hidden = b.hidden[i];
+    std::fill(row, row + hidden, T(0));
     std::fill(row + seen, row + b.width(), T(0));
     sum[i] = log_sum_exp[i] = 0;
-    if (seen == 0) continue;
-    const T largest = max_of(row, seen);
-    sum[i] = exp_row(row, seen, largest);
+    if (seen == hidden) continue;
+    const T largest = max_of(row + hidden, seen - hidden);
+    sum[i] = exp_row(row + hidden, seen - hidden, largest);
     log_sum_exp[i] = largest + std::log(sum[i]);
   }
 }
@@ -24,7 +27,7 @@ template <class T>
 void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head, T* s) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.width();
-    mask.for_pieces({b.segment, b.position[i], head}, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
+    mask.for_pieces({b.segment, b.position[i], head}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
 #pragma omp simd
       for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
     });

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/backend/cpu/attention_lanes.h"
 #include "engine/backend/cpu/attention_scores.h"
 #include "engine/ops/attention.h"
 
@@ -32,7 +33,8 @@ class Gradient {
                                              .positions = dposition_k_ || dposition_q_,
                                              .keys_in_place = op.keys_in_place})),
         workspace_(args.workspace),
-        lanes_(lanes_of(scratch_, args.workspace_bytes)) {
+        lanes_(lanes_of(scratch_, args.workspace_bytes)),
+        parts_(args.parts) {
     problem_.relative = RelativeBias<T>::make(problem_.table, problem_.options, scratch_, workspace_);
     problem_.disentangled.list_rows(problem_.options, workspace_);
     std::byte* next = workspace_ + scratch_.bias + scratch_.buckets;
@@ -44,10 +46,25 @@ class Gradient {
     bias_sums_ = reinterpret_cast<double*>(next);
     // K's segments, and one more for queries that read none of them
     units_ = problem_.kv_segment != nullptr ? sizes_.k_segments + 1 : std::max(sizes_.q_segments, sizes_.k_segments);
-    chunks_ = std::min(scratch_.chunks, units_);
   }
 
   void run() {
+    // the gradients of prefixes are sums over units: those of each part of the batch are added up as if it were alone
+    const bool cut = !parts_.empty() && problem_.kv_segment == nullptr && units_ == parts_.back() && (dprefix_k_ || dprefix_v_);
+    if (!cut) {
+      run_units(0, units_);
+      return;
+    }
+    for (std::size_t i = 0; i + 1 < parts_.size(); ++i) run_units(parts_[i], parts_[i + 1]);
+  }
+
+ private:
+  void run_units(std::int64_t first, std::int64_t last) {
+    adds_ = first > 0;
+    if (adds_ && first == last) return;
+    first_ = first;
+    units_ = last - first;
+    chunks_ = std::min(scratch_.chunks, units_);
     const std::int64_t kv_heads = problem_.options.kv_heads;
     run_lanes(lanes_, chunks_ * kv_heads, [&](std::int64_t lane, std::int64_t task) { chunk(lane, task / kv_heads, task % kv_heads); });
     if (dprefix_k_) add_chunks(prefix_k_sums_, dprefix_k_);
@@ -57,7 +74,6 @@ class Gradient {
     if (dbias_) add_chunks(bias_sums_, dbias_);
   }
 
- private:
   /// Columns of one key/value head in rows [first, first + rows) of a matrix.
   void clear(const View& matrix, T* data, std::int64_t first, std::int64_t rows, std::int64_t kv_head) const noexcept {
     for (std::int64_t r = first; r < first + rows; ++r) std::fill_n(data + r * matrix.width + kv_head * problem_.dim, problem_.dim, T(0));
@@ -79,7 +95,7 @@ class Gradient {
         for (std::int64_t b = 0; b < sizes_.buckets; ++b) s.bias[b * problem_.options.heads + head] = 0;
       }
     }
-    for (std::int64_t unit = index * units_ / chunks_; unit < (index + 1) * units_ / chunks_; ++unit) {
+    for (std::int64_t unit = first_ + index * units_ / chunks_; unit < first_ + (index + 1) * units_ / chunks_; ++unit) {
       const UnitGradients sums = begin_unit(unit, kv_head, s);
       for_segments(unit, [&](std::int32_t segment) {
         for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
@@ -188,7 +204,7 @@ class Gradient {
         const Block<T> to{prefix_sums + b.keys.prefix_first * prefix.width + column, prefix.width};
         add_outer(b, {alpha, w, b.keys.prefixes}, rows, x.width, to);
       }
-      if (own != nullptr) add_outer(b, {alpha, w + b.keys.prefixes, b.keys.count}, rows, x.width, {own, sums.width});
+      if (own != nullptr) add_outer(b, {alpha, w + b.keys.prefixes, b.keys.count}, rows, x.width, {own_rows(b, own, sums), sums.width});
     };
     add_keys(T(1), s.probabilities, output_gradient_, sums.values, dprefix_v_, dprefix_v);
     add_keys(problem_.scale, s.gradients, problem_.q, sums.keys, dprefix_k_, dprefix_k);
@@ -199,6 +215,11 @@ class Gradient {
     }
   }
 
+  /// Sums of the first own key of a block, which may have left some behind.
+  [[nodiscard]] T* own_rows(const QueryBlock& b, T* sums, const UnitGradients& of) const noexcept {
+    return sums + (b.keys.first - problem_.k.layout->offsets[problem_.key_segment(b.segment)]) * of.width;
+  }
+
   /// dO · O of one row and head: Σ P ∘ dP over all keys, whichever of them are seen here.
   [[nodiscard]] T output_product(std::int64_t row, std::int64_t head) const noexcept {
     const std::int64_t first = row * output_.width + head * problem_.dim;
@@ -207,13 +228,16 @@ class Gradient {
 
   /// Scores and the gradients of what multiplies the values, of one row, become just that, M ∘ P, and dS = P ∘ (dP - Σ P ∘ dP).
   void row(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
+    const std::int64_t hidden = b.hidden[i];
     const std::int64_t seen = b.seen(i);
     T* p = s.probabilities + i * b.width();
     T* d = s.gradients + i * b.width();
+    std::fill(p, p + hidden, T(0));
+    std::fill(d, d + hidden, T(0));
     std::fill(p + seen, p + b.width(), T(0));
-    exp_row(p, seen, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
+    exp_row(p + hidden, seen - hidden, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
     const auto& mask = problem_.mask;
-    if (mask) mark_dropped({b.segment, b.position[i], head}, seen, p, d);
+    if (mask) mark_dropped({b.segment, b.position[i], head}, b.keys.skipped, seen, p, d);
     if (needs_scores_) {
       const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
       std::fill(d + seen, d + b.width(), T(0));
@@ -232,8 +256,8 @@ class Gradient {
   }
 
   /// Applies the mask to dP, and makes P negative where it is zero: so nothing else needs the mask again.
-  void mark_dropped(const ProbabilityRow& row, std::int64_t seen, T* p, T* d) const noexcept {
-    problem_.mask.for_pieces(row, seen, [&](std::int64_t first, std::int64_t count, const T* factors) {
+  void mark_dropped(const ProbabilityRow& row, std::int64_t skipped, std::int64_t seen, T* p, T* d) const noexcept {
+    problem_.mask.for_pieces(row, skipped, seen, [&](std::int64_t first, std::int64_t count, const T* factors) {
       if (needs_scores_) {
 #pragma omp simd
         for (std::int64_t j = 0; j < count; ++j) d[first + j] *= factors[j];
@@ -268,7 +292,7 @@ class Gradient {
     const std::int64_t count = to.count();
     parallel_for(count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        S sum = 0;
+        S sum = adds_ ? static_cast<S>(to.as<T>()[i]) : S(0);
         for (std::int64_t c = 0; c < chunks_; ++c) sum += sums[c * count + i];
         to.as<T>()[i] = static_cast<T>(sum);
       }
@@ -285,7 +309,9 @@ class Gradient {
   AttentionScratch scratch_;
   std::byte* workspace_;
   std::int64_t lanes_;
-  std::int64_t units_ = 0, chunks_ = 0;
+  std::span<const std::int32_t> parts_;
+  std::int64_t first_ = 0, units_ = 0, chunks_ = 0;
+  bool adds_ = false;
   T* prefix_k_sums_ = nullptr;
   T* prefix_v_sums_ = nullptr;
   T* position_k_sums_ = nullptr;

@@ -19,7 +19,7 @@ struct AttentionSizes {
   std::int64_t element = 4;    ///< bytes
 };
 
-/// Which gradients that segments share are read, and what becomes of those that they do not share.
+/// Which of the gradients that segments share are read, and where those that they do not share lie.
 struct SharedGradients {
   bool prefix = false, bias = false, positions = false;
   bool keys_in_place = false;  ///< `AttentionGrad::keys_in_place`
@@ -30,10 +30,10 @@ struct SharedGradients {
 /// Regions of the workspace in bytes, in their order. No region shrinks when a size grows, so a plan for the capacities
 /// holds every batch.
 struct AttentionScratch {
-  /// Highest block of queries, and elements of a block of scores that should stay in the second-level cache.
+  /// Most queries of a block, and most scores of one, so that they stay in the second-level cache.
   static constexpr std::int64_t kBlockRows = 96, kBlockElements = 1 << 16;
-  /// Lanes that every plan has room for, as long as a segment can be: no more, so that they seldom are the peak. Segments of a batch are
-  /// shorter and `Program` gives a step all that is idle, so that kernels find room for more where there are more threads.
+  /// Lanes that every plan has room for, each as long as a segment can be; so few seldom make the peak. The segments of a batch are
+  /// shorter, and `Program` gives a step all memory that is idle: in it, kernels find room for more lanes.
   static constexpr std::int64_t kLanes = 2;
   /// Tasks that gradients shared by segments (prefix, bias table) are split into, whatever the number of threads.
   static constexpr std::int64_t kSharedTasks = 64;

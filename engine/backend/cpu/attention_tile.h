@@ -3,63 +3,19 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 
+#include "engine/backend/cpu/attention_keys.h"
+#include "engine/backend/cpu/attention_scratch.h"
 #include "engine/backend/cpu/disentangled_tables.h"
 #include "engine/backend/cpu/probability_mask.h"
 #include "engine/backend/cpu/relative_bias.h"
-#include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
-#include "engine/backend/cpu/attention_scratch.h"
 
 namespace preamble::PREAMBLE_ISA {
 
 /// Operand `i`, an empty view if it is absent.
 [[nodiscard]] inline View operand(const KernelArguments& args, std::size_t i) noexcept { return i < args.in.size() ? args.in[i] : View{}; }
-
-/// Calls body(lane, task) for every task; tasks of one lane run one after the other. Which lane gets a task is left to
-/// chance: a lane is scratch memory and nothing else.
-template <class Body>
-void run_lanes(std::int64_t lanes, std::int64_t tasks, const Body& body) {
-  std::atomic<std::int64_t> next{0};
-  parallel_for(std::min(lanes, tasks), 1, [&](std::int64_t lane, std::int64_t) {
-    for (std::int64_t task = next.fetch_add(1); task < tasks; task = next.fetch_add(1)) body(lane, task);
-  });
-}
-
-/// Lanes that fit into the workspace behind the fixed regions, one for each thread at most.
-[[nodiscard]] inline std::int64_t lanes_of(const AttentionScratch& scratch, std::int64_t workspace_bytes) noexcept {
-  const std::int64_t room = (workspace_bytes - scratch.fixed) / std::max<std::int64_t>(scratch.lane, 1);
-  return std::clamp<std::int64_t>(room, 1, threads());
-}
-
-/// Rows of the longest segment.
-[[nodiscard]] inline std::int64_t longest(const RowLayout& rows) noexcept {
-  std::int32_t most = 0;
-  for (std::int32_t s = 0; s < rows.segments; ++s) most = std::max(most, rows.length(s));
-  return most;
-}
-
-/// Keys that a segment of queries may see: rows of P, then rows of K.
-struct SegmentKeys {
-  std::int64_t prefix_first = 0, prefixes = 0;
-  std::int64_t first = 0, count = 0;
-};
-
-/// Queries of one segment whose scores are computed together: rows [first, first + rows) of Q.
-struct QueryBlock {
-  std::int32_t segment = 0;
-  SegmentKeys keys;  ///< cut to what the block sees
-  std::int64_t first = 0, rows = 0;
-  std::int64_t position[AttentionScratch::kBlockRows];
-  std::int64_t visible[AttentionScratch::kBlockRows];  ///< own keys that each query sees: the first ones
-
-  /// Scores of a row.
-  [[nodiscard]] std::int64_t width() const noexcept { return keys.prefixes + keys.count; }
-  /// Keys that query i sees, which are the first ones of its row.
-  [[nodiscard]] std::int64_t seen(std::int64_t i) const noexcept { return keys.prefixes + visible[i]; }
-};
 
 /// All that the tasks of a kernel read.
 template <class T>
@@ -74,6 +30,7 @@ struct AttentionProblem {
         prefix_v(operand(args, Attention::kPrefixValue)),
         slots(operand(args, Attention::kSlots).as<const std::int32_t>()),
         kv_segment(operand(args, Attention::kKeySegment).as<const std::int32_t>()),
+        context(operand(args, Attention::kContext).as<const std::int32_t>()),
         dim(q.width / given.heads),
         group(given.heads / given.kv_heads),
         scale(static_cast<T>(given.scale)),
@@ -84,6 +41,7 @@ struct AttentionProblem {
   View q, k, v, table, prefix_k, prefix_v;
   const std::int32_t* slots;
   const std::int32_t* kv_segment;
+  const std::int32_t* context;
   std::int64_t dim, group;
   T scale;
   ProbabilityMask<T> mask;
@@ -119,12 +77,13 @@ struct AttentionProblem {
     }
     const std::int32_t own = key_segment(segment);
     if (own < k.layout->segments) s.first = k.layout->offsets[own], s.count = k.layout->length(own);
+    if (context != nullptr) s.context = context[segment];
     return s;
   }
 
-  /// Keys of `s` that stand at `position` or before.
-  [[nodiscard]] std::int64_t visible(const SegmentKeys& s, std::int64_t position) const noexcept {
-    if (!options.causal) return s.count;
+  /// Own keys of `s` that stand at `position` or before.
+  [[nodiscard]] std::int64_t keys_until(const SegmentKeys& s, std::int64_t position) const noexcept {
+    if (options.keys_in_front) return std::clamp<std::int64_t>(position + 1 + s.count, 0, s.count);
     if (k.layout->positions == nullptr) return std::clamp<std::int64_t>(position + 1, 0, s.count);
     const std::int32_t* at = k.layout->positions + s.first;
     std::int64_t low = 0;
@@ -140,6 +99,19 @@ struct AttentionProblem {
     return low;
   }
 
+  /// Own keys of `s` that a query sees, those that have left its window included: the first ones.
+  [[nodiscard]] std::int64_t visible(const SegmentKeys& s, std::int64_t position) const noexcept {
+    return options.causal ? keys_until(s, std::max(position, s.context - 1)) : s.count;
+  }
+
+  /// Keys of `s`, those of the prefix first, that have left the window of a query.
+  [[nodiscard]] std::int64_t hidden(const SegmentKeys& s, std::int64_t position) const noexcept {
+    if (options.window == 0) return 0;
+    const std::int64_t last = position - options.window;  // position of the last one
+    const std::int64_t own = keys_until(s, last);
+    return own > 0 ? s.prefixes + own : std::clamp<std::int64_t>(last + 1 + s.prefixes, 0, s.prefixes);
+  }
+
   /// Queries [first, end) of a segment.
   void block(std::int32_t segment, const SegmentKeys& all, std::int64_t first, std::int64_t end, QueryBlock& b) const noexcept {
     b.segment = segment;
@@ -147,12 +119,21 @@ struct AttentionProblem {
     b.first = first;
     b.rows = end - first;
     std::int64_t most = 0;
+    std::int64_t skipped = all.prefixes + all.count;
     for (std::int64_t i = 0; i < b.rows; ++i) {
       b.position[i] = q.layout->position(segment, static_cast<std::int32_t>(first + i));
       b.visible[i] = visible(all, b.position[i]);
+      b.hidden[i] = std::min(hidden(all, b.position[i]), all.prefixes + b.visible[i]);
       most = std::max(most, b.visible[i]);
+      skipped = std::min(skipped, b.hidden[i]);
     }
     b.keys.count = most;
+    if (options.window == 0 || skipped == 0) return;
+    b.keys.skip(skipped);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      b.hidden[i] -= skipped;
+      b.visible[i] = std::max<std::int64_t>(b.visible[i] - std::max<std::int64_t>(skipped - all.prefixes, 0), 0);
+    }
   }
 
   /// Calls body(block) for the blocks of a segment.

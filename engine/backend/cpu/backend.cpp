@@ -22,8 +22,10 @@ class Cpu final : public Backend {
   [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
   [[nodiscard]] std::string_view instruction_set() const noexcept override { return table_.instruction_set; }
   [[nodiscard]] bool has_kernel(std::string_view op, Dtype activation) const noexcept override {
-    return find_kernel(table_, op, activation) != nullptr;
+    const bool converts = activation == Dtype::bf16 && find_kernel(table_, op, Dtype::f32) != nullptr;
+    return converts || find_kernel(table_, op, activation) != nullptr;
   }
+  [[nodiscard]] bool reads(Dtype /*stored*/) const noexcept override { return true; }
   [[nodiscard]] std::int64_t scratch(const NodeCost& cost) const override { return cpu::scratch(cost); }
   [[nodiscard]] Residence& residence() const override { return residence_; }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {

@@ -1,5 +1,6 @@
 #include "engine/ops/cached_attention.h"
 
+#include "engine/backend/cpu/attention_lanes.h"
 #include "engine/backend/cpu/attention_scores.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -10,6 +11,14 @@ struct History {
   std::int64_t prefix_first = 0, prefixes = 0;
   const std::int32_t* cached = nullptr;
   std::int64_t length = 0;
+
+  /// Leaves behind what stands further back than the last `window` keys.
+  void keep_last(std::int64_t window) noexcept {
+    const std::int64_t left = std::max<std::int64_t>(prefixes + length - window, 0);
+    const std::int64_t of_prefix = std::min(left, prefixes);
+    prefix_first += of_prefix, prefixes -= of_prefix;
+    cached += left - of_prefix, length -= left - of_prefix;
+  }
 };
 
 History history_of(const KernelArguments& args, std::int64_t row) noexcept {
@@ -81,7 +90,8 @@ void cached_attention(const KernelArguments& args) {
   run_lanes(lanes_of(scratch, args.workspace_bytes), q.rows * options.heads, [&](std::int64_t lane, std::int64_t task) {
     const std::int64_t row = task / options.heads;
     const std::int64_t head = task % options.heads;
-    const History h = history_of(args, row);
+    History h = history_of(args, row);
+    if (options.window > 0) h.keep_last(options.window);
     T* s = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
     const Rows<T> keys = rows_of<T>(h, prefix_k, args.in[Op::kCacheKey], kv_width, head / group * dim);
     multiply(keys, h, q.as<const T>() + row * q.width + head * dim, static_cast<T>(options.scale), dim, s);

@@ -11,6 +11,9 @@ namespace preamble::PREAMBLE_ISA {
 /// Rows of numbers, or a value [N, D] without a row space, as a matrix.
 struct Matrix {
   std::int64_t rows, columns;
+
+  /// Blocks of columns, of which each row has so many, as rows of their own.
+  [[nodiscard]] Matrix in_parts(std::int64_t count) const noexcept { return {rows * count, columns / count}; }
 };
 
 [[nodiscard]] inline Matrix matrix_of(const View& v) noexcept {

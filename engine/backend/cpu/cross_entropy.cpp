@@ -1,5 +1,6 @@
 #include "engine/ops/cross_entropy.h"
 
+#include "engine/backend/cpu/row_weights.h"
 #include "engine/backend/cpu/softmax_loss.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
@@ -11,7 +12,7 @@ void cross_entropy(const KernelArguments& args) {
   const auto& op = static_cast<const CrossEntropy&>(args.op);
   const View& logits = args.in[CrossEntropy::kLogits];
   const std::int32_t* labels = args.in[CrossEntropy::kLabels].as<std::int32_t>();
-  const double weight = static_cast<double>(*args.in[CrossEntropy::kWeight].as<T>());
+  const RowWeights<T> weights(args.in[CrossEntropy::kWeight]);
   T* loss = args.out[0].as<T>();
   T* nll = args.out[1].as<T>();
   double* terms = reinterpret_cast<double*>(args.workspace);
@@ -19,11 +20,11 @@ void cross_entropy(const KernelArguments& args) {
   parallel_for(logits.rows, rows_a_task(n), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const RowLoss row = row_loss(logits.as<T>() + r * n, labels[r], op.z_loss, n);
-      terms[r] = row.term();
+      terms[r] = weights.in_term(r) * row.term();
       if (nll != nullptr) nll[r] = static_cast<T>(row.nll);
     }
   });
-  if (loss != nullptr) *loss = static_cast<T>(weight * sum_of(terms, logits.rows));
+  if (loss != nullptr) *loss = static_cast<T>(weights.in_sum() * sum_of(terms, logits.rows));
 }
 
 template void cross_entropy<float>(const KernelArguments&);

@@ -121,8 +121,8 @@ class DisentangledTerms {
     for (std::int64_t i = 0; i < block_.rows; ++i) {
       const std::int64_t visible = std::clamp<std::int64_t>(block_.visible[i] - keys.first, 0, keys.count);
       for_distances(positions(keys), block_.position[i], visible, tables_.reach,
-                    [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
-                      body(i, begin, end, tables_.row_at + place, step);
+                    [&](std::int64_t begin, std::int64_t end, std::int64_t at, std::int64_t step) {
+                      body(i, begin, end, tables_.row_at + at, step);
                     });
     }
   }

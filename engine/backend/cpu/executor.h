@@ -13,12 +13,13 @@ class CpuExecutor final : public Executor {
  public:
   CpuExecutor(const Program& program, const KernelTable& kernels);
 
-  [[nodiscard]] void* staging(const Slot& input) override { return arena_->data() + input.offset; }
+  [[nodiscard]] void* staging(const Location& input) override { return arena_->data() + input.offset; }
   void set_layouts(std::span<const RowLayout> layouts) override { loop_.set_layouts(layouts); }
+  void set_parts(std::span<const std::int32_t> parts) override { loop_.set_parts(parts); }
   void run() override { loop_.run(); }
   void run_step(std::size_t step) override { loop_.run_step(step); }
-  [[nodiscard]] Tensor share(const Slot& value) override;
-  [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override;
+  [[nodiscard]] Tensor share(const Location& value) override;
+  [[nodiscard]] const void* fetch(const Location& value, std::size_t bytes) override;
 
  private:
   const Program& program_;

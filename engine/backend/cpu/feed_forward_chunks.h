@@ -23,11 +23,11 @@ class FeedForwardChunks {
   /// `in` and `out`: columns of the narrow values at the first and at the second weight.
   template <class Op>
   FeedForwardChunks(const KernelArguments& args, const Op& op, std::int64_t rows, std::int64_t in, std::int64_t out)
-      : first_(args.in[Op::kFirstWeight]),
-        second_(args.in[Op::kSecondWeight]),
+      : first_(stored(args.in[Op::kFirstWeight])),
+        second_(stored(args.in[Op::kSecondWeight])),
         wide_rows_first_(op.first == WeightLayout::out_in),
         wide_rows_second_(op.second == WeightLayout::in_out),
-        width_((*first_.dims)[wide_rows_first_ ? 0 : 1]),
+        width_(wide_rows_first_ ? first_.rows : first_.columns),
         sizes_(FeedForwardScratch::of(rows, in, width_, out, first_.dtype != dtype_v<T>, second_.dtype != dtype_v<T>)),
         weights_(reinterpret_cast<T*>(args.workspace)) {}
 
@@ -52,8 +52,7 @@ class FeedForwardChunks {
   }
 
  private:
-  const View& first_;
-  const View& second_;
+  StoredMatrix first_, second_;
   bool wide_rows_first_, wide_rows_second_;
   std::int64_t width_;
   FeedForwardScratch sizes_;

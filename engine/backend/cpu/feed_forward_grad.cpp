@@ -3,6 +3,7 @@
 #include "engine/backend/cpu/activate.h"
 #include "engine/backend/cpu/addends.h"
 #include "engine/backend/cpu/feed_forward_chunks.h"
+#include "engine/backend/cpu/row_parts.h"
 #include "engine/ops/feed_forward.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -60,7 +61,7 @@ void feed_forward_grad(const KernelArguments& args) {
   const Slopes<T> slopes(args, chunks.width());
   const Addends<T> addends(args, args.in.size(), Grad::kResidual);
   chunks.for_each([&](const Columns& columns, const WeightChunk<T>& up, const WeightChunk<T>& down) {
-    parallel_for(dy.rows, cpu::panel_rows(dy.rows), [&](std::int64_t begin, std::int64_t end) {
+    for_panels(args, dy, [&](std::int64_t begin, std::int64_t end) {
       const Block<T> t = chunks.values(begin);
       down.widen(end - begin, {dy.as<const T>() + begin * dy.width, dy.width}, t, false);
       slopes.multiply(up, columns, begin, end - begin, t, chunks.more_values(begin));

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/backend/cpu/math.h"
-#include "engine/core/parallel.h"
-#include "engine/graph/kernel.h"
+#include "engine/backend/cpu/stored_part.h"
 
 namespace preamble::PREAMBLE_ISA {
 
@@ -16,12 +14,13 @@ void gather_rows(const KernelArguments& args) {
   const View& y = args.out[0];
   const std::int64_t width = y.width;
   const std::int64_t bytes = width * static_cast<std::int64_t>(size_of(y.dtype));
-  const bool widens = table.dtype == Dtype::bf16;
+  const bool converts = table.dtype != y.dtype;
+  const StoredMatrix rows = converts ? stored(table) : StoredMatrix{};
   const std::int64_t grain = std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, width));
   parallel_for(y.rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      if (widens) {
-        widen_row(table.as<BFloat16>() + index[r] * width, y.as<T>() + r * width, width);
+      if (converts) {
+        decode_row(rows, index[r], 0, width, y.as<T>() + r * width);
       } else {
         std::memcpy(y.as<std::byte>() + r * bytes, table.as<std::byte>() + index[r] * bytes, static_cast<std::size_t>(bytes));
       }

@@ -1,4 +1,4 @@
-// Matrix products: the one place that knows BLAS.
+// Matrix products: no other file calls BLAS.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,9 @@ namespace preamble::PREAMBLE_ISA {
 
 template <class T>
 void join_columns(const KernelArguments& args) {
-  const auto& widths = static_cast<const JoinColumns&>(args.op).widths;
-  const Matrix y = matrix_of(args.out[0]);
+  const auto& op = static_cast<const JoinColumns&>(args.op);
+  const auto& widths = op.widths;
+  const Matrix y = matrix_of(args.out[0]).in_parts(op.groups);
   parallel_for(y.rows, 32, [&](std::int64_t begin, std::int64_t end) {
     T* to = args.out[0].as<T>();
     for (std::size_t i = 0; i < widths.size(); ++i) {

@@ -5,9 +5,9 @@
 #include "engine/backend/cpu/activate.h"
 #include "engine/backend/cpu/addends.h"
 #include "engine/backend/cpu/converted_rows.h"
+#include "engine/backend/cpu/few_rows.h"
 #include "engine/backend/cpu/gemm.h"
-#include "engine/core/parallel.h"
-#include "engine/graph/kernel.h"
+#include "engine/backend/cpu/row_parts.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
@@ -17,12 +17,12 @@ struct Dims {
   bool out_in;
 };
 
-/// y += or = x Wᵀ for columns [first, first + count) of y; w points at the first of these rows (out_in) or at row
+/// y += or = x Wᵀ for some rows and columns [first, first + count) of y; w points at the first of these rows (out_in) or at row
 /// `first` of K rows (in_out, then `first` counts rows of W and the product is over them alone).
 template <class T>
-void multiply(const Dims& d, const T* x, const T* w, T* y, std::int64_t first, std::int64_t count, bool add) {
+void multiply(const Dims& d, std::int64_t rows, const T* x, const T* w, T* y, std::int64_t first, std::int64_t count, bool add) {
   cpu::Gemm<T> p;
-  p.m = d.rows;
+  p.m = rows;
   p.lda = d.k;
   p.ldc = d.n;
   p.b = w;
@@ -33,31 +33,41 @@ void multiply(const Dims& d, const T* x, const T* w, T* y, std::int64_t first, s
   } else {
     p.n = d.n, p.k = count, p.a = x + first, p.ldb = d.n, p.c = y;
   }
-  cpu::parallel_gemm(p);
+  cpu::gemm(p);
 }
 
-/// y = x Wᵀ (+ y)
+/// y = x Wᵀ (+ y). `for_rows`: calls its argument with the ends of panels of rows, in parallel. `converted`: memory for parts of a weight that is
+/// stored in another type.
+template <class T, class ForRows>
+void product_of_panels(const StoredMatrix& w, const Dims& d, const T* x, T* y, bool add, T* converted, const ForRows& for_rows) {
+  // rows of a weight that is stored in another type are converted into the workspace, some at a time
+  const std::int64_t block = w.dtype == dtype_v<T> ? w.rows : cpu::converted_rows(w.rows, w.columns);
+  for (std::int64_t first = 0; first < w.rows; first += block) {
+    const std::int64_t count = std::min(block, w.rows - first);
+    const Block<const T> part = read(w, {first, count, 0, w.columns}, converted);
+    for_rows([&](std::int64_t begin, std::int64_t end) {
+      multiply(d, end - begin, x + begin * d.k, part.data, y + begin * d.n, first, count, add || (!d.out_in && first > 0));
+    });
+  }
+}
+
 template <class T>
 void product(const KernelArguments& args, const Dims& d, T* y, bool add, std::int64_t used_workspace) {
   const View& x = args.in[Linear::kInput];
-  const View& w = args.in[Linear::kWeight];
-  if (w.dtype == dtype_v<T>) {
-    multiply(d, x.as<T>(), w.as<T>(), y, 0, d.out_in ? d.n : d.k, add);
+  const StoredMatrix w = stored(args.in[Linear::kWeight]);
+  const T* values = x.as<const T>();
+  T* converted = reinterpret_cast<T*>(args.workspace + used_workspace);
+  if (args.differentiates) {
+    product_of_panels(w, d, values, y, add, converted, [&](const auto& body) { for_panels(args, x, body); });
     return;
   }
-  // convert rows of the stored weight into the workspace, some at a time
-  const std::int64_t stored_rows = d.out_in ? d.n : d.k;
-  const std::int64_t stored_width = d.out_in ? d.k : d.n;
-  const std::int64_t block = cpu::converted_rows(stored_rows, stored_width);
-  T* converted = reinterpret_cast<T*>(args.workspace + used_workspace);
-  for (std::int64_t first = 0; first < stored_rows; first += block) {
-    const std::int64_t count = std::min(block, stored_rows - first);
-    parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
-      const auto* from = w.as<const BFloat16>() + (first + begin) * stored_width;
-      widen_row(from, converted + begin * stored_width, (end - begin) * stored_width);
-    });
-    multiply(d, x.as<T>(), converted, y, first, count, add || (!d.out_in && first > 0));
-  }
+  for_parts(args, x, [&](std::int64_t begin, std::int64_t end) {
+    if (end - begin <= cpu::kFewRows) {
+      few_rows_product<T>(w, d.out_in, end - begin, {values + begin * d.k, d.k}, {y + begin * d.n, d.n}, add);
+    } else {
+      product_of_panels(w, d, values, y, add, converted, [&](const auto& body) { for_panels(begin, end, body); });
+    }
+  });
 }
 
 /// y = f(sum); the mask of relu besides.

@@ -5,9 +5,10 @@
 
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/loss_chunks.h"
+#include "engine/backend/cpu/row_parts.h"
+#include "engine/backend/cpu/row_weights.h"
 #include "engine/backend/cpu/softmax_loss.h"
-#include "engine/core/parallel.h"
-#include "engine/graph/kernel.h"
+#include "engine/backend/cpu/stored_part.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
@@ -19,7 +20,7 @@ template <class T>
 struct Call {
   std::int64_t d, v;
   LossChunks chunks;
-  View w;
+  StoredMatrix w;
   double* terms;  ///< [chunk] parts of the loss
   T* logits;      ///< [chunk, V], later their gradient
   T* converted;   ///< [chunks.vocabulary, D] rows of w, if they must be converted
@@ -30,14 +31,7 @@ template <class T, class Body>
 void for_weight_blocks(const Call<T>& call, const Body& body) {
   for (std::int64_t first = 0; first < call.v; first += call.chunks.vocabulary) {
     const std::int64_t count = std::min(call.chunks.vocabulary, call.v - first);
-    if (call.w.dtype == dtype_v<T>) {
-      body(first, count, call.w.template as<T>() + first * call.d);
-      continue;
-    }
-    parallel_for(count, 64, [&](std::int64_t begin, std::int64_t end) {
-      widen_row(call.w.template as<BFloat16>() + (first + begin) * call.d, call.converted + begin * call.d, (end - begin) * call.d);
-    });
-    body(first, count, call.converted);
+    body(first, count, read(call.w, {first, count, 0, call.d}, call.converted).data);
   }
 }
 
@@ -111,21 +105,21 @@ void linear_cross_entropy(const KernelArguments& args) {
   const View& w = args.in[Head::kWeights];
   const T* bias = args.in[Head::kBias].as<T>();
   const std::int32_t* labels = args.in[Head::kLabels].as<std::int32_t>();
-  const double weight = static_cast<double>(*args.in[Head::kWeight].as<T>());
+  const RowWeights<T> weights(args.in[Head::kWeight]);
   T* nll = args.out[Head::kNll].as<T>();
   T* dx = args.out[Head::kInputGradient].as<T>();
   T* dw = args.out[Head::kWeightsGradient].as<T>();
   T* dbias = args.out[Head::kBiasGradient].as<T>();
   const bool differentiates = dx != nullptr || dw != nullptr || dbias != nullptr;
-  Call<T> call{x.width, (*w.dims)[0], {}, w, reinterpret_cast<double*>(args.workspace), nullptr, nullptr};
+  Call<T> call{x.width, (*w.dims)[0], {}, stored(w), reinterpret_cast<double*>(args.workspace), nullptr, nullptr};
+  // the scratch memory is for chunks of all rows
   call.chunks = LossChunks::of(x.rows, call.d, call.v, w.dtype != dtype_v<T>);
   call.logits = reinterpret_cast<T*>(call.terms + call.chunks.rows);
   call.converted = call.logits + call.chunks.rows * call.v;
   clear(dw, call.v * call.d);
   clear(dbias, call.v);
   double loss = 0;
-  for (std::int64_t first = 0; first < x.rows; first += call.chunks.rows) {
-    const std::int64_t rows = std::min(call.chunks.rows, x.rows - first);
+  const auto run = [&](std::int64_t first, std::int64_t rows) {
     const T* chunk = x.as<T>() + first * call.d;
     make_logits(call, chunk, rows);
     parallel_for(rows, rows_a_task(call.v), [&](std::int64_t begin, std::int64_t end) {
@@ -133,9 +127,9 @@ void linear_cross_entropy(const KernelArguments& args) {
         T* logits = call.logits + r * call.v;
         for (std::int64_t i = 0; bias != nullptr && i < call.v; ++i) logits[i] += bias[i];
         const std::int32_t label = labels[first + r];
-        const RowLoss row = differentiates ? row_loss_and_gradient(logits, label, op.z_loss, weight, logits, call.v)
+        const RowLoss row = differentiates ? row_loss_and_gradient(logits, label, op.z_loss, weights[first + r], logits, call.v)
                                            : row_loss(logits, label, op.z_loss, call.v);
-        call.terms[r] = row.term();
+        call.terms[r] = weights.in_term(first + r) * row.term();
         if (nll != nullptr) nll[first + r] = static_cast<T>(row.nll);
       }
     });
@@ -143,8 +137,12 @@ void linear_cross_entropy(const KernelArguments& args) {
     if (dx != nullptr) make_input_gradient(call, dx + first * call.d, rows);
     if (dw != nullptr) add_weight_gradient(call, chunk, dw, rows);
     if (dbias != nullptr) add_bias_gradient(call, dbias, rows);
-  }
-  if (args.out[Head::kLoss]) *args.out[Head::kLoss].as<T>() = static_cast<T>(weight * loss);
+  };
+  for_parts(args, x, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t chunk = LossChunks::of(end - begin, call.d, call.v, w.dtype != dtype_v<T>).rows;
+    for (std::int64_t first = begin; first < end; first += chunk) run(first, std::min(chunk, end - first));
+  });
+  if (args.out[Head::kLoss]) *args.out[Head::kLoss].as<T>() = static_cast<T>(weights.in_sum() * loss);
 }
 
 template void linear_cross_entropy<float>(const KernelArguments&);

@@ -7,21 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "engine/core/dtype.h"
-
 namespace preamble::PREAMBLE_ISA {
-
-/// bf16 is the upper half of a float.
-[[nodiscard, gnu::always_inline]] inline float widen(BFloat16 x) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
-}
-
-/// to[i] = from[i]
-template <class T>
-inline void widen_row(const BFloat16* from, T* to, std::int64_t n) noexcept {
-#pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(widen(from[i]));
-}
 
 /// eˣ = 2ⁿ eʳ with |r| <= ln 2 / 2. Overflows to infinity, underflows through denormals to 0; NaN stays NaN.
 [[nodiscard, gnu::always_inline]] inline float exp_of(float x) noexcept {

@@ -36,8 +36,8 @@ void norm(const KernelArguments& args) {
   const T* residual = op.adds ? args.in[Norm::kResidual].as<T>() : nullptr;
   T* y = args.out[0].as<T>();
   T* sum = op.adds ? args.out[1].as<T>() : nullptr;
-  const std::int64_t n = x.width;
-  parallel_for(x.rows, std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, n)), [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t n = x.width / op.parts;
+  parallel_for(x.rows * op.parts, std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, n)), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* row = x.as<T>() + r * n;
       if (residual != nullptr) {

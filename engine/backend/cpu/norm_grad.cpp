@@ -81,12 +81,13 @@ void norm_grad(const KernelArguments& args) {
   T* dx = args.out[0].as<T>();
   T* dscale = args.out[1].as<T>();
   T* dbias = args.out[2].as<T>();
-  const std::int64_t n = x.width;
-  const std::int64_t block = norm_grad_block_rows(x.rows);
-  const std::int64_t blocks = (x.rows + block - 1) / block;
+  const std::int64_t n = x.width / op.parts;
+  const std::int64_t rows = x.rows * op.parts;
+  const std::int64_t block = norm_grad_block_rows(rows);
+  const std::int64_t blocks = (rows + block - 1) / block;
   T* scale_parts = reinterpret_cast<T*>(args.workspace);
   T* bias_parts = scale_parts + (dscale != nullptr ? blocks * n : 0);
-  parallel_for(x.rows, block, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(rows, block, [&](std::int64_t begin, std::int64_t end) {
     T* scale_part = dscale != nullptr ? scale_parts + begin / block * n : nullptr;
     T* bias_part = dbias != nullptr ? bias_parts + begin / block * n : nullptr;
     for (std::int64_t i = 0; scale_part != nullptr && i < n; ++i) scale_part[i] = 0;

@@ -35,13 +35,15 @@ class ProbabilityMask {
   /// Of the probabilities that stay.
   [[nodiscard]] T scale() const noexcept { return scale_; }
 
-  /// Calls body(first, count, factors) for pieces of a row's keys [0, keys): key first + i has factors[i], 0 or the scale.
+  /// Calls body(first, count, factors) for pieces of a row's keys [0, keys): key first + i has factors[i], 0 or the scale. `skipped`: keys
+  /// in front of these that count in its masks.
   template <class Body>
-  void for_pieces(const ProbabilityRow& row, std::int64_t keys, const Body& body) const noexcept {
-    for (std::int64_t first = 0; first < keys; first += kPiece) {
+  void for_pieces(const ProbabilityRow& row, std::int64_t skipped, std::int64_t keys, const Body& body) const noexcept {
+    for (std::int64_t piece = skipped / kPiece * kPiece; piece < skipped + keys; piece += kPiece) {
       T factors[kPiece];
-      fill(row, first, factors);
-      body(first, std::min(kPiece, keys - first), factors);
+      fill(row, piece, factors);
+      const std::int64_t first = std::max(piece, skipped);
+      body(first - skipped, std::min(piece + kPiece, skipped + keys) - first, factors + (first - piece));
     }
   }
 
@@ -51,12 +53,12 @@ class ProbabilityMask {
   static constexpr std::int64_t kPiece = kCounters * 8;
 
   void fill(const ProbabilityRow& row, std::int64_t first, T* factors) const noexcept {
-    const auto place = static_cast<std::uint32_t>(row.position * heads_ + row.head);
+    const auto head = static_cast<std::uint32_t>(row.position * heads_ + row.head);
     std::uint32_t words[4][kCounters];
 #pragma omp simd
     for (std::int64_t i = 0; i < kCounters; ++i) {
       const PhiloxWords w = philox_words(
-          {{static_cast<std::uint32_t>(first / 8 + i), place, static_cast<std::uint32_t>(row.segment), stream_}}, key_[0], key_[1]);
+          {{static_cast<std::uint32_t>(first / 8 + i), head, static_cast<std::uint32_t>(row.segment), stream_}}, key_[0], key_[1]);
       words[0][i] = w.word[0];
       words[1][i] = w.word[1];
       words[2][i] = w.word[2];

@@ -17,8 +17,8 @@ struct KeyPositions {
   std::int64_t first = 0;
 };
 
-/// Clamped distances of keys from a query, as indices into tables [2 reach + 1]: calls body(begin, end, place, step) for ranges
-/// of keys. Key j has the distance at place + (j - begin) · step.
+/// Clamped distances of keys from a query, as indices into tables [2 reach + 1]: calls body(begin, end, at, step) for ranges
+/// of keys. Key j has the distance at + (j - begin) · step.
 template <class Body>
 void for_distances(const KeyPositions& keys, std::int64_t query, std::int64_t count, std::int64_t reach, const Body& body) noexcept {
   if (keys.listed != nullptr) {
@@ -60,8 +60,8 @@ struct RelativeBias {
   /// scores[j] += bias of key j for a query at position `query`.
   void add(std::int64_t head, const KeyPositions& keys, std::int64_t query, std::int64_t count, T* scores) const noexcept {
     const T* biases = of(head);
-    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
-      const T* from = biases + place;
+    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t at, std::int64_t step) {
+      const T* from = biases + at;
       T* to = scores + begin;
       if (step == 0) {
         const T far = *from;
@@ -76,9 +76,9 @@ struct RelativeBias {
 
   /// sums[distance of key j] += gradients[j]: the transpose of `add`.
   void collect(const KeyPositions& keys, std::int64_t query, std::int64_t count, const T* gradients, double* sums) const noexcept {
-    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t place, std::int64_t step) {
+    for_distances(keys, query, count, reach, [&](std::int64_t begin, std::int64_t end, std::int64_t at, std::int64_t step) {
       const T* from = gradients + begin;
-      double* to = sums + place;
+      double* to = sums + at;
       if (step == 0) {
         if (end > begin) *to += sum_of(from, end - begin);
       } else {

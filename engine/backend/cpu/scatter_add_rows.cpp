@@ -20,10 +20,10 @@ void scatter_add_rows(const KernelArguments& args) {
   // a block of columns is one task's alone, so rows are added in order whatever the number of threads
   parallel_for(width, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = 0; r < dy.rows; ++r) {
-      const std::int64_t place = op.side == Side::nonnegative ? index[r] : -1 - static_cast<std::int64_t>(index[r]);
-      if (place < 0 || place == op.skip) continue;
+      const std::int64_t target = op.side == Side::nonnegative ? index[r] : -1 - static_cast<std::int64_t>(index[r]);
+      if (target < 0 || target == op.skip) continue;
       const T* from = dy.as<T>() + r * width;
-      T* to = out + place * width;
+      T* to = out + target * width;
 #pragma omp simd
       for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
     }

@@ -2,14 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
+#include "engine/backend/backend.h"
 #include "engine/backend/cpu/attention_scratch.h"
 #include "engine/backend/cpu/converted_rows.h"
+#include "engine/backend/cpu/converted_values.h"
 #include "engine/backend/cpu/feed_forward_scratch.h"
+#include "engine/backend/cpu/few_rows_limit.h"
+#include "engine/backend/cpu/linear_bf16_scratch.h"
+#include "engine/backend/cpu/loss_bf16_scratch.h"
 #include "engine/backend/cpu/loss_chunks.h"
 #include "engine/backend/cpu/partial_sums.h"
+#include "engine/backend/cpu/table.h"
 #include "engine/backend/cpu/top_k_scratch.h"
+#include "engine/backend/scratch_table.h"
+#include "engine/graph/node_cost.h"
 #include "engine/ops/cached_attention.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/elementwise.h"
@@ -27,14 +34,13 @@ namespace {
 
 constexpr std::int64_t kDouble = sizeof(double);
 
-std::int64_t element(const NodeCost& cost) { return static_cast<std::int64_t>(size_of(cost.graph.real())); }
+/// What kernels compute in: the graph's real type, but float32 for bf16.
+Dtype computed(const NodeCost& cost) { return cost.graph.statistic(); }
 
-bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
+std::int64_t element(const NodeCost& cost) { return static_cast<std::int64_t>(size_of(computed(cost))); }
 
-template <class Node>
-const Node& op_of(const NodeCost& cost) {
-  return static_cast<const Node&>(*cost.node.op);
-}
+/// Does the kernel convert a frozen matrix into what it computes in?
+bool converts(const NodeCost& cost, std::size_t operand) { return cost.input(operand).dtype != computed(cost); }
 
 /// What both attention ops are given.
 AttentionSizes attention_sizes(const NodeCost& cost) {
@@ -51,7 +57,7 @@ AttentionSizes attention_sizes(const NodeCost& cost) {
   for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
     if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
   }
-  sizes.element = static_cast<std::int64_t>(size_of(q.dtype));
+  sizes.element = element(cost);
   return sizes;
 }
 
@@ -88,12 +94,15 @@ template <class Fused>
 std::int64_t feed_forward_chunks(const NodeCost& cost, std::int64_t chunks) {
   const FeedForwardShape shape = feed_forward_shape(op_of<Fused>(cost), cost);
   const auto s = FeedForwardScratch::of(cost.rows(cost.output(0)), shape.in, shape.width, shape.out,
-                                        cost.input(Fused::kFirstWeight).dtype != cost.graph.real(),
-                                        cost.input(Fused::kSecondWeight).dtype != cost.graph.real());
+                                        converts(cost, Fused::kFirstWeight), converts(cost, Fused::kSecondWeight));
   return (s.first_weight + s.second_weight + chunks * s.chunk) * element(cost);
 }
 
-std::int64_t feed_forward(const NodeCost& cost) { return feed_forward_chunks<FeedForward>(cost, 1); }
+/// A chunk, or the whole wide value of a few rows.
+std::int64_t feed_forward(const NodeCost& cost) {
+  const std::int64_t few = std::min(cost.rows(cost.output(0)), kFewRows) * feed_forward_shape(op_of<FeedForward>(cost), cost).width;
+  return std::max(feed_forward_chunks<FeedForward>(cost, 1), few * element(cost));
+}
 
 std::int64_t feed_forward_grad(const NodeCost& cost) {
   return feed_forward_chunks<FeedForwardGrad>(cost, op_of<FeedForwardGrad>(cost).recomputes ? 2 : 1);
@@ -101,8 +110,7 @@ std::int64_t feed_forward_grad(const NodeCost& cost) {
 
 /// The whole weight, if it is stored in another type.
 std::int64_t head_linear(const NodeCost& cost) {
-  const Type& w = cost.input(HeadLinear::kWeight);
-  return w.dtype == cost.graph.real() ? 0 : w.width() * element(cost);
+  return converts(cost, HeadLinear::kWeight) ? cost.input(HeadLinear::kWeight).width() * element(cost) : 0;
 }
 
 /// W x + b where only the mask of relu is read (a recomputation), then a block of the weight, if it is stored in another type.
@@ -110,14 +118,14 @@ std::int64_t linear(const NodeCost& cost) {
   const bool mask_alone = op_of<Linear>(cost).activation == ActivationKind::relu && !cost.used[0];
   const std::int64_t sum = mask_alone ? cost.graph.bytes(cost.output(0)) : 0;
   const Type& w = cost.input(Linear::kWeight);
-  if (w.dtype == cost.graph.real()) return sum;
+  if (!converts(cost, Linear::kWeight)) return sum;
   return sum + converted_rows(w.dims[0], w.dims[1]) * w.dims[1] * element(cost);
 }
 
 std::int64_t linear_cross_entropy(const NodeCost& cost) {
   const Type& x = cost.input(LinearCrossEntropy::kInput);
   const Type& w = cost.input(LinearCrossEntropy::kWeights);
-  const bool converted = w.dtype != cost.graph.real();
+  const bool converted = converts(cost, LinearCrossEntropy::kWeights);
   const auto chunks = LossChunks::of(cost.rows(x), x.width(), w.dims[0], converted);
   const std::int64_t numbers = chunks.rows * w.dims[0] + (converted ? chunks.vocabulary * x.width() : 0);
   return chunks.rows * kDouble + numbers * element(cost);
@@ -129,7 +137,8 @@ std::int64_t lstm_grad(const NodeCost& cost) { return 6 * cost.input(LstmGrad::k
 
 std::int64_t norm_grad(const NodeCost& cost) {
   const int sums = (cost.used[1] ? 1 : 0) + (cost.used[2] ? 1 : 0);
-  return sums * std::min(cost.rows(cost.output(0)), kNormGradBlocks) * cost.output(0).width() * element(cost);
+  const std::int64_t rows = cost.rows(cost.output(0)) * op_of<NormGrad>(cost).parts;
+  return sums * std::min(rows, kNormGradBlocks) * cost.output(1).width() * element(cost);
 }
 
 std::int64_t segment_cross_entropy(const NodeCost& cost) {
@@ -142,36 +151,50 @@ std::int64_t top_k(const NodeCost& cost) {
   return cost.rows(logits) * TopKScratch::of(logits.width(), op_of<TopK>(cost).count, has(cost, TopK::kAsked), element(cost)).row();
 }
 
-struct Entry {
-  std::string_view op;
-  std::int64_t (*bytes)(const NodeCost&);
-};
-
-/// Sorted by name.
 constexpr std::array kEntries = {
-    Entry{"attention", attention},
-    Entry{"attention_grad", attention_grad},
-    Entry{"cached_attention", cached_attention},
-    Entry{"cross_entropy", cross_entropy},
-    Entry{"dot", dot},
-    Entry{"feed_forward", feed_forward},
-    Entry{"feed_forward_grad", feed_forward_grad},
-    Entry{"head_linear", head_linear},
-    Entry{"linear", linear},
-    Entry{"linear_cross_entropy", linear_cross_entropy},
-    Entry{"lstm", lstm},
-    Entry{"lstm_grad", lstm_grad},
-    Entry{"norm_grad", norm_grad},
-    Entry{"segment_cross_entropy", segment_cross_entropy},
-    Entry{"top_k", top_k},
+    ScratchEntry{"attention", attention},
+    ScratchEntry{"attention_grad", attention_grad},
+    ScratchEntry{"cached_attention", cached_attention},
+    ScratchEntry{"cross_entropy", cross_entropy},
+    ScratchEntry{"dot", dot},
+    ScratchEntry{"feed_forward", feed_forward},
+    ScratchEntry{"feed_forward_grad", feed_forward_grad},
+    ScratchEntry{"head_linear", head_linear},
+    ScratchEntry{"linear", linear},
+    ScratchEntry{"linear_cross_entropy", linear_cross_entropy},
+    ScratchEntry{"lstm", lstm},
+    ScratchEntry{"lstm_grad", lstm_grad},
+    ScratchEntry{"norm_grad", norm_grad},
+    ScratchEntry{"segment_cross_entropy", segment_cross_entropy},
+    ScratchEntry{"top_k", top_k},
 };
+static_assert(std::ranges::is_sorted(kEntries, {}, &ScratchEntry::op));
+
+/// Of kernels for activations in bf16.
+std::int64_t own_bf16(const NodeCost& cost) {
+  if (cost.node.op->name() == "linear") {
+    const Type& x = cost.input(Linear::kInput);
+    return linear_bf16_bytes(cost.rows(x), x.width(), cost.output(0).width());
+  }
+  if (cost.node.op->name() != "linear_cross_entropy") return 0;
+  const Type& x = cost.input(LinearCrossEntropy::kInput);
+  return LossBf16Scratch::of(cost.rows(x), x.width(), cost.input(LinearCrossEntropy::kWeights).dims[0]).bytes;
+}
 
 }  // namespace
 
 std::int64_t scratch(const NodeCost& cost) {
-  const std::string_view name = cost.node.op->name();
-  const auto found = std::ranges::lower_bound(kEntries, name, {}, &Entry::op);
-  return found != kEntries.end() && found->op == name ? found->bytes(cost) : 0;
+  if (activation_type(cost.node) != Dtype::bf16) return scratch_of(kEntries, cost);
+  if (find_kernel(best_kernel_table(), cost.node.op->name(), Dtype::bf16) != nullptr) return own_bf16(cost);
+  std::int64_t bytes = scratch_of(kEntries, cost);
+  for (const Value& input : cost.node.inputs) {
+    if (input && is_converted(cost.graph, input)) bytes += converted_bytes(cost.graph, input.type());
+  }
+  for (std::size_t i = 0; i < cost.node.outputs.size(); ++i) {
+    const Type& type = cost.output(i);
+    if (cost.used[i] && type.dtype == Dtype::bf16) bytes += converted_bytes(cost.graph, type);
+  }
+  return bytes;
 }
 
 }  // namespace preamble::cpu

@@ -7,8 +7,9 @@ namespace preamble::PREAMBLE_ISA {
 
 template <class T>
 void split_columns(const KernelArguments& args) {
-  const auto& widths = static_cast<const SplitColumns&>(args.op).widths;
-  const Matrix x = matrix_of(args.in[0]);
+  const auto& op = static_cast<const SplitColumns&>(args.op);
+  const auto& widths = op.widths;
+  const Matrix x = matrix_of(args.in[0]).in_parts(op.groups);
   parallel_for(x.rows, 32, [&](std::int64_t begin, std::int64_t end) {
     const T* from = args.in[0].as<T>();
     for (std::size_t i = 0; i < widths.size(); ++i) {

@@ -10,13 +10,13 @@
 #include "engine/core/rows.h"
 #include "engine/core/tensor.h"
 #include "engine/graph/kernel.h"
-#include "engine/runtime/slot.h"
+#include "engine/runtime/location.h"
 
 namespace preamble {
 
 class Program;
 
-/// Calls the kernels of a program one after the other. Who makes it decides where the values lie.
+/// Calls the kernels of a program one after the other. Its maker decides where the values lie.
 class StepLoop {
  public:
   /// Memory of a leaf.
@@ -27,19 +27,39 @@ class StepLoop {
 
   /// The layout of every row space. The arrays that they point at must live until the last run with them.
   void set_layouts(std::span<const RowLayout> layouts);
+  /// The parts of the batch, which kernels get. The array must live until the last run with them.
+  void set_parts(std::span<const std::int32_t> parts) noexcept { parts_ = parts; }
   /// Allocates nothing.
   void run();
   void run_step(std::size_t step);
   /// Where a value lies, for as many rows as its row space has now.
-  [[nodiscard]] View view(const Slot& slot) const;
+  [[nodiscard]] View view(const Location& location) const;
 
  private:
+  /// A value in bf16 of a step whose kernel computes in float32: its numbers lie in the step's scratch memory meanwhile.
+  struct Conversion {
+    std::size_t index = 0;
+    std::int64_t offset = 0;
+  };
+  struct Conversions {
+    std::vector<Conversion> in, out;
+    std::int64_t bytes = 0;
+  };
+
+  [[nodiscard]] Conversions conversions_of(std::size_t step) const;
+  void run_converted(std::size_t step);
+
   const Program& program_;
   std::byte* arena_;
   std::vector<Kernel> kernels_;
+  Kernel cast_;
+  std::vector<Conversions> conversions_;
   std::vector<void*> leaves_;  ///< by node
   std::vector<RowLayout> layouts_;
+  std::span<const std::int32_t> parts_;
+  bool differentiates_;  ///< the program has gradients
   std::vector<std::vector<View>> in_, out_;
+  std::vector<std::vector<View>> wide_in_, wide_out_;  ///< of steps with conversions: what the kernel gets
 };
 
 }  // namespace preamble

@@ -21,7 +21,12 @@ const KernelTable& best_kernel_table() {
 Kernel find_kernel(const KernelTable& table, std::string_view op, Dtype activation) noexcept {
   const auto found = std::ranges::lower_bound(table.kernels, op, {}, &KernelEntry::op);
   if (found == table.kernels.end() || found->op != op) return nullptr;
-  return activation == Dtype::f64 ? found->f64 : activation == Dtype::f32 ? found->f32 : nullptr;
+  switch (activation) {
+    case Dtype::f32: return found->f32;
+    case Dtype::f64: return found->f64;
+    case Dtype::bf16: return found->bf16;
+    default: return nullptr;
+  }
 }
 
 }  // namespace preamble

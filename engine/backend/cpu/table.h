@@ -8,10 +8,13 @@
 
 namespace preamble {
 
+/// Kernels of an op by the type of its activations. Without a kernel of its own for bf16, an op with such activations runs its f32 kernel over
+/// converted operands and results (`StepLoop`).
 struct KernelEntry {
   std::string_view op;
   Kernel f32;
   Kernel f64;
+  Kernel bf16;
 };
 
 /// Kernels built for one instruction set, sorted by name.
@@ -30,7 +33,7 @@ struct KernelTable {
 /// The best of `kernel_tables()`. Throws as `best_of`.
 [[nodiscard]] const KernelTable& best_kernel_table();
 
-/// Kernel of an op for activations of that type, or null.
+/// The op's own kernel for activations of that type, or null.
 [[nodiscard]] Kernel find_kernel(const KernelTable& table, std::string_view op, Dtype activation) noexcept;
 
 }  // namespace preamble

@@ -18,7 +18,7 @@ struct SlopeOctets {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     select_kernel(const std::uint8_t* mask, std::int64_t mask_width, const T* dy, T* dx, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.rows()) return;
   const std::int64_t first = row * size.columns + column;
   const std::uint32_t bits = mask[row * mask_width + column / kOctet];

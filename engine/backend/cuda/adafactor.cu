@@ -16,7 +16,7 @@ constexpr int kValue = 0, kGradient = 1, kRows = 2, kColumns = 3, kElements = 4;
 
 constexpr int kColumnThreads = 1024;
 
-struct Call {
+struct AdafactorCall {
   UpdateNumbers numbers;
   AdafactorOptions options;
   double* means;
@@ -47,9 +47,9 @@ template <class Number>
 }
 
 /// r: decayed means of g² + ε over each row. A warp owns a row.
-__global__ void __launch_bounds__(kThreads) row_states_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kThreads) row_states_kernel(__grid_constant__ const List list, AdafactorCall call) {
   if (!call.numbers.sound()) return;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   const std::int64_t row = block * (kThreads / kWarp) + threadIdx.x / kWarp, width = list.width[tensor];
   if (row >= list.height[tensor]) return;
   const float* gradient = list.data[kGradient][tensor] + row * width;
@@ -60,11 +60,11 @@ __global__ void __launch_bounds__(kThreads) row_states_kernel(__grid_constant__ 
 }
 
 /// c: the same over each column. A block owns 32 columns; each of its warps sums every 32nd row, then the warps' sums are added in order.
-__global__ void __launch_bounds__(kColumnThreads) column_states_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kColumnThreads) column_states_kernel(__grid_constant__ const List list, AdafactorCall call) {
   constexpr int kWarps = kColumnThreads / kWarp;
   __shared__ double sums[kWarps][kWarp];
   if (!call.numbers.sound()) return;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const std::int64_t column = static_cast<std::int64_t>(block) * kWarp + lane, width = list.width[tensor], height = list.height[tensor];
   double sum = 0;
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kColumnThreads) column_states_kernel(__grid_co
 }
 
 /// Mean of r. A block owns a parameter.
-__global__ void __launch_bounds__(kThreads) row_means_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kThreads) row_means_kernel(__grid_constant__ const List list, AdafactorCall call) {
   const int tensor = static_cast<int>(blockIdx.x);
   if (!is_factored(list, tensor)) return;
   const std::int64_t height = list.height[tensor];
@@ -92,9 +92,9 @@ __global__ void __launch_bounds__(kThreads) row_means_kernel(__grid_constant__ c
 }
 
 /// v: decayed g² + ε of each element. A block owns some elements.
-__global__ void __launch_bounds__(kThreads) element_states_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kThreads) element_states_kernel(__grid_constant__ const List list, AdafactorCall call) {
   if (!call.numbers.sound()) return;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   if (is_factored(list, tensor)) return;
   const double d = call.decay();
   const auto keep = static_cast<float>(d), add = static_cast<float>(1 - d), epsilon = static_cast<float>(call.options.epsilon);
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(kThreads) element_states_kernel(__grid_constan
 }
 
 /// y of elements first, first + 1, ...
-__device__ inline void directions(const List& list, const Call& call, int tensor, std::int64_t first, std::int64_t left,
+__device__ inline void directions(const List& list, const AdafactorCall& call, int tensor, std::int64_t first, std::int64_t left,
                                   float (&y)[kOctet]) {
   load(list.data[kGradient][tensor] + first, left, y);
   const float scale = *call.numbers.scale;
@@ -145,9 +145,9 @@ __device__ inline void directions(const List& list, const Call& call, int tensor
 }
 
 /// Σ y² of a block's elements.
-__global__ void __launch_bounds__(kThreads) squares_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kThreads) squares_kernel(__grid_constant__ const List list, AdafactorCall call) {
   if (!call.numbers.sound()) return;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   double sum = 0;
   for_octets(block, list.count(tensor), [&](std::int64_t first, std::int64_t left) {
     float y[kOctet];
@@ -159,25 +159,53 @@ __global__ void __launch_bounds__(kThreads) squares_kernel(__grid_constant__ con
   if (threadIdx.x == 0) call.squares[blockIdx.x] = sum;
 }
 
-/// lr / max(1, RMS(y) / clip). A block owns a parameter.
-__global__ void __launch_bounds__(kThreads) rates_kernel(__grid_constant__ const List list, Call call) {
+/// Σ p² of a block's elements, in place of Σ y².
+__global__ void __launch_bounds__(kThreads) value_squares_kernel(__grid_constant__ const List list, AdafactorCall call) {
   if (!call.numbers.sound()) return;
-  const int tensor = static_cast<int>(blockIdx.x);
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
+  double sum = 0;
+  for_octets(block, list.count(tensor), [&](std::int64_t first, std::int64_t left) {
+    float p[kOctet];
+    load(list.data[kValue][tensor] + first, left, p);
+#pragma unroll
+    for (const float v : p) sum += static_cast<double>(v) * static_cast<double>(v);
+  });
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) call.squares[blockIdx.x] = sum;
+}
+
+/// Root of the mean of a parameter's squares; of all threads of a block, the first one has it.
+[[nodiscard]] __device__ inline double rms_of(const List& list, const AdafactorCall& call, int tensor) {
   double sum = 0;
   for (std::int32_t b = (tensor > 0 ? list.end[tensor - 1] : 0) + static_cast<std::int32_t>(threadIdx.x); b < list.end[tensor];
        b += kThreads) {
     sum += call.squares[b];
   }
   sum = block_sum(sum);
+  return sqrt(sum / static_cast<double>(list.count(tensor)));
+}
+
+/// Multiplies the rate by max(10^-3, RMS(p)). A block owns a parameter.
+__global__ void __launch_bounds__(kThreads) scale_rates_kernel(__grid_constant__ const List list, AdafactorCall call) {
+  if (!call.numbers.sound()) return;
+  const int tensor = static_cast<int>(blockIdx.x);
+  const double rms = rms_of(list, call, tensor);
+  if (threadIdx.x == 0) call.rates[list.first + tensor] *= fmax(Adafactor::kSmallestScale, rms);
+}
+
+/// lr / max(1, RMS(y) / clip). A block owns a parameter.
+__global__ void __launch_bounds__(kThreads) rates_kernel(__grid_constant__ const List list, AdafactorCall call) {
+  if (!call.numbers.sound()) return;
+  const int tensor = static_cast<int>(blockIdx.x);
+  const double rms = rms_of(list, call, tensor);
   if (threadIdx.x != 0) return;
-  const double rms = sqrt(sum / static_cast<double>(list.count(tensor)));
   call.rates[list.first + tensor] = *call.numbers.learning_rate / fmax(1.0, rms / call.options.clip_threshold);
 }
 
 /// p = (1 - w) p - rate y. A block owns some elements.
-__global__ void __launch_bounds__(kThreads) apply_kernel(__grid_constant__ const List list, Call call) {
+__global__ void __launch_bounds__(kThreads) apply_kernel(__grid_constant__ const List list, AdafactorCall call) {
   if (!call.numbers.sound()) return;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   const auto rate = static_cast<float>(call.rates[list.first + tensor]);
   const auto keep = static_cast<float>(1 - call.options.weight_decay);
   float* values = list.data[kValue][tensor];
@@ -201,7 +229,7 @@ void adafactor(const Arguments& args) {
   for (std::size_t i = 0; i < op.parameters(); ++i) blocks += element_blocks(parameter_views(args, i)[0]);
   const AdafactorScratch scratch = AdafactorScratch::of(static_cast<std::int64_t>(op.parameters()), blocks);
   const auto region = [&](std::int64_t offset) { return reinterpret_cast<double*>(args.scratch + offset); };
-  Call call{UpdateNumbers(args), op.options, region(0), region(scratch.means), region(scratch.means + scratch.rates)};
+  AdafactorCall call{UpdateNumbers(args), op.options, region(0), region(scratch.means), region(scratch.means + scratch.rates)};
 
   const auto factored = [&](const View& v) { return v.dims != nullptr && op.options.factored(*v.dims); };
   const auto views = [&](std::size_t i) {
@@ -215,7 +243,7 @@ void adafactor(const Arguments& args) {
   const auto pass = [&](const auto& blocks_of, const auto& body) {
     for_tensor_lists<5>("adafactor", op.parameters(), views, blocks_of, body);
   };
-  const auto run = [&](void (*kernel)(List, Call), std::int64_t count, int threads, const List& list) {
+  const auto run = [&](void (*kernel)(List, AdafactorCall), std::int64_t count, int threads, const List& list) {
     launch("adafactor", kernel, count, threads, args.queue, list, call);
   };
   pass([&](const View& v) { return factored(v) ? ceil_div((*v.dims)[0], kThreads / kWarp) : 0; },
@@ -227,6 +255,10 @@ void adafactor(const Arguments& args) {
     run(element_states_kernel, list.blocks(), kThreads, list);
     run(squares_kernel, list.blocks(), kThreads, list);
     run(rates_kernel, list.tensors, kThreads, list);
+    if (op.options.scale_parameter) {
+      run(value_squares_kernel, list.blocks(), kThreads, list);
+      run(scale_rates_kernel, list.tensors, kThreads, list);
+    }
     run(apply_kernel, list.blocks(), kThreads, list);
     call.squares += list.blocks();
   });

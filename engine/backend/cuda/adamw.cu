@@ -21,7 +21,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto c1 = static_cast<float>(1 - options.beta1), c2 = static_cast<float>(1 - options.beta2);
   const auto epsilon = static_cast<float>(options.epsilon);
   const float scale = *numbers.scale;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   float *values = list.data[0][tensor], *first_moments = list.data[2][tensor], *second_moments = list.data[3][tensor];
   const float* gradients = list.data[1][tensor];
   for_octets(block, list.count(tensor), [&](std::int64_t first, std::int64_t left) {

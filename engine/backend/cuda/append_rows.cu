@@ -5,16 +5,16 @@
 namespace preamble::cuda {
 namespace {
 
-/// cache[index[r], :] = x[r, :] where the place exists. A thread owns eight columns of a row of x.
+/// cache[index[r], :] = x[r, :] where the row of the cache exists. A thread owns eight columns of a row of x.
 __global__ void __launch_bounds__(kThreads)
-    append_rows_kernel(Reals x, const std::int32_t* index, Reals cache, std::int64_t places, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+    append_rows_kernel(Reals x, const std::int32_t* index, Reals cache, std::int64_t cache_rows, Matrix size) {
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.rows()) return;
-  const std::int64_t place = index[row];
-  if (place < 0 || place >= places) return;
+  const std::int64_t cache_row = index[row];
+  if (cache_row < 0 || cache_row >= cache_rows) return;
   float v[kOctet];
   load(x, row * size.columns + column, left, v);
-  store(cache, place * size.columns + column, left, v);
+  store(cache, cache_row * size.columns + column, left, v);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ void attention(const Arguments& args) {
   const AttentionScratch scratch = AttentionScratch::forward(options, sizes);
   prepare_tables(args.operand(Attention::kBiasTable), options, sizes, scratch, args.scratch, args.queue, problem);
 
+  narrow_prefix(args, scratch, args.scratch + scratch.rows + scratch.bias + scratch.output, problem);
   const AttentionGrid grid = AttentionGrid::of(args.operand(Attention::kQuery), args.queue);
   AttentionResults results{RowsOut(o), kept.as<float>()};
   if (sizes.on_tensor_cores()) return tensor::output(grid, problem, results);

@@ -20,7 +20,11 @@ struct Regions {
     position_k = region(s.position_k);
     position_q = region(s.position_q);
     bias = region(s.bias_gradient);
+    seen = reinterpret_cast<std::int32_t*>(region(s.seen));
+    narrow_prefix = next;
   }
+  std::int32_t* seen;
+  std::byte* narrow_prefix;
   float *output, *products, *own_keys, *own_values, *prefix_keys, *prefix_values, *position_k, *position_q, *bias;
 };
 
@@ -52,6 +56,8 @@ class Gradient {
     if (kept.dtype != Dtype::f32) fail("attention_grad: log_sum_exp is ", name_of(kept.dtype), "; wanted F32");
     given_ = {RowsIn(args.operand(AttentionGrad::kOutputGradient)), kept.as<const float>(), regions_.products};
     prepare_tables(args.operand(Attention::kBiasTable), op_.options, sizes_, scratch_, args.scratch, args.queue, problem_);
+    narrow_prefix(args, scratch_, regions_.narrow_prefix, problem_);
+    if (scratch_.seen != 0) find_seen_keys(args, regions_.seen, problem_);
   }
 
   /// dQ may lie where dO does: it is made last.

@@ -1,13 +1,14 @@
 #include "engine/backend/cuda/attention_scratch.h"
 
+#include "engine/backend/cuda/element_bytes.h"
+#include "engine/graph/node_cost.h"
+
 namespace preamble::cuda {
 namespace {
 
-constexpr std::int64_t kFloat = sizeof(float);
+constexpr std::int64_t kNarrow = 2;  ///< bytes of a bf16 number
 
 constexpr std::int64_t rounded(std::int64_t bytes) noexcept { return (bytes + 255) / 256 * 256; }
-
-bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
 
 AttentionSizes sizes_of(const NodeCost& cost, const AttentionOptions& options) {
   AttentionSizes sizes;
@@ -16,7 +17,11 @@ AttentionSizes sizes_of(const NodeCost& cost, const AttentionOptions& options) {
   sizes.k_rows = cost.rows(cost.input(Attention::kKey));
   sizes.dim = q.width() / options.heads;
   sizes.narrow = q.dtype == Dtype::bf16;
-  if (has(cost, Attention::kPrefixKey)) sizes.prefix_rows = cost.rows(cost.input(Attention::kPrefixKey));
+  sizes.kv_width = options.kv_heads * sizes.dim;
+  if (has(cost, Attention::kPrefixKey)) {
+    sizes.prefix_rows = cost.rows(cost.input(Attention::kPrefixKey));
+    sizes.wide_prefix = cost.input(Attention::kPrefixKey).dtype == Dtype::f32;
+  }
   if (has(cost, Attention::kBiasTable)) sizes.buckets = cost.input(Attention::kBiasTable).dims[0];
   for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
     if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
@@ -35,6 +40,7 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   AttentionScratch s;
   s.rows = rounded(distances(options, sizes) * std::int64_t{sizeof(std::int32_t)});
   if (sizes.buckets > 0) s.bias = rounded(options.heads * distances(options, sizes) * kFloat);
+  if (sizes.wide_prefix && sizes.on_tensor_cores()) s.narrow_prefix = rounded(sizes.prefix_rows * sizes.kv_width * kNarrow);
   if (sizes.dim > kColumns && !sizes.on_tensor_cores()) s.output = rounded(sizes.q_rows * options.heads * sizes.dim * kFloat);
   return s;
 }
@@ -43,6 +49,7 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
                                             const SharedGradients& shared) noexcept {
   AttentionScratch s = forward(options, sizes);
   s.products = rounded(sizes.q_rows * options.heads * kFloat);
+  if (sizes.on_tensor_cores()) s.seen = rounded((options.window > 0 ? 2 : 1) * sizes.q_rows * kIndex);
   const std::int64_t kv_width = options.kv_heads * sizes.dim * kFloat;
   if (shared.own) s.own = rounded(chunk_rows(sizes.k_rows, options.kv_heads) * kv_width);
   if (shared.prefix) s.prefix = rounded(chunk_rows(sizes.prefix_rows, options.kv_heads) * kv_width);

@@ -14,7 +14,9 @@ struct AttentionSizes {
   std::int64_t dim = 0;        ///< of a head
   std::int64_t buckets = 0;    ///< of a bias table
   std::int64_t positions = 0;  ///< rows of the position tables
+  std::int64_t kv_width = 0;   ///< columns of keys
   bool narrow = false;         ///< queries are bf16
+  bool wide_prefix = false;    ///< prefixes are float32
 
   /// Do kernels for tensor cores run? The others compute with float32.
   [[nodiscard]] bool on_tensor_cores() const noexcept { return narrow && positions == 0 && dim % 8 == 0 && dim <= 128; }
@@ -39,9 +41,11 @@ struct AttentionScratch {
   std::int64_t prefix = 0;                      ///< the same for prefixes; there are two such regions
   std::int64_t position_k = 0, position_q = 0;  ///< partial sums of the position tables' gradients
   std::int64_t bias_gradient = 0;               ///< partial sums of the bias table's gradient
+  std::int64_t seen = 0;                        ///< which keys each query sees, for the gradients
+  std::int64_t narrow_prefix = 0;               ///< keys or values of prefixes as bf16; there are two such regions
 
   [[nodiscard]] std::int64_t bytes() const noexcept {
-    return rows + bias + output + products + 2 * (own + prefix) + position_k + position_q + bias_gradient;
+    return rows + bias + output + products + 2 * (own + prefix + narrow_prefix) + position_k + position_q + bias_gradient + seen;
   }
 
   /// Partial sums that the gradient of `rows` shared rows is split into: enough blocks for a GPU, and few where rows are many.
@@ -59,7 +63,7 @@ struct AttentionScratch {
                                                  const SharedGradients& shared) noexcept;
 
  private:
-  static constexpr std::int64_t kSharedRows = 4096, kBlocks = 256, kMostChunks = 32;
+  static constexpr std::int64_t kSharedRows = 4096, kBlocks = 512, kMostChunks = 32;
 
   [[nodiscard]] static constexpr std::int64_t most_chunks(std::int64_t heads) noexcept {
     return std::clamp<std::int64_t>(kBlocks / std::max<std::int64_t>(heads, 1), 1, kMostChunks);

@@ -17,6 +17,7 @@
 #include "engine/backend/cuda/products.h"
 #include "engine/backend/cuda/residence.h"
 #include "engine/backend/cuda/scratch.h"
+#include "engine/backend/cuda/step_clock.h"
 #include "engine/runtime/program.h"
 
 namespace preamble {
@@ -29,12 +30,17 @@ struct Device {
     workspace = cuda::DeviceMemory("products", cuda::Products::kWorkspaceBytes);
     cuda::check(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking), "device cuda:", number);
     cuda::check(cudaDeviceGetAttribute(&queue.multiprocessors, cudaDevAttrMultiProcessorCount, number), "device cuda:", number);
+    int major = 0;
+    cuda::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, number), "device cuda:", number);
+    queue.has_warpgroups = major == 9;
     products.emplace(queue.stream, workspace.data(), allow_tf32);
     queue.products = &*products;
+    queue.clock = &clock;
     residence.emplace(number, queue.stream);
   }
 
   cuda::DeviceMemory workspace;
+  cuda::StepClock clock;
   cuda::Queue queue;
   std::optional<cuda::Products> products;
   std::optional<cuda::CudaResidence> residence;
@@ -48,10 +54,13 @@ class CudaPlanning : public Backend {
   [[nodiscard]] bool has_kernel(std::string_view op, Dtype activation) const noexcept override {
     return cuda::find_kernel(op, activation) != nullptr;
   }
+  [[nodiscard]] bool reads(Dtype /*stored*/) const noexcept override { return true; }
   [[nodiscard]] std::int64_t scratch(const NodeCost& cost) const override { return cuda::scratch(cost); }
   /// Heads as wide as the encoder fit no tile of attention; the wide value of a feed-forward part is small beside a GPU's memory, and
   /// whole products are faster.
-  [[nodiscard]] CompilePolicy policy() const noexcept override { return {.absorb_projections = false, .fuse_feed_forward = false}; }
+  [[nodiscard]] CompilePolicy policy() const noexcept override {
+    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true};
+  }
   [[nodiscard]] bool runs_in_place(const Op& op, const Alias& alias) const noexcept override { return cuda::runs_in_place(op, alias); }
   [[nodiscard]] Residence& residence() const override { cuda::fail("device cuda: there is no device; ", cuda_problem()); }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& /*program*/) const override {
@@ -68,7 +77,9 @@ class Cuda final : public CudaPlanning {
   }
 
   [[nodiscard]] std::string_view name() const noexcept override { return name_; }
+  [[nodiscard]] cuda::StepClock& clock() const noexcept { return device_.clock; }
   [[nodiscard]] DeviceMemoryUse memory() const {
+    device_.residence->forget();
     cuda::check(cudaSetDevice(number_), "device ", name_);
     std::size_t free = 0;
     std::size_t total = 0;
@@ -77,6 +88,7 @@ class Cuda final : public CudaPlanning {
   }
   [[nodiscard]] std::string_view instruction_set() const noexcept override { return instruction_set_; }
   [[nodiscard]] Residence& residence() const override { return *device_.residence; }
+  [[nodiscard]] cudaStream_t stream() const { return device_.queue.stream; }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& program) const override {
     require_room(program);
     return std::make_unique<cuda::CudaExecutor>(program, number_, device_.queue, *device_.residence);
@@ -85,6 +97,7 @@ class Cuda final : public CudaPlanning {
  private:
   /// Refuses a plan that does not fit before anything runs.
   void require_room(const Program& program) const {
+    device_.residence->forget();
     cuda::check(cudaSetDevice(number_), "device ", name_);
     std::size_t free = 0;
     std::size_t total = 0;
@@ -107,6 +120,12 @@ class Cuda final : public CudaPlanning {
   std::string instruction_set_;
   mutable Device device_;
 };
+
+const Cuda& device_of(const Backend& backend) {
+  const auto* device = dynamic_cast<const Cuda*>(&backend);
+  if (device == nullptr) cuda::fail("device ", backend.name(), ": is no GPU");
+  return *device;
+}
 
 }  // namespace
 
@@ -148,11 +167,13 @@ const Backend& cuda_backend(int device) {
   return *backend;
 }
 
-DeviceMemoryUse cuda_memory(const Backend& backend) {
-  const auto* device = dynamic_cast<const Cuda*>(&backend);
-  if (device == nullptr) cuda::fail("device ", backend.name(), ": is no GPU");
-  return device->memory();
-}
+void* cuda_stream(const Backend& backend) { return device_of(backend).stream(); }
+
+DeviceMemoryUse cuda_memory(const Backend& backend) { return device_of(backend).memory(); }
+
+void time_cuda_steps(const Backend& backend, bool on) { device_of(backend).clock().turn(on); }
+
+std::vector<StepTime> cuda_step_times(const Backend& backend) { return device_of(backend).clock().take(); }
 
 const Backend& cuda_planning_backend() {
   static const CudaPlanning backend;

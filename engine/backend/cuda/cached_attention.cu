@@ -6,12 +6,12 @@
 namespace preamble::cuda {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kDecodingThreads = 256;
 /// Scores that lie in shared memory at a time.
-constexpr int kKeys = 1024;
+constexpr int kKeysAtATime = 1024;
 /// Lanes that share a key while scores are made; threads own four columns each while values are added up.
-constexpr int kLanes = 16;
-constexpr int kColumns = 512;
+constexpr int kLanesOfKey = 16;
+constexpr int kDecodingColumns = 512;
 
 /// A kernel parameter.
 struct Decoding {
@@ -23,6 +23,7 @@ struct Decoding {
   const std::int32_t* slots;
   const float* bias;  ///< as `AttentionProblem::bias`
   std::int32_t table_width, reach, heads, group, dim;
+  std::int32_t window;  ///< last keys that a row sees; 0: all of them
   float scale;
   bool prefix_has_positions;
   RowsOut o;
@@ -50,7 +51,7 @@ struct History {
   return load_four(cache, h.cached[j - h.prefixes], column, left);
 }
 
-/// Of all threads of a block, in each of them. `parts` [kThreads / 32] is shared memory that nobody uses.
+/// Of all threads of a block, in each of them. `parts` [kDecodingThreads / 32] is shared memory that nobody uses.
 template <class Combine>
 [[nodiscard]] __device__ float over_block(float x, float* parts, const Combine& combine) {
 #pragma unroll
@@ -60,30 +61,31 @@ template <class Combine>
   __syncthreads();
   x = parts[0];
 #pragma unroll
-  for (int i = 1; i < kThreads / 32; ++i) x = combine(x, parts[i]);
+  for (int i = 1; i < kDecodingThreads / 32; ++i) x = combine(x, parts[i]);
   return x;
 }
 
 /// A block owns one row and head, and up to 512 of its columns. 1024 scores at a time lie in shared memory; then threads read the values,
 /// four columns each, as many keys side by side as there are threads. Keys and values are read once.
-__global__ void __launch_bounds__(kThreads) cached_attention_kernel(const __grid_constant__ Decoding d) {
+__global__ void __launch_bounds__(kDecodingThreads) cached_attention_kernel(const __grid_constant__ Decoding d) {
   const std::int64_t row = blockIdx.x;
   if (row >= d.q_layout->rows) return;
-  float* scores = shared_memory<float>();  // [kKeys]
-  float* sums = scores + kKeys;            // [kThreads, 4]
-  float* parts = sums + 4 * kThreads;      // [kThreads / 32]
-  float* query = parts + kThreads / 32;    // [dim]
+  float* scores = shared_memory<float>();        // [kKeysAtATime]
+  float* sums = scores + kKeysAtATime;           // [kDecodingThreads, 4]
+  float* parts = sums + 4 * kDecodingThreads;    // [kDecodingThreads / 32]
+  float* query = parts + kDecodingThreads / 32;  // [dim]
   const auto thread = static_cast<int>(threadIdx.x);
   const auto head = static_cast<int>(blockIdx.y);
   const int kv_column = head / d.group * d.dim;
-  const int begin = static_cast<int>(blockIdx.z) * kColumns;
-  const int columns = min(kColumns, d.dim - begin);
+  const int begin = static_cast<int>(blockIdx.z) * kDecodingColumns;
+  const int columns = min(kDecodingColumns, d.dim - begin);
   const int quads = (columns + 3) / 4;
-  const int lines = kThreads / quads;  // keys side by side
+  const int lines = kDecodingThreads / quads;  // keys side by side
   const History h = history_of(d, row);
   const int keys = h.prefixes + h.length;
+  const int begin_key = d.window > 0 ? max(keys - d.window, 0) : 0;
 
-  for (int c = 4 * thread; c < d.dim; c += 4 * kThreads) {
+  for (int c = 4 * thread; c < d.dim; c += 4 * kDecodingThreads) {
     const float4 x = load_four(d.q, row, head * d.dim + c, d.dim - c);
     query[c] = x.x * d.scale;
     if (c + 1 < d.dim) query[c + 1] = x.y * d.scale;
@@ -96,13 +98,15 @@ __global__ void __launch_bounds__(kThreads) cached_attention_kernel(const __grid
   float sum = 0;
   float o[4] = {};
   const int column = thread % quads * 4;
-  for (int first = 0; first < keys; first += kKeys) {
-    const int count = min(kKeys, keys - first);
+  for (int first = begin_key; first < keys; first += kKeysAtATime) {
+    const int count = min(kKeysAtATime, keys - first);
     float most = largest;
-    for (int i = thread / kLanes; i < (count + kThreads / kLanes - 1) / (kThreads / kLanes) * (kThreads / kLanes); i += kThreads / kLanes) {
+    for (int i = thread / kLanesOfKey;
+         i < (count + kDecodingThreads / kLanesOfKey - 1) / (kDecodingThreads / kLanesOfKey) * (kDecodingThreads / kLanesOfKey);
+         i += kDecodingThreads / kLanesOfKey) {
       const int j = first + i;
       float score = 0;
-      for (int c = thread % kLanes * 4; i < count && c < d.dim; c += 4 * kLanes) {
+      for (int c = thread % kLanesOfKey * 4; i < count && c < d.dim; c += 4 * kLanesOfKey) {
         const float4 k = load_history(d.prefix_k, d.cache_k, h, j, kv_column + c, d.dim - c);
         score += query[c] * k.x;
         if (c + 1 < d.dim) score += query[c + 1] * k.y;
@@ -110,21 +114,21 @@ __global__ void __launch_bounds__(kThreads) cached_attention_kernel(const __grid
         if (c + 3 < d.dim) score += query[c + 3] * k.w;
       }
 #pragma unroll
-      for (int lanes = kLanes / 2; lanes > 0; lanes /= 2) score += __shfl_xor_sync(~0U, score, lanes);
+      for (int lanes = kLanesOfKey / 2; lanes > 0; lanes /= 2) score += __shfl_xor_sync(~0U, score, lanes);
       if (i >= count) continue;
       if (d.bias != nullptr && (j >= h.prefixes || d.prefix_has_positions)) {
-        // prefix key j of n stands at j - n, cached key j at j, the query at the last place
+        // prefix key j of n stands at j - n, cached key j at j, the query at the last position
         const int distance = j - h.prefixes - (h.length - 1);
         score += d.bias[std::int64_t{head} * (2 * d.reach + 1) + min(max(distance, -d.reach), d.reach) + d.reach];
       }
-      if (thread % kLanes == 0) scores[i] = score;
+      if (thread % kLanesOfKey == 0) scores[i] = score;
       most = fmaxf(most, score);
     }
     most = over_block(most, parts, [](float a, float b) { return fmaxf(a, b); });
     const float shrink = expf(largest - most);
     largest = most;
     float added = 0;
-    for (int i = thread; i < count; i += kThreads) {
+    for (int i = thread; i < count; i += kDecodingThreads) {
       scores[i] = expf(scores[i] - most);
       added += scores[i];
     }
@@ -149,7 +153,7 @@ __global__ void __launch_bounds__(kThreads) cached_attention_kernel(const __grid
   for (int c = 0; c < 4; ++c) sums[4 * thread + c] = o[c];
   __syncthreads();
   const float normal = sum > 0 ? 1 / sum : 0.0F;
-  for (int c = thread; c < columns; c += kThreads) {
+  for (int c = thread; c < columns; c += kDecodingThreads) {
     float x = 0;
     for (int line = 0; line < lines; ++line) x += sums[4 * (line * quads + c / 4) + c % 4];
     d.o.set(row, head * d.dim + begin + c, x * normal);
@@ -189,6 +193,7 @@ void cached_attention(const Arguments& args) {
   d.bias = tables.bias;
   d.reach = tables.reach;
   d.table_width = static_cast<std::int32_t>(table.width);
+  d.window = options.window;
   d.heads = options.heads;
   d.group = options.heads / options.kv_heads;
   d.dim = static_cast<std::int32_t>(q.width / options.heads);
@@ -198,10 +203,10 @@ void cached_attention(const Arguments& args) {
   // a cache has no row space: its rows are its first dimension
   d.cache_k.width = d.cache_v.width = d.dim * options.kv_heads;
 
-  const auto layers = static_cast<unsigned>((d.dim + kColumns - 1) / kColumns);
-  const std::size_t floats = kKeys + 4 * kThreads + kThreads / 32 + static_cast<std::size_t>(d.dim);
+  const auto layers = static_cast<unsigned>((d.dim + kDecodingColumns - 1) / kDecodingColumns);
+  const std::size_t floats = kKeysAtATime + 4 * kDecodingThreads + kDecodingThreads / 32 + static_cast<std::size_t>(d.dim);
   launch_blocks("cached_attention", cached_attention_kernel,
-                dim3(static_cast<unsigned>(q.rows), static_cast<unsigned>(options.heads), layers), kThreads, floats * sizeof(float),
+                dim3(static_cast<unsigned>(q.rows), static_cast<unsigned>(options.heads), layers), kDecodingThreads, floats * sizeof(float),
                 args.queue, d);
 }
 

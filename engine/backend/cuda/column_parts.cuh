@@ -50,9 +50,9 @@ __global__ void __launch_bounds__(kThreads) column_parts_kernel(__grid_constant_
 
 /// `join`: from the parts to the whole; else the other way.
 template <bool join>
-void move_columns(const char* name, const ColumnParts& parts, const View& whole, const Queue& queue) {
+void move_columns(const char* name, const ColumnParts& parts, const View& whole, const Queue& queue, std::int64_t groups = 1) {
   if (parts.count == 0) return;
-  const Matrix size = matrix_of(whole);
+  const Matrix size = matrix_of(whole).in_parts(groups);
   bool aligned = size.columns % kOctet == 0 && parts.first % kOctet == 0;
   for (int p = 0; p < parts.count; ++p) aligned = aligned && parts.end[p] % kOctet == 0;
   if (aligned) {
@@ -62,20 +62,21 @@ void move_columns(const char* name, const ColumnParts& parts, const View& whole,
   }
 }
 
-/// As many launches as the number of parts asks for. `part_of(i)`: the view of part i, `width_of(i)` its columns.
+/// As many launches as the number of parts asks for. `part_of(i)`: the view of part i, `width_of(i)` its columns in each of `groups` blocks
+/// of columns.
 template <bool join, class PartOf, class WidthOf>
 void move_all_columns(const char* name, std::size_t count, const PartOf& part_of, const WidthOf& width_of, const View& whole,
-                      const Queue& queue) {
+                      const Queue& queue, std::int64_t groups = 1) {
   ColumnParts parts;
   for (std::size_t i = 0; i < count; ++i) {
     if (parts.count == ColumnParts::kMost) {
-      move_columns<join>(name, parts, whole, queue);
+      move_columns<join>(name, parts, whole, queue, groups);
       parts.first += parts.columns();
       parts.count = 0;
     }
     parts.add(Reals(part_of(i)), width_of(i));
   }
-  move_columns<join>(name, parts, whole, queue);
+  move_columns<join>(name, parts, whole, queue, groups);
 }
 
 }  // namespace preamble::cuda

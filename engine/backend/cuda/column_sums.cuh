@@ -38,7 +38,7 @@ inline void add_parts(const char* name, const float* parts, std::int64_t count, 
 template <class X>
 __global__ void __launch_bounds__(kThreads)
     row_parts_kernel(const X* x, std::int64_t stride, Matrix size, std::int64_t count, float* parts) {
-  const auto [part, first, left] = OctetPlace(size.columns);
+  const auto [part, first, left] = OctetIndex(size.columns);
   if (part >= count) return;
   const std::int64_t rows = size.rows();
   float sum[kOctet] = {};

@@ -15,7 +15,7 @@ struct Block {
 
 /// to[r, :] = from[r, :]. A thread owns eight columns of a row.
 static __global__ void __launch_bounds__(kThreads) copy_rows_kernel(Block from, Block to, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.rows()) return;
   float v[kOctet];
   load(from.data, from.first + row * from.stride + column, left, v);

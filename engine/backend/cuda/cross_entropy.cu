@@ -13,13 +13,14 @@ void cross_entropy(const Arguments& args) {
   call.labels = args.in[CrossEntropy::kLabels].as<const std::int32_t>();
   call.z_loss = op.z_loss;
   call.weight = Reals(args.in[CrossEntropy::kWeight]);
+  call.weighs_rows = args.in[CrossEntropy::kWeight].layout != nullptr;
   call.terms = reinterpret_cast<double*>(args.scratch);
   call.nll = Reals(args.output(1));
   with_real(logits.dtype, [&]<class L>() {
     loss_rows<L, L>("cross_entropy", call, logits.rows, logits.as<const L>(), logits.width, nullptr, 0, args.queue);
   });
   if (args.output(0)) {
-    launch("cross_entropy", total_kernel, 1, 1024, args.queue, call.terms, Matrix{logits.layout, logits.rows, 1}, call.weight,
+    launch("cross_entropy", total_kernel, 1, 1024, args.queue, call.terms, Matrix{logits.layout, logits.rows, 1}, factor_of(call),
            Reals(args.output(0)));
   }
 }

@@ -12,6 +12,7 @@ void cross_entropy_grad(const Arguments& args) {
   call.labels = args.in[CrossEntropyGrad::kLabels].as<const std::int32_t>();
   call.z_loss = op.z_loss;
   call.weight = Reals(args.in[CrossEntropyGrad::kWeight]);
+  call.weighs_rows = op.weighs_rows;
   call.dloss = Reals(args.in[CrossEntropyGrad::kGradient]);
   with_real(logits.dtype, [&]<class L>() {
     loss_rows("cross_entropy_grad", call, logits.rows, logits.as<const L>(), logits.width, args.out[0].as<L>(), logits.width, args.queue);

@@ -18,7 +18,7 @@ struct Mask {
 template <class T>
 __global__ void __launch_bounds__(kThreads) dropout_kernel(Mask mask, const T* x, T* y, Matrix size) {
   const std::int64_t quarter = (size.columns + 3) / 4;
-  const auto [row, first, in_part] = OctetPlace(quarter);
+  const auto [row, first, in_part] = OctetIndex(quarter);
   if (row >= size.rows()) return;
   const auto position = static_cast<std::uint32_t>(size.layout->positions[row]);
   const auto segment = static_cast<std::uint32_t>(size.layout->segment_of_row[row]);

@@ -5,6 +5,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cuda/check.h"
+#include "engine/backend/cuda/step_clock.h"
 #include "engine/graph/capacity.h"
 #include "engine/runtime/program.h"
 
@@ -69,9 +70,10 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
     kernels_.push_back(find_kernel(node.op->name(), activation_type(node)));
     in_.emplace_back(step.in.size());
     out_.emplace_back(step.out.size());
-    for (const auto* slots : {&step.in, &step.out}) {
-      for (const auto& slot : *slots) {
-        if (slot.leaf >= 0) leaves_[static_cast<std::size_t>(slot.leaf)] = static_cast<std::byte*>(residence.hold(graph.node(slot.leaf).tensor));
+    for (const auto* locations : {&step.in, &step.out}) {
+      for (const auto& location : *locations) {
+        if (location.leaf < 0) continue;
+        leaves_[static_cast<std::size_t>(location.leaf)] = static_cast<std::byte*>(residence.hold(graph.node(location.leaf).tensor));
       }
     }
   }
@@ -83,7 +85,7 @@ CudaExecutor::~CudaExecutor() {
   for (auto* event : copied_) cudaEventDestroy(event);
 }
 
-void* CudaExecutor::staging(const Slot& input) {
+void* CudaExecutor::staging(const Location& input) {
   wait_for(current_);
   return host_blocks_[current_].data() + input_at_[static_cast<std::size_t>(input.node)];
 }
@@ -95,19 +97,19 @@ void CudaExecutor::set_layouts(std::span<const RowLayout> layouts) {
   }
 }
 
-std::byte* CudaExecutor::memory_of(const Slot& slot) const {
-  if (slot.node >= 0 && program_.graph().node(slot.node).role == Role::input) {
-    return block_.data() + input_at_[static_cast<std::size_t>(slot.node)];
+std::byte* CudaExecutor::memory_of(const Location& location) const {
+  if (location.node >= 0 && program_.graph().node(location.node).role == Role::input) {
+    return block_.data() + input_at_[static_cast<std::size_t>(location.node)];
   }
-  if (slot.offset >= 0) return arena_->data() + slot.offset;
-  return slot.leaf >= 0 ? leaves_[static_cast<std::size_t>(slot.leaf)] : nullptr;
+  if (location.offset >= 0) return arena_->data() + location.offset;
+  return location.leaf >= 0 ? leaves_[static_cast<std::size_t>(location.leaf)] : nullptr;
 }
 
-View CudaExecutor::view(const Slot& slot) const {
-  if (slot.node < 0) return {};
-  const Type& type = program_.graph().node(slot.node).outputs[static_cast<std::size_t>(slot.output)];
+View CudaExecutor::view(const Location& location) const {
+  if (location.node < 0) return {};
+  const Type& type = program_.graph().node(location.node).outputs[static_cast<std::size_t>(location.output)];
   View view;
-  view.data = memory_of(slot);
+  view.data = memory_of(location);
   view.dtype = type.dtype;
   view.width = type.width();
   view.dims = &type.dims;
@@ -139,6 +141,16 @@ void CudaExecutor::launch_steps() {
   for (std::size_t step = 0; step < kernels_.size(); ++step) launch_step(step);
 }
 
+void CudaExecutor::run_timed() {
+  refresh();
+  for (std::size_t step = 0; step < kernels_.size(); ++step) {
+    queue_.clock->begin(queue_.stream);
+    launch_step(step);
+    queue_.clock->end(queue_.stream, program_.graph().node(program_.steps()[step].node).op->name(), in_[step], out_[step]);
+  }
+  queue_.clock->collect();
+}
+
 void CudaExecutor::wait_for(std::size_t block) { check(cudaEventSynchronize(copied_[block]), "upload of inputs"); }
 
 CudaExecutor::Captured& CudaExecutor::captured() {
@@ -167,7 +179,7 @@ void CudaExecutor::run_step(std::size_t step) {
   launch_step(step);
 }
 
-Tensor CudaExecutor::share(const Slot& value) {
+Tensor CudaExecutor::share(const Location& value) {
   const Graph& graph = program_.graph();
   if (value.leaf >= 0) return graph.node(value.leaf).tensor;
   const Type& type = graph.node(value.node).outputs[static_cast<std::size_t>(value.output)];
@@ -178,6 +190,7 @@ Tensor CudaExecutor::share(const Slot& value) {
 
 void CudaExecutor::run() {
   upload_inputs();
+  if (queue_.clock->on()) return run_timed();
   Captured& entry = captured();
   entry.used = ++runs_;
   if (!entry.seen) {
@@ -200,7 +213,7 @@ void CudaExecutor::run() {
   entry.steps.launch(queue_.stream);
 }
 
-const void* CudaExecutor::fetch(const Slot& value, std::size_t bytes) {
+const void* CudaExecutor::fetch(const Location& value, std::size_t bytes) {
   check(cudaSetDevice(device_), "device cuda:", device_);
   PinnedMemory& copy = fetched_[{value.node, value.output}];
   if (copy.bytes() < bytes || copy.data() == nullptr) copy = PinnedMemory("results", bytes);

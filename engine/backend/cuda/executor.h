@@ -46,12 +46,12 @@ class CudaExecutor final : public Executor {
   CudaExecutor(const Program& program, int device, const Queue& queue, CudaResidence& residence);
   ~CudaExecutor() override;
 
-  [[nodiscard]] void* staging(const Slot& input) override;
+  [[nodiscard]] void* staging(const Location& input) override;
   void set_layouts(std::span<const RowLayout> layouts) override;
   void run() override;
   void run_step(std::size_t step) override;
-  [[nodiscard]] Tensor share(const Slot& value) override;
-  [[nodiscard]] const void* fetch(const Slot& value, std::size_t bytes) override;
+  [[nodiscard]] Tensor share(const Location& value) override;
+  [[nodiscard]] const void* fetch(const Location& value, std::size_t bytes) override;
 
  private:
   static constexpr std::size_t kBlocks = 2;
@@ -64,12 +64,13 @@ class CudaExecutor final : public Executor {
     std::uint64_t used = 0;
   };
 
-  [[nodiscard]] std::byte* memory_of(const Slot& slot) const;
-  [[nodiscard]] View view(const Slot& slot) const;
+  [[nodiscard]] std::byte* memory_of(const Location& location) const;
+  [[nodiscard]] View view(const Location& location) const;
   void refresh();
   void upload_inputs();
   void launch_steps();
   void launch_step(std::size_t step);
+  void run_timed();
   void wait_for(std::size_t block);
   Captured& captured();
 
@@ -78,7 +79,7 @@ class CudaExecutor final : public Executor {
   const Queue& queue_;
   CudaResidence& residence_;
   std::vector<std::byte*> leaves_;        ///< by node
-  std::vector<std::size_t> input_at_;     ///< by node: place in the block of inputs
+  std::vector<std::size_t> input_at_;     ///< by node: offset in the block of inputs
   LayoutBlock layout_block_;
   std::size_t block_bytes_ = 0;           ///< layouts, then inputs
   std::shared_ptr<DeviceMemory> arena_;

@@ -11,7 +11,7 @@ namespace preamble::cuda {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     finish_rows_kernel(ActivationKind kind, const T* x, T* y, std::uint8_t* mask, std::int64_t mask_width, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.rows()) return;
   const std::int64_t first = row * size.columns + column;
   float v[kOctet];

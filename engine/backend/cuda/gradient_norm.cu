@@ -12,7 +12,7 @@ constexpr int kNormThreads = 512;
 
 /// partial[b] = Σ g² of a block of a gradient, in double. A block of threads owns it.
 __global__ void __launch_bounds__(kNormThreads) squares_kernel(__grid_constant__ const TensorList<1> list, double* partial) {
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   const std::int64_t begin = block * GradientNorm::kBlock, count = list.count(tensor);
   const std::int64_t end = begin + GradientNorm::kBlock < count ? begin + GradientNorm::kBlock : count;
   double sum = 0;

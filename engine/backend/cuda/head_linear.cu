@@ -1,5 +1,6 @@
-#include "engine/backend/cuda/copy_rows.cuh"
 #include "engine/backend/cuda/products.h"
+#include "engine/backend/cuda/real.cuh"
+#include "engine/backend/cuda/stored_rows.h"
 #include "engine/ops/head_linear.h"
 
 namespace preamble::cuda {
@@ -17,7 +18,7 @@ void head_linear(const Arguments& args) {
   if (w.dtype != real_dtype<T>) {
     weight.data = args.scratch;
     weight.dtype = real_dtype<T>;
-    copy_elements("head_linear", Reals(w), 0, Reals(weight), 0, w.width, args.queue);
+    convert_matrix("head_linear", w, weight, args.queue);
   }
   Product p;
   p.m = x.rows, p.n = out, p.k = in;

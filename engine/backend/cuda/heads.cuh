@@ -9,7 +9,7 @@ namespace preamble::cuda {
 /// to[b, a, :] = from[a, b, :];  from [first, second, dim]. A thread owns eight numbers of a row.
 static __global__ void __launch_bounds__(kThreads)
     swap_axes_kernel(Reals from, Reals to, std::int64_t first, std::int64_t second, std::int64_t dim) {
-  const auto [row, column, left] = OctetPlace(dim);
+  const auto [row, column, left] = OctetIndex(dim);
   const std::int64_t a = row / second, b = row % second;
   if (a >= first) return;
   float v[kOctet];

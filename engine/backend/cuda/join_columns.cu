@@ -5,10 +5,11 @@ namespace preamble::cuda {
 
 template <class T>
 void join_columns(const Arguments& args) {
-  const auto& widths = static_cast<const JoinColumns&>(args.op).widths;
+  const auto& op = static_cast<const JoinColumns&>(args.op);
+  const auto& widths = op.widths;
   move_all_columns<true>(
       "join_columns", widths.size(), [&](std::size_t i) { return args.operand(i); }, [&](std::size_t i) { return widths[i]; }, args.out[0],
-      args.queue);
+      args.queue, op.groups);
 }
 
 template void join_columns<float>(const Arguments&);

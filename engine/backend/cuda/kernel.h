@@ -14,6 +14,7 @@
 namespace preamble::cuda {
 
 class Products;
+class StepClock;
 
 /// One operand or result. `data` is null for an absent operand and for an output that nobody reads.
 struct View {
@@ -44,6 +45,8 @@ struct Queue {
   cudaStream_t stream = nullptr;
   Products* products = nullptr;
   int multiprocessors = 1;
+  bool has_warpgroups = false;  ///< Hopper: may warpgroups multiply?
+  StepClock* clock = nullptr;  ///< times each step while it is on
 };
 
 struct Arguments {

@@ -18,7 +18,7 @@ struct Layout {
   std::int32_t segments;
   /// [segments + 1]
   const std::int32_t* offsets;
-  /// [rows] place of each row in its sequence; never null.
+  /// [rows] position of each row in its segment; never null.
   const std::int32_t* positions;
   /// [rows] segment of each row.
   const std::int32_t* segment_of_row;

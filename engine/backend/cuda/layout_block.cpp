@@ -28,24 +28,24 @@ LayoutBlock::LayoutBlock(std::span<const RowSpace> spaces) {
   for (const auto& space : spaces) {
     const auto rows = static_cast<std::size_t>(space.rows);
     const auto segments = static_cast<std::size_t>(space.segments);
-    Place place{};
-    place.layout = take(sizeof(Layout));
-    place.offsets = take((segments + 1) * sizeof(std::int32_t));
-    place.positions = take(rows * sizeof(std::int32_t));
-    place.segments = take(rows * sizeof(std::int32_t));
-    place.tiles64 = take((rows / 64 + segments) * sizeof(Tile));
-    place.tiles128 = take((rows / 128 + segments) * sizeof(Tile));
-    places_.push_back(place);
+    Offsets at{};
+    at.layout = take(sizeof(Layout));
+    at.offsets = take((segments + 1) * sizeof(std::int32_t));
+    at.positions = take(rows * sizeof(std::int32_t));
+    at.segments = take(rows * sizeof(std::int32_t));
+    at.tiles64 = take((rows / 64 + segments) * sizeof(Tile));
+    at.tiles128 = take((rows / 128 + segments) * sizeof(Tile));
+    offsets_.push_back(at);
   }
 }
 
 void LayoutBlock::write(std::span<const RowLayout> layouts, std::byte* block, std::byte* device) const {
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     const RowLayout& from = layouts[i];
-    const Place& place = places_[i];
-    std::copy_n(from.offsets, from.segments + 1, reinterpret_cast<std::int32_t*>(block + place.offsets));
-    auto* positions = reinterpret_cast<std::int32_t*>(block + place.positions);
-    auto* segments = reinterpret_cast<std::int32_t*>(block + place.segments);
+    const Offsets& at = offsets_[i];
+    std::copy_n(from.offsets, from.segments + 1, reinterpret_cast<std::int32_t*>(block + at.offsets));
+    auto* positions = reinterpret_cast<std::int32_t*>(block + at.positions);
+    auto* segments = reinterpret_cast<std::int32_t*>(block + at.segments);
     for (std::int32_t s = 0; s < from.segments; ++s) {
       for (std::int32_t r = from.offsets[s]; r < from.offsets[s + 1]; ++r) {
         positions[r] = from.position(s, r);
@@ -55,14 +55,14 @@ void LayoutBlock::write(std::span<const RowLayout> layouts, std::byte* block, st
     Layout to{};
     to.rows = from.rows;
     to.segments = from.segments;
-    to.offsets = reinterpret_cast<const std::int32_t*>(device + place.offsets);
-    to.positions = reinterpret_cast<const std::int32_t*>(device + place.positions);
-    to.segment_of_row = reinterpret_cast<const std::int32_t*>(device + place.segments);
-    to.tiles64 = reinterpret_cast<const Tile*>(device + place.tiles64);
-    to.tiles128 = reinterpret_cast<const Tile*>(device + place.tiles128);
-    to.tile64_count = write_tiles(from, 64, reinterpret_cast<Tile*>(block + place.tiles64));
-    to.tile128_count = write_tiles(from, 128, reinterpret_cast<Tile*>(block + place.tiles128));
-    new (block + place.layout) Layout(to);
+    to.offsets = reinterpret_cast<const std::int32_t*>(device + at.offsets);
+    to.positions = reinterpret_cast<const std::int32_t*>(device + at.positions);
+    to.segment_of_row = reinterpret_cast<const std::int32_t*>(device + at.segments);
+    to.tiles64 = reinterpret_cast<const Tile*>(device + at.tiles64);
+    to.tiles128 = reinterpret_cast<const Tile*>(device + at.tiles128);
+    to.tile64_count = write_tiles(from, 64, reinterpret_cast<Tile*>(block + at.tiles64));
+    to.tile128_count = write_tiles(from, 128, reinterpret_cast<Tile*>(block + at.tiles128));
+    new (block + at.layout) Layout(to);
   }
 }
 

@@ -18,18 +18,18 @@ class LayoutBlock {
   explicit LayoutBlock(std::span<const RowSpace> spaces);
 
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-  /// Place of the `Layout` of a row space.
-  [[nodiscard]] std::size_t offset(std::size_t space) const { return places_.at(space).layout; }
+  /// Offset of the `Layout` of a row space.
+  [[nodiscard]] std::size_t offset(std::size_t space) const { return offsets_.at(space).layout; }
 
   /// Writes all layouts to host memory `block`, with pointers that are right once it has been copied to `device`.
   void write(std::span<const RowLayout> layouts, std::byte* block, std::byte* device) const;
 
  private:
-  struct Place {
+  struct Offsets {
     std::size_t layout, offsets, positions, segments, tiles64, tiles128;
   };
 
-  std::vector<Place> places_;
+  std::vector<Offsets> offsets_;
   std::size_t bytes_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "engine/backend/cuda/finish_rows.cuh"
 #include "engine/backend/cuda/linear_scratch.h"
 #include "engine/backend/cuda/products.h"
+#include "engine/backend/cuda/stored_rows.h"
 #include "engine/ops/linear.h"
 
 namespace preamble::cuda {
@@ -36,8 +37,13 @@ void multiply(Product p, const View& w, bool out_in, const LinearScratch& scratc
   for (std::int64_t first = 0; first < n; first += scratch.columns) {
     const std::int64_t count = std::min(scratch.columns, n - first);
     const std::int64_t width = out_in ? p.k : count;
-    copy_rows("linear", {Reals(w), out_in ? first * p.k : first, out_in ? p.k : n}, {Reals(in_scratch(w, converted, p.a_type)), 0, width},
-              {nullptr, out_in ? count : p.k, width}, queue);
+    const View to = in_scratch(w, converted, p.a_type);
+    if (is_encoded(w.dtype)) {
+      decode_rows("linear", w, out_in ? first : 0, out_in ? 0 : first, out_in ? count : p.k, width, to, queue);
+    } else {
+      copy_rows("linear", {Reals(w), out_in ? first * p.k : first, out_in ? p.k : n}, {Reals(to), 0, width},
+                {nullptr, out_in ? count : p.k, width}, queue);
+    }
     p.n = count;
     p.b = converted;
     p.ldb = width;
@@ -52,7 +58,7 @@ void multiply(Product p, const View& w, bool out_in, const LinearScratch& scratc
 }  // namespace
 
 /// The bias, the residual and gelu_tanh of bf16 are the product's own epilogue. Other activations read the sum once more and write it over,
-/// with the mask of relu beside it.
+/// with the mask of relu beside it. A few rows read a quantised weight as it lies.
 template <class T>
 void linear(const Arguments& args) {
   const auto& op = static_cast<const Linear&>(args.op);
@@ -78,7 +84,15 @@ void linear(const Arguments& args) {
     sum = in_scratch(x, args.scratch, real_dtype<T>);
     sum.width = n;
   }
-  const bool fused = op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
+  const bool few = is_encoded(w.dtype) && x.rows <= kFewStoredRows;
+  const bool fused = !few && op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
+  const auto finish = [&] {
+    if (op.activation && !fused && (y || keeps_mask)) finish_rows<T>("linear", *op.activation, sum, y, keeps_mask ? kept : View{}, args.queue);
+  };
+  if (few) {
+    few_rows_product("linear", {x, w, out_in, bias, residual, sum}, args.queue);
+    return finish();
+  }
 
   Product p;
   p.m = x.rows, p.n = n, p.k = x.width;
@@ -93,8 +107,7 @@ void linear(const Arguments& args) {
     p.bias = converted;
   }
   multiply(p, w, out_in, scratch, args.scratch + scratch.sum + scratch.bias, args.queue);
-  if (op.activation && !fused && (y || keeps_mask))
-    finish_rows<T>("linear", *op.activation, sum, y, keeps_mask ? kept : View{}, args.queue);
+  finish();
 }
 
 template void linear<float>(const Arguments&);

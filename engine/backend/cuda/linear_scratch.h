@@ -15,7 +15,7 @@ struct LinearSizes {
   Dtype weight = Dtype::f32;
   Dtype bias = Dtype::f32;
   bool has_bias = false;
-  bool mask_alone = false;  ///< only the mask of relu is read: the sum has no place of its own
+  bool mask_alone = false;  ///< only the mask of relu is read: the sum has no memory of its own
 };
 
 /// Regions in bytes, in their order. cuBLASLt multiplies matrices of one type, so what is stored in another is converted.

@@ -20,11 +20,15 @@ struct LossRows {
   Reals bias;  ///< [V], added to every row
   const std::int32_t* labels = nullptr;
   double z_loss = 0;
-  Reals weight;             ///< one number
+  Reals weight;             ///< one number, or one for each row
+  bool weighs_rows = false;  ///< the latter: terms are multiplied with it
   Reals dloss;              ///< one number; absent: 1
-  double* terms = nullptr;  ///< gets nll + z_loss lse² of each row
+  double* terms = nullptr;   ///< gets nll + z_loss lse² of each row
   Reals nll;
 };
+
+/// What the sum of the terms is multiplied with: nothing where the terms are weighted.
+inline Reals factor_of(const LossRows& call) { return call.weighs_rows ? Reals() : call.weight; }
 
 /// Largest logit of a row and Σ exp(logit - largest): each thread keeps both for its columns, in one pass.
 /// D says how exact an exponential is: the type of what is made of it.
@@ -92,11 +96,12 @@ __global__ void __launch_bounds__(kLossThreads)
     // no label of the vocabulary: the loss says so
     const float of_label = label >= 0 && label < columns ? to_float(x[label]) + (call.bias ? call.bias[label] : 0.0F) : NAN;
     const double nll = log_sum + (static_cast<double>(shift) - static_cast<double>(of_label));
-    if (call.terms != nullptr) call.terms[row] = nll + call.z_loss * lse * lse;
+    const double weight = call.weighs_rows ? static_cast<double>(call.weight[row]) : 1.0;
+    if (call.terms != nullptr) call.terms[row] = weight * (nll + call.z_loss * lse * lse);
     if (call.nll) call.nll.set(row, static_cast<float>(nll));
   }
   if (d == nullptr) return;
-  const double weight = static_cast<double>(call.weight[0]) * (call.dloss ? static_cast<double>(call.dloss[0]) : 1.0);
+  const double weight = static_cast<double>(call.weight[call.weighs_rows ? row : 0]) * (call.dloss ? static_cast<double>(call.dloss[0]) : 1.0);
   const auto factor = static_cast<float>(weight * (1 + 2 * call.z_loss * lse) / sum);
   for (std::int64_t start = 0; start < columns; start += tile) {
     const std::int64_t first = start + mine;

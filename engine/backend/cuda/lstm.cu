@@ -7,7 +7,7 @@ namespace preamble::cuda {
 namespace {
 
 template <class T, class W>
-struct Call {
+struct LstmCall {
   Recurrence walk;
   std::int64_t hidden;
   const T* x;
@@ -40,7 +40,7 @@ __device__ inline void gate_products(const W* w, const float* h, std::int64_t n,
 
 /// All blocks make one step of all segments together, a warp one unit of one segment, and wait for each other behind it.
 template <class T, class W>
-__global__ void __launch_bounds__(kThreads) lstm_kernel(Call<T, W> call) {
+__global__ void __launch_bounds__(kThreads) lstm_kernel(LstmCall<T, W> call) {
   const auto grid = cooperative_groups::this_grid();
   const std::int64_t n = call.hidden, units = call.walk.layout->segments * n;
   const std::int64_t warps = static_cast<std::int64_t>(gridDim.x) * (kThreads / kWarp), warp = thread_index() / kWarp;
@@ -86,16 +86,16 @@ void lstm(const Arguments& args) {
   const LstmScratch scratch = LstmScratch::of({.rows = x.rows, .segments = x.segments, .hidden = n, .activation = real_dtype<T>});
   const auto state = [&](int i) { return reinterpret_cast<float*>(args.scratch + i * scratch.state); };
   with_real(w.dtype, [&]<class W>() {
-    const Call<T, W> call{{x.layout, static_cast<const Lstm&>(args.op).reversed},
-                          n,
-                          x.as<const T>(),
-                          w.as<const W>(),
-                          Reals(args.in[Lstm::kBias]),
-                          args.output(0).as<T>(),
-                          args.output(Lstm::kGates).as<T>(),
-                          args.output(Lstm::kCells).as<T>(),
-                          {state(0), state(1)},
-                          state(2)};
+    const LstmCall<T, W> call{{x.layout, static_cast<const Lstm&>(args.op).reversed},
+                              n,
+                              x.as<const T>(),
+                              w.as<const W>(),
+                              Reals(args.in[Lstm::kBias]),
+                              args.output(0).as<T>(),
+                              args.output(Lstm::kGates).as<T>(),
+                              args.output(Lstm::kCells).as<T>(),
+                              {state(0), state(1)},
+                              state(2)};
     launch_together("lstm", lstm_kernel<T, W>, kThreads, args.queue, call);
   });
 }

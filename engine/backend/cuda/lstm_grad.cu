@@ -11,7 +11,7 @@ namespace {
 constexpr int kBackwardThreads = 512;
 
 template <class T, class W>
-struct Call {
+struct LstmGradCall {
   Recurrence walk;
   std::int64_t hidden;
   const W* w;
@@ -26,7 +26,7 @@ struct Call {
 
 /// dz of one unit of one segment at row r, and dc for the step before.
 template <class T, class W>
-__device__ inline void unit_gradient(const Call<T, W>& call, std::int64_t segment, std::int64_t unit, std::int64_t r) {
+__device__ inline void unit_gradient(const LstmGradCall<T, W>& call, std::int64_t segment, std::int64_t unit, std::int64_t r) {
   const std::int64_t n = call.hidden, item = segment * n + unit;
   const auto gate = [&](int k) { return to_float(call.gates[(4 * r + k) * n + unit]); };
   const float i = gate(0), f = gate(1), g = gate(2), o = gate(3);
@@ -46,7 +46,7 @@ __device__ inline void unit_gradient(const Call<T, W>& call, std::int64_t segmen
 
 /// dh = Wᵀ dz for 32 units of a segment, by a block: each warp sums every sixteenth row of W, then the warps' sums are added in order.
 template <class T, class W>
-__device__ inline void hidden_gradient(const Call<T, W>& call, std::int64_t segment, std::int64_t first) {
+__device__ inline void hidden_gradient(const LstmGradCall<T, W>& call, std::int64_t segment, std::int64_t first) {
   constexpr int kWarps = kBackwardThreads / kWarp;
   __shared__ float sums[kWarps][kWarp];
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -69,7 +69,7 @@ __device__ inline void hidden_gradient(const Call<T, W>& call, std::int64_t segm
 
 /// All blocks make one step of all segments together, from the last to the first: dz, a thread a unit; then dh for the step before.
 template <class T, class W>
-__global__ void __launch_bounds__(kBackwardThreads) lstm_grad_kernel(Call<T, W> call) {
+__global__ void __launch_bounds__(kBackwardThreads) lstm_grad_kernel(LstmGradCall<T, W> call) {
   const auto grid = cooperative_groups::this_grid();
   const std::int64_t n = call.hidden, segments = call.walk.layout->segments, units = segments * n;
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * kBackwardThreads, groups = (n + kWarp - 1) / kWarp;
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(kBackwardThreads) lstm_grad_kernel(Call<T, W> 
 /// to[r, :] = h of the row before r, 0 where there is none and behind the true rows. A thread owns eight columns of a row.
 template <class T>
 __global__ void __launch_bounds__(kThreads) rows_before_kernel(Recurrence walk, const T* h, T* to, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.bound) return;
   const std::int64_t before = row < size.rows() ? walk.before(row) : -1;
   float v[kOctet] = {};
@@ -118,16 +118,16 @@ void lstm_grad(const Arguments& args) {
   }
   const Recurrence walk{h.layout, static_cast<const LstmGrad&>(args.op).reversed};
   with_real(w.dtype, [&]<class W>() {
-    const Call<T, W> call{walk,
-                          n,
-                          w.as<const W>(),
-                          args.in[LstmGrad::kGates].as<const T>(),
-                          args.in[LstmGrad::kCells].as<const T>(),
-                          args.in[LstmGrad::kGradient].as<const T>(),
-                          dz.as<T>(),
-                          state(0),
-                          state(1),
-                          state(2)};
+    const LstmGradCall<T, W> call{walk,
+                                  n,
+                                  w.as<const W>(),
+                                  args.in[LstmGrad::kGates].as<const T>(),
+                                  args.in[LstmGrad::kCells].as<const T>(),
+                                  args.in[LstmGrad::kGradient].as<const T>(),
+                                  dz.as<T>(),
+                                  state(0),
+                                  state(1),
+                                  state(2)};
     launch_together("lstm_grad", lstm_grad_kernel<T, W>, kBackwardThreads, args.queue, call);
   });
   if (!dw) return;

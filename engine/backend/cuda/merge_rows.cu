@@ -7,7 +7,7 @@ namespace {
 
 /// y[r, :] = a[i, :] or b[-1 - i, :] by i = index[r]. A thread owns eight columns of a row.
 __global__ void __launch_bounds__(kThreads) merge_rows_kernel(Reals a, Reals b, const std::int32_t* index, Reals y, Matrix size) {
-  const auto [row, column, left] = OctetPlace(size.columns);
+  const auto [row, column, left] = OctetIndex(size.columns);
   if (row >= size.rows()) return;
   const std::int64_t i = index[row];
   float v[kOctet];

@@ -5,7 +5,7 @@ namespace preamble::cuda {
 namespace {
 
 template <class T>
-struct Call {
+struct NormCall {
   NormKind kind;
   float epsilon;
   const T* x;
@@ -18,7 +18,7 @@ struct Call {
 
 /// A block owns a row and holds it in registers: x and residual are read once, y and sum written once; either may be an operand.
 template <int held, class T>
-__global__ void __launch_bounds__(kMostNormThreads) norm_kernel(Call<T> call) {
+__global__ void __launch_bounds__(kMostNormThreads) norm_kernel(NormCall<T> call) {
   const std::int64_t width = call.size.columns, start = blockIdx.x * width;
   if (blockIdx.x >= call.size.rows()) return;
   NormRow<held> row;
@@ -62,16 +62,17 @@ template <class T>
 void norm(const Arguments& args) {
   const auto& op = static_cast<const Norm&>(args.op);
   const View& x = args.in[Norm::kInput];
-  const Call<T> call{op.kind,
-                     static_cast<float>(op.epsilon),
-                     x.as<const T>(),
-                     op.adds ? args.operand(Norm::kResidual).as<const T>() : nullptr,
-                     Reals(args.operand(Norm::kScale)),
-                     Reals(args.operand(Norm::kBias)),
-                     args.output(0).as<T>(),
-                     op.adds ? args.output(1).as<T>() : nullptr,
-                     Matrix{x.layout, x.rows, x.width}};
-  with_norm_row("norm", x.width, [&]<int held>(int threads) { launch("norm", norm_kernel<held, T>, x.rows, threads, args.queue, call); });
+  const NormCall<T> call{op.kind,
+                         static_cast<float>(op.epsilon),
+                         x.as<const T>(),
+                         op.adds ? args.operand(Norm::kResidual).as<const T>() : nullptr,
+                         Reals(args.operand(Norm::kScale)),
+                         Reals(args.operand(Norm::kBias)),
+                         args.output(0).as<T>(),
+                         op.adds ? args.output(1).as<T>() : nullptr,
+                         Matrix{x.layout, x.rows, x.width}.in_parts(op.parts)};
+  with_norm_row("norm", call.size.columns,
+                [&]<int held>(int threads) { launch("norm", norm_kernel<held, T>, call.size.bound, threads, args.queue, call); });
 }
 
 template void norm<float>(const Arguments&);

@@ -5,7 +5,7 @@ namespace preamble::cuda {
 namespace {
 
 template <class T>
-struct Call {
+struct NormGradCall {
   NormKind kind;
   float epsilon;
   const T* x;
@@ -21,7 +21,7 @@ struct Call {
 /// A block owns every gridDim-th row, one after the other, in registers: all operands are read once, dx is written once. The parameters'
 /// gradients of its rows are summed in registers and left behind as one part of the sums.
 template <int held, class T>
-__global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(Call<T> call) {
+__global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(NormGradCall<T> call) {
   const std::int64_t width = call.size.columns, rows = call.size.rows();
   float dscale[held][kOctet] = {}, dbias[held][kOctet] = {};
   for (std::int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
@@ -42,8 +42,8 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(Call<T> cal
 #pragma unroll
       for (int i = 0; i < kOctet; ++i) {
         const float centered = i < left ? x.v[k][i] - s.mean : 0.0F;
-        dbias[k][i] += g.v[k][i];
-        dscale[k][i] += g.v[k][i] * centered * s.rstd;
+        if (call.bias_parts != nullptr) dbias[k][i] += g.v[k][i];
+        if (call.scale_parts != nullptr) dscale[k][i] += g.v[k][i] * centered * s.rstd;
         if (call.scale) g.v[k][i] *= scale[i];
         sum += g.v[k][i];
         product += g.v[k][i] * centered;
@@ -78,23 +78,28 @@ void norm_grad(const Arguments& args) {
   const auto& op = static_cast<const NormGrad&>(args.op);
   const View& x = args.in[NormGrad::kInput];
   const View dscale = args.output(1), dbias = args.output(2);
+  const Matrix size = Matrix{x.layout, x.rows, x.width}.in_parts(op.parts);
   auto* scale_parts = reinterpret_cast<float*>(args.scratch);
-  float* bias_parts = scale_parts + (dscale ? kNormParts * x.width : 0);
-  const Call<T> call{op.kind,
-                     static_cast<float>(op.epsilon),
-                     x.as<const T>(),
-                     args.in[NormGrad::kGradient].as<const T>(),
-                     args.operand(NormGrad::kSumGradient).as<const T>(),
-                     Reals(args.operand(NormGrad::kScale)),
-                     args.output(0).as<T>(),
-                     dscale ? scale_parts : nullptr,
-                     dbias ? bias_parts : nullptr,
-                     Matrix{x.layout, x.rows, x.width}};
-  const std::int64_t blocks = dscale || dbias ? kNormParts : x.rows;
-  with_norm_row("norm_grad", x.width,
-                [&]<int held>(int threads) { launch("norm_grad", norm_grad_kernel<held, T>, blocks, threads, args.queue, call); });
-  if (dscale) add_parts("norm_grad", scale_parts, kNormParts, x.width, dscale, false, args.queue);
-  if (dbias) add_parts("norm_grad", bias_parts, kNormParts, x.width, dbias, false, args.queue);
+  float* bias_parts = scale_parts + (dscale ? kNormParts * size.columns : 0);
+  const NormGradCall<T> call{op.kind,
+                             static_cast<float>(op.epsilon),
+                             x.as<const T>(),
+                             args.in[NormGrad::kGradient].as<const T>(),
+                             args.operand(NormGrad::kSumGradient).as<const T>(),
+                             Reals(args.operand(NormGrad::kScale)),
+                             args.output(0).as<T>(),
+                             dscale ? scale_parts : nullptr,
+                             dbias ? bias_parts : nullptr,
+                             size};
+  with_norm_row("norm_grad", size.columns, [&]<int held>(int threads) {
+    // as many blocks as run at once: rows are independent of each other
+    constexpr std::int64_t kThreadsOfMultiprocessor = 2048;
+    const std::int64_t at_once = args.queue.multiprocessors * (kThreadsOfMultiprocessor / threads);
+    const std::int64_t blocks = dscale || dbias ? kNormParts : size.bound < at_once ? size.bound : at_once;
+    launch("norm_grad", norm_grad_kernel<held, T>, blocks, threads, args.queue, call);
+  });
+  if (dscale) add_parts("norm_grad", scale_parts, kNormParts, size.columns, dscale, false, args.queue);
+  if (dbias) add_parts("norm_grad", bias_parts, kNormParts, size.columns, dbias, false, args.queue);
 }
 
 template void norm_grad<float>(const Arguments&);

@@ -83,10 +83,10 @@ __device__ inline void round_to(float (&v)[kOctet]) {
 [[nodiscard]] __host__ __device__ constexpr std::int64_t octets_of(std::int64_t columns) { return (columns + kOctet - 1) / kOctet; }
 
 /// What a thread of a launch over `rows · octets_of(columns)` threads owns: eight columns of a row, or the `left` ones of its end.
-struct OctetPlace {
+struct OctetIndex {
   std::int64_t row, column, left;
 
-  __device__ explicit OctetPlace(std::int64_t columns) {
+  __device__ explicit OctetIndex(std::int64_t columns) {
     const auto octets = static_cast<std::uint32_t>(octets_of(columns));
     const std::uint32_t thread = blockIdx.x * blockDim.x + threadIdx.x, quotient = thread / octets;
     row = quotient;

@@ -1,4 +1,4 @@
-// Matrix products on the GPU: the one place that knows cuBLASLt. Included by .cu files alone.
+// Matrix products on the GPU: no other file calls cuBLASLt. Included by .cu files alone.
 #pragma once
 
 #include <cstddef>

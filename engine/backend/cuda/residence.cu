@@ -20,7 +20,7 @@ void CudaResidence::copy_in(const Copy& copy, const Tensor& tensor) const {
 void* CudaResidence::hold(const Tensor& tensor) {
   const std::lock_guard lock(mutex_);
   if (const Copy* copy = find(tensor)) return copy->data;
-  std::erase_if(copies_, [](const auto& entry) { return entry.second.owner.expired(); });
+  erase_expired();
   check(cudaSetDevice(device_), "device cuda:", device_);
   Copy& copy = copies_[tensor.data()];
   copy.owner = tensor.owner();
@@ -38,6 +38,15 @@ void CudaResidence::adopt(const Tensor& tensor) {
   copy.memory = DeviceMemory();
   copy.data = static_cast<std::byte*>(const_cast<void*>(tensor.data()));
   copy.bytes = tensor.bytes();
+}
+
+void CudaResidence::erase_expired() {
+  std::erase_if(copies_, [](const auto& entry) { return entry.second.owner.expired(); });
+}
+
+void CudaResidence::forget() {
+  const std::lock_guard lock(mutex_);
+  erase_expired();
 }
 
 void CudaResidence::upload(const Tensor& tensor) {

@@ -24,6 +24,9 @@ class CudaResidence final : public Residence {
   /// A tensor that was made of device memory itself, which its owner keeps: it is its own copy.
   void adopt(const Tensor& tensor);
 
+  /// Frees the copies of tensors that are gone.
+  void forget();
+
   /// True if the tensor is on the device already.
   [[nodiscard]] bool holds(const Tensor& tensor);
 
@@ -37,6 +40,7 @@ class CudaResidence final : public Residence {
 
   /// The copy of the tensor, or null; with `mutex_` held.
   Copy* find(const Tensor& tensor);
+  void erase_expired();
   void copy_in(const Copy& copy, const Tensor& tensor) const;
 
   int device_;

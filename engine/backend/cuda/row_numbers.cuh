@@ -19,7 +19,7 @@ struct RowNumbers {
 template <bool put>
 __global__ void __launch_bounds__(kThreads) numbered_rows_kernel(__grid_constant__ const RowNumbers numbers, std::int64_t first,
                                                                  std::int64_t count, Reals table, Reals dense, std::int64_t columns) {
-  const auto [i, column, left] = OctetPlace(columns);
+  const auto [i, column, left] = OctetIndex(columns);
   if (i >= count) return;
   const std::int64_t in_table = numbers.row[i] * columns + column, in_dense = (first + i) * columns + column;
   float v[kOctet];

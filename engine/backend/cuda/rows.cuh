@@ -13,11 +13,14 @@ struct Matrix {
   const Layout* layout = nullptr;
   std::int64_t bound = 0;  ///< of the rows: what launches are made for
   std::int64_t columns = 0;
+  std::int64_t parts = 1;  ///< rows of the matrix in a row of the layout: `in_parts`
 
   /// The true number of rows.
-  [[nodiscard]] __device__ std::int64_t rows() const { return layout != nullptr ? layout->rows : bound; }
+  [[nodiscard]] __device__ std::int64_t rows() const { return layout != nullptr ? layout->rows * parts : bound; }
   [[nodiscard]] __device__ std::int64_t count() const { return rows() * columns; }
   [[nodiscard]] std::int64_t most() const noexcept { return bound * columns; }
+  /// Blocks of columns, of which each row has so many, as rows of their own.
+  [[nodiscard]] Matrix in_parts(std::int64_t count) const noexcept { return {layout, bound * count, columns / count, parts * count}; }
 };
 
 [[nodiscard]] inline Matrix matrix_of(const View& v) {

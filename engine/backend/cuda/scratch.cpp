@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cuda/adafactor_scratch.h"
 #include "engine/backend/cuda/attention_scratch.h"
+#include "engine/backend/cuda/element_bytes.h"
 #include "engine/backend/cuda/linear_scratch.h"
 #include "engine/backend/cuda/loss_scratch.h"
 #include "engine/backend/cuda/lstm_scratch.h"
 #include "engine/backend/cuda/partial_sums.h"
+#include "engine/backend/scratch_table.h"
+#include "engine/graph/node_cost.h"
 #include "engine/ops/adafactor.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
@@ -21,19 +23,11 @@
 #include "engine/ops/lstm.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/segment_cross_entropy.h"
+#include "engine/ops/segment_likelihood.h"
 #include "engine/ops/top_k.h"
 
 namespace preamble::cuda {
 namespace {
-
-constexpr std::int64_t kDouble = sizeof(double), kFloat = sizeof(float), kIndex = sizeof(std::int32_t);
-
-bool has(const NodeCost& cost, std::size_t operand) { return operand < cost.node.inputs.size() && cost.node.inputs[operand].defined(); }
-
-template <class Node>
-const Node& op_of(const NodeCost& cost) {
-  return static_cast<const Node&>(*cost.node.op);
-}
 
 /// Means, rates and sums of squares.
 std::int64_t adafactor(const NodeCost& cost) {
@@ -96,7 +90,7 @@ std::int64_t lstm_grad(const NodeCost& cost) { return lstm_scratch(cost, cost.in
 
 std::int64_t norm_grad(const NodeCost& cost) {
   const int sums = (cost.used[1] ? 1 : 0) + (cost.used[2] ? 1 : 0);
-  return sums * kNormParts * cost.output(0).width() * kFloat;
+  return sums * kNormParts * cost.output(1).width() * kFloat;
 }
 
 /// Sums over parts of the rows for a small table, else two numbers for each row.
@@ -111,6 +105,12 @@ std::int64_t segment_cross_entropy(const NodeCost& cost) {
   return cost.graph.rows(logits.rows).segments * logits.width() * kDouble;
 }
 
+/// The loss of each row.
+std::int64_t segment_likelihood(const NodeCost& cost) { return cost.rows(cost.input(SegmentLikelihood::kLogits)) * kDouble; }
+
+/// A weight for each row.
+std::int64_t segment_likelihood_grad(const NodeCost& cost) { return cost.rows(cost.input(SegmentLikelihoodGrad::kLogits)) * kFloat; }
+
 std::int64_t sum_rows(const NodeCost& cost) { return kRowParts * cost.input(0).width() * kFloat; }
 
 /// A bit for each entry of each row, if some are asked for.
@@ -119,39 +119,32 @@ std::int64_t top_k(const NodeCost& cost) {
   return has(cost, TopK::kAsked) ? cost.rows(logits) * ((logits.width() + 31) / 32) * kIndex : 0;
 }
 
-struct Entry {
-  std::string_view op;
-  std::int64_t (*bytes)(const NodeCost&);
-};
-
-/// Sorted by name.
 constexpr std::array kEntries = {
-    Entry{"adafactor", adafactor},
-    Entry{"attention", attention_scratch_bytes},
-    Entry{"attention_grad", attention_grad_scratch_bytes},
-    Entry{"cached_attention", cached_attention_scratch_bytes},
-    Entry{"cross_entropy", cross_entropy},
-    Entry{"dot", dot},
-    Entry{"gradient_norm", gradient_norm},
-    Entry{"head_linear", head_linear},
-    Entry{"linear", linear},
-    Entry{"linear_cross_entropy", linear_cross_entropy},
-    Entry{"lstm", lstm},
-    Entry{"lstm_grad", lstm_grad},
-    Entry{"norm_grad", norm_grad},
-    Entry{"scatter_add_rows", scatter_add_rows},
-    Entry{"segment_cross_entropy", segment_cross_entropy},
-    Entry{"sum_rows", sum_rows},
-    Entry{"top_k", top_k},
+    ScratchEntry{"adafactor", adafactor},
+    ScratchEntry{"attention", attention_scratch_bytes},
+    ScratchEntry{"attention_grad", attention_grad_scratch_bytes},
+    ScratchEntry{"cached_attention", cached_attention_scratch_bytes},
+    ScratchEntry{"cross_entropy", cross_entropy},
+    ScratchEntry{"dot", dot},
+    ScratchEntry{"gradient_norm", gradient_norm},
+    ScratchEntry{"head_linear", head_linear},
+    ScratchEntry{"linear", linear},
+    ScratchEntry{"linear_cross_entropy", linear_cross_entropy},
+    ScratchEntry{"lstm", lstm},
+    ScratchEntry{"lstm_grad", lstm_grad},
+    ScratchEntry{"norm_grad", norm_grad},
+    ScratchEntry{"scatter_add_rows", scatter_add_rows},
+    ScratchEntry{"segment_cross_entropy", segment_cross_entropy},
+    ScratchEntry{"segment_likelihood", segment_likelihood},
+    ScratchEntry{"segment_likelihood_grad", segment_likelihood_grad},
+    ScratchEntry{"sum_rows", sum_rows},
+    ScratchEntry{"top_k", top_k},
 };
+static_assert(std::ranges::is_sorted(kEntries, {}, &ScratchEntry::op));
 
 }  // namespace
 
-std::int64_t scratch(const NodeCost& cost) {
-  const std::string_view name = cost.node.op->name();
-  const auto found = std::ranges::lower_bound(kEntries, name, {}, &Entry::op);
-  return found != kEntries.end() && found->op == name ? found->bytes(cost) : 0;
-}
+std::int64_t scratch(const NodeCost& cost) { return scratch_of(kEntries, cost); }
 
 /// The other kernels read what they overwrite before they write it.
 bool runs_in_place(const Op& op, const Alias& alias) noexcept { return attention_runs_in_place(op, alias); }

@@ -12,12 +12,12 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t index = thread_index() / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   if (index >= count) return;
-  const SegmentColumn place(size, labels, index);
+  const SegmentColumn at(size, labels, index);
   double term = 0;
-  if (place.label >= 0) {
-    const T* x = logits + place.begin * size.columns + place.column;
-    const SegmentSoftmax softmax(x, place, size.columns, lane);
-    term = log(softmax.sum) + (static_cast<double>(softmax.shift) - static_cast<double>(to_float(x[place.label * size.columns])));
+  if (at.label >= 0) {
+    const T* x = logits + at.begin * size.columns + at.column;
+    const SegmentSoftmax softmax(x, at, size.columns, lane);
+    term = log(softmax.sum) + (static_cast<double>(softmax.shift) - static_cast<double>(to_float(x[at.label * size.columns])));
   }
   if (lane == 0) terms[index] = term;
 }

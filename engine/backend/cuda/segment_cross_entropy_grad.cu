@@ -11,18 +11,18 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t index = thread_index() / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   if (index >= count) return;
-  const SegmentColumn place(size, labels, index);
-  const std::int64_t start = place.begin * size.columns + place.column;
-  if (place.label < 0) {
-    for (std::int64_t r = lane; r < place.rows; r += kWarp) d[start + r * size.columns] = from_float<T>(0);
+  const SegmentColumn at(size, labels, index);
+  const std::int64_t start = at.begin * size.columns + at.column;
+  if (at.label < 0) {
+    for (std::int64_t r = lane; r < at.rows; r += kWarp) d[start + r * size.columns] = from_float<T>(0);
     return;
   }
-  const SegmentSoftmax softmax(logits + start, place, size.columns, lane);
+  const SegmentSoftmax softmax(logits + start, at, size.columns, lane);
   const float scale = weight[0] * dloss[0];
   const auto factor = static_cast<float>(static_cast<double>(scale) / softmax.sum);
-  for (std::int64_t r = lane; r < place.rows; r += kWarp) {
+  for (std::int64_t r = lane; r < at.rows; r += kWarp) {
     const float p = factor * expf(to_float(logits[start + r * size.columns]) - softmax.shift);
-    d[start + r * size.columns] = from_float<T>(r == place.label ? p - scale : p);
+    d[start + r * size.columns] = from_float<T>(r == at.label ? p - scale : p);
   }
 }
 

@@ -31,10 +31,10 @@ struct SegmentSoftmax {
   double sum = 0;
 
   template <class T>
-  __device__ SegmentSoftmax(const T* x, const SegmentColumn& place, std::int64_t columns, int lane) {
-    for (std::int64_t r = lane; r < place.rows; r += kWarp) shift = fmaxf(shift, to_float(x[r * columns]));
+  __device__ SegmentSoftmax(const T* x, const SegmentColumn& at, std::int64_t columns, int lane) {
+    for (std::int64_t r = lane; r < at.rows; r += kWarp) shift = fmaxf(shift, to_float(x[r * columns]));
     shift = warp_max(shift);
-    for (std::int64_t r = lane; r < place.rows; r += kWarp) sum += static_cast<double>(expf(to_float(x[r * columns]) - shift));
+    for (std::int64_t r = lane; r < at.rows; r += kWarp) sum += static_cast<double>(expf(to_float(x[r * columns]) - shift));
     sum = warp_sum(sum);
   }
 };

@@ -12,7 +12,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto rate = static_cast<float>(*numbers.learning_rate);
   const auto decay = static_cast<float>(options.weight_decay), keep = static_cast<float>(options.momentum);
   const float scale = *numbers.scale;
-  const auto [tensor, block] = list.place(static_cast<std::int32_t>(blockIdx.x));
+  const auto [tensor, block] = list.find(static_cast<std::int32_t>(blockIdx.x));
   float* values = list.data[0][tensor];
   const float* gradients = list.data[1][tensor];
   for_octets(block, list.count(tensor), [&](std::int64_t first, std::int64_t left) {

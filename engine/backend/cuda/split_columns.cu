@@ -5,10 +5,11 @@ namespace preamble::cuda {
 
 template <class T>
 void split_columns(const Arguments& args) {
-  const auto& widths = static_cast<const SplitColumns&>(args.op).widths;
+  const auto& op = static_cast<const SplitColumns&>(args.op);
+  const auto& widths = op.widths;
   move_all_columns<false>(
       "split_columns", widths.size(), [&](std::size_t i) { return args.output(i); }, [&](std::size_t i) { return widths[i]; }, args.in[0],
-      args.queue);
+      args.queue, op.groups);
 }
 
 template void split_columns<float>(const Arguments&);

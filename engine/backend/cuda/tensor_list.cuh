@@ -24,11 +24,11 @@ struct TensorList {
   [[nodiscard]] __device__ std::int64_t count(int tensor) const { return height[tensor] * width[tensor]; }
 
   /// The tensor of a block and the block's number in it.
-  struct Place {
+  struct Found {
     int tensor;
     std::int32_t block;
   };
-  [[nodiscard]] __device__ Place place(std::int32_t block) const {
+  [[nodiscard]] __device__ Found find(std::int32_t block) const {
     int low = 0, high = tensors - 1;
     while (low < high) {
       const int middle = (low + high) / 2;

@@ -153,10 +153,10 @@ TEST_CASE("score: unknown names, no names and missing references are refused") {
                        (files.options.hypotheses.string() + ": 0 files of references; wanted one").c_str(), ConfigError);
 }
 
-TEST_CASE("score: an empty line in a file of references means fewer references, for every metric but multi-bleu") {
+TEST_CASE("score: an empty line in a file of references means fewer references, for every metric") {
   const TemporaryFolder folder;
   ScoreOptions options;
-  options.hypotheses = folder.write("h", "the old mill is near the river\na cat sat on a mat\n");
+  options.hypotheses = folder.write("h", "the old mill stands near a river\na cat\n");
   const auto first = folder.write("r0", "the old mill stands near the river\na cat sat on the mat\n");
   options.references = {first, folder.write("r1", "the mill is by the river\n\n"), folder.write("r2", "\n\n")};
   ScoreOptions groups = options;
@@ -167,8 +167,8 @@ TEST_CASE("score: an empty line in a file of references means fewer references, 
     CAPTURE(metric.name);
     options.metrics = groups.metrics = {metric.name};
     const double padded = score(options).values.front().second, exact = score(groups).values.front().second;
-    if (metric.name.starts_with("multi_bleu")) {
-      CHECK(padded >= exact);
+    if (metric.name.ends_with("_gaps")) {
+      CHECK(padded > exact);  // the reference of length 0 is the closest to the second output
     } else {
       CHECK(padded == exact);
     }

@@ -36,6 +36,13 @@ TEST_CASE("load_sentencepiece: words begin with a mark, T5 ends a text with </s>
   CHECK(t5()->encode("the", "b").type_ids == Ids{0, 0, 0, 0});
 }
 
+TEST_CASE("load_sentencepiece: T5's class ends a text with </s> whatever add_bos_token and add_eos_token say, as in transformers") {
+  for (const auto* config : {R"({"extra_ids": 2, "add_bos_token": true})", R"({"extra_ids": 2, "add_bos_token": false})",
+                             R"({"extra_ids": 2, "add_eos_token": false})"}) {
+    CHECK(t5(config)->encode("the", "b").ids == Ids{4, 1, 9, 1});
+  }
+}
+
 TEST_CASE("load_sentencepiece: neighbouring unknowns of a word are one token") {
   const Encoding encoding = t5()->encode("☃☃t ☃", {.add_special_tokens = false});
   CHECK(encoding.ids == Ids{3, 2, 5, 3, 2});
@@ -73,15 +80,15 @@ TEST_CASE("load_sentencepiece: DeBERTa-v2 has its own special tokens and segment
   const testing::TemporaryFolder folder;
   folder.write("spm.model", testing::sentencepiece_file(pieces, 3));
   folder.write("config.json", R"({"model_type": "deberta-v2"})");
-  folder.write("added_tokens.json", R"({"[MASK]": 10})");
+  folder.write("added_tokens.json", R"({"[MASK]": 7})");
   folder.write("tokenizer_config.json", R"({"do_lower_case": false})");
   const auto tokenizer = load_tokenizer(folder.path());
   const Encoding pair = tokenizer->encode("a[MASK]", "B");
-  CHECK(pair.ids == Ids{1, 4, 10, 2, 5, 2});
+  CHECK(pair.ids == Ids{1, 4, 7, 2, 5, 2});
   CHECK(pair.type_ids == Ids{0, 0, 0, 0, 1, 1});
-  CHECK(tokenizer->special().mask == 10);
+  CHECK(tokenizer->special().mask == 7);
   CHECK(tokenizer->special().unk == 3);
-  CHECK(tokenizer->size() == 11);
+  CHECK(tokenizer->size() == 8);
   CHECK(tokenizer->encode(" a  b", {.add_special_tokens = false}).offsets == std::vector<CharRange>{{0, 2}, {3, 5}});
   CHECK(tokenizer->decode(pair.ids) == "a B");
 

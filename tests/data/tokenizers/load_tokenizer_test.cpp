@@ -69,6 +69,7 @@ TEST_CASE("load_tokenizer: BERT's tokenizer.json equals its vocab.txt") {
   file["normalizer"] = {{"type", "BertNormalizer"}, {"lowercase", true}, {"strip_accents", nullptr}};
   file["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
   file["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"[CLS]", 101}}, {"sep", {"[SEP]", 102}}};
+  file["added_tokens"] = json::array({{{"id", *plain->token_to_id("[MASK]")}, {"content", "[MASK]"}, {"special", true}}});
   file["truncation"] = {{"max_length", 4}};
   const testing::TemporaryFolder folder;
   const auto same = load_tokenizer(folder.write("tokenizer.json", file.dump()));
@@ -84,6 +85,7 @@ TEST_CASE("load_tokenizer: byte-level BPE from tokenizer.json equals vocab.json 
   file["model"]["vocab"] = json::parse(read_text(folder / "vocab.json"));
   file["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
   file["post_processor"] = {{"type", "RobertaProcessing"}, {"cls", {"<s>", 0}}, {"sep", {"</s>", 2}}, {"trim_offsets", true}};
+  file["added_tokens"] = json::array({{{"id", *plain->token_to_id("<mask>")}, {"content", "<mask>"}, {"special", true}, {"lstrip", true}}});
   const std::string merges = read_text(folder / "merges.txt");
   for (const bool as_pairs : {false, true}) {
     file["model"]["merges"] = json::array();
@@ -109,6 +111,17 @@ TEST_CASE("load_tokenizer: added_tokens_decoder adds tokens and roles") {
   CHECK(tokenizer->special().pad == 4);
   CHECK(tokenizer->encode("a <q> a<p>").ids == Ids{1, 3, 5, 3, 4, 2});
   CHECK(tokenizer->encode("a <q> a<p>").offsets[3] == CharRange{6, 7});
+}
+
+TEST_CASE("load_tokenizer: added tokens get the next free ids, also where their file leaves a gap or lists them in disorder") {
+  const testing::TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1, "[UNK]": 2}, "unk_token": "[UNK]"},
+    "pre_tokenizer": {"type": "WhitespaceSplit"}, "added_tokens": [{"id": 2, "content": "[UNK]", "special": true}, {"id": 7, "content": "<x>"}]})");
+  folder.write("tokenizer_config.json", R"({"added_tokens_decoder": {"9": {"content": "<z>"}, "8": {"content": "<y>"}, "1": {"content": "a"}}})");
+  CHECK(load_tokenizer(folder.path())->encode("a <x> <y> <z> c").ids == std::vector<std::int32_t>{0, 3, 4, 5, 2});
+  // a token of the vocabulary keeps its id
+  folder.write("tokenizer_config.json", R"({"added_tokens_decoder": {"2": {"content": "a", "special": true}}})");
+  CHECK(load_tokenizer(folder.path())->encode("ab").ids == std::vector<std::int32_t>{0, 1});
 }
 
 TEST_CASE("load_tokenizer: a token that stays as it is in a text that is lower-cased") {
@@ -141,9 +154,44 @@ TEST_CASE("load_tokenizer: special tokens are named in a list, a map or an old f
   }
   folder.write("tokenizer_config.json", "{}");
   folder.write("special_tokens_map.json", R"({"additional_special_tokens": ["[x]"]})");
-  folder.write("added_tokens.json", R"({"<hl>": 7})");
-  CHECK(ids() == Ids{1, 3, 4, 3, 7, 2});
-  CHECK_FALSE(load_tokenizer(folder.path())->is_special(7));
+  folder.write("added_tokens.json", R"({"<hl>": 5})");
+  CHECK(ids() == Ids{1, 3, 4, 3, 5, 2});
+  CHECK_FALSE(load_tokenizer(folder.path())->is_special(5));
+}
+
+TEST_CASE("load_tokenizer: a class puts the tokens that its config names around texts, whatever the post-processor of the file says") {
+  const testing::TemporaryFolder folder;
+  const auto file = [](const char* processor) {
+    return std::string(R"({"model": {"type": "WordLevel", "vocab": {"<s>": 0, "</s>": 1, "a": 2, "<end>": 3, "[UNK]": 4}, "unk_token": "[UNK]"},
+      "added_tokens": [{"id": 0, "content": "<s>", "special": true}, {"id": 1, "content": "</s>", "special": true}], "post_processor": )") + processor + "}";
+  };
+  const auto ids = [&](const char* processor, const char* config) {
+    folder.write("tokenizer.json", file(processor));
+    folder.write("tokenizer_config.json", config);
+    return load_tokenizer(folder.path())->encode("a").ids;
+  };
+  const char* roberta = R"({"type": "RobertaProcessing", "cls": ["<s>", 0], "sep": ["</s>", 1]})";
+  const char* t5 = R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {"</s>": {"id": "</s>", "ids": [1], "tokens": ["</s>"]}}})";
+  CHECK(ids(roberta, R"({"tokenizer_class": "RobertaTokenizer"})") == Ids{0, 2, 1});
+  CHECK(ids(roberta, R"({"tokenizer_class": "RobertaTokenizer", "sep_token": "<end>"})") == Ids{0, 2, 3});
+  CHECK(ids(t5, R"({"tokenizer_class": "T5Tokenizer", "eos_token": "<end>"})") == Ids{2, 3});
+  CHECK(ids(t5, R"({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<end>"})") == Ids{2, 1});
+}
+
+TEST_CASE("load_tokenizer: a token of added_tokens.json that the map alone declares special is still normalized") {
+  const testing::TemporaryFolder folder;
+  folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\nnew\n");
+  folder.write("added_tokens.json", R"({"NEW2": 5})");
+  const auto ids = [&] { return load_tokenizer(folder.path())->encode("NEW2 New2").ids; };
+  folder.write("special_tokens_map.json", R"({"additional_special_tokens": ["NEW2"]})");
+  CHECK(ids() == Ids{1, 5, 5, 2});
+  CHECK(load_tokenizer(folder.path())->is_special(5));
+  folder.write("special_tokens_map.json", R"({"extra_special_tokens": ["NEW2"]})");
+  CHECK(ids() == Ids{1, 5, 0, 2});
+  folder.write("special_tokens_map.json", "{}");
+  folder.write("tokenizer_config.json", R"({"additional_special_tokens": ["NEW2"]})");
+  CHECK(ids() == Ids{1, 5, 0, 2});
 }
 
 TEST_CASE("load_tokenizer: add_bos_token and add_eos_token decide where no tokenizer.json does") {
@@ -156,6 +204,20 @@ TEST_CASE("load_tokenizer: add_bos_token and add_eos_token decide where no token
   CHECK(load_tokenizer(folder.path())->encode("a", "a").ids == Ids{0, 1, 0, 1});
   CHECK(load_tokenizer(folder.path())->frame().end == Ids{1});
   CHECK(load_tokenizer(folder.path())->frame().begin.empty());
+}
+
+TEST_CASE("load_tokenizer: add_bos_token changes nothing where there is no such token, or a post-processor of the class") {
+  const testing::TemporaryFolder folder;
+  folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n");
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "add_bos_token": true, "add_eos_token": true})");
+  CHECK(load_tokenizer(folder.path())->encode("a").ids == Ids{1, 3, 2});
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "bos_token": "[CLS]", "eos_token": "[SEP]", "add_bos_token": true})");
+  CHECK(load_tokenizer(folder.path())->encode("a").ids == Ids{1, 3, 2});
+  const testing::TemporaryFolder roberta;
+  roberta.write("vocab.json", R"({"<s>": 0, "</s>": 1, "a": 2})");
+  roberta.write("merges.txt", "#version: 0.2\n");
+  roberta.write("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer", "add_bos_token": true, "add_eos_token": true})");
+  CHECK(load_tokenizer(roberta.path())->encode("a", "a").ids == Ids{0, 2, 1, 1, 2, 1});
 }
 
 TEST_CASE("load_tokenizer: what begins and ends a text is bos and eos, else what the model's config says, else cls and sep") {
@@ -184,6 +246,46 @@ TEST_CASE("load_tokenizer: classes that need an analyser are refused by name") {
   refused("tokenizer_config.json", ": word_tokenizer_type \"mecab\"; wanted a tokenizer that needs no analyser");
 }
 
+TEST_CASE("load_tokenizer: decoded texts lose the spaces that clean_up_tokenization_spaces names, of a BPE only where a key insists") {
+  const testing::TemporaryFolder folder;
+  const auto decoded = [&](const char* model, const std::string& config) {
+    folder.write("tokenizer.json", std::string(R"({"model": )") + model + R"(, "decoder": null})");
+    folder.write("tokenizer_config.json", config);
+    return load_tokenizer(folder.path())->decode(Ids{0, 1, 2, 3, 4, 5});
+  };
+  const char* words = R"({"type": "WordLevel", "unk_token": "I", "vocab": {"I": 0, "do": 1, "not": 2, "'": 3, "n't": 4, ".": 5}})";
+  const char* bpe = R"({"type": "BPE", "merges": [], "vocab": {"I": 0, "do": 1, "not": 2, "'": 3, "n't": 4, ".": 5}})";
+  const std::string clean = R"({"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": true)";
+  CHECK(decoded(words, "{}") == "I do not ' n't .");
+  CHECK(decoded(words, clean + "}") == "I do not'n't.");
+  CHECK(decoded(bpe, clean + "}") == "I do not ' n't .");
+  CHECK(decoded(bpe, clean + R"(, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": true})") == "I do not'n't.");
+}
+
+TEST_CASE("load_tokenizer: without a class of its own a file says which tokens are special, and with one its names do") {
+  const testing::TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3}, "unk_token": "[UNK]"},
+    "pre_tokenizer": {"type": "Whitespace"}, "added_tokens": [{"id": 1, "content": "[CLS]", "special": false, "rstrip": true}, {"id": 2, "content": "[SEP]", "special": true}]})");
+  for (const char* config : {R"({"tokenizer_class": "PreTrainedTokenizerFast"})", R"({})"}) {
+    CAPTURE(config);
+    folder.write("tokenizer_config.json", config);
+    const auto tokenizer = load_tokenizer(folder.path());
+    CHECK(tokenizer->special().cls == 1);
+    CHECK_FALSE(tokenizer->is_special(1));
+    CHECK(tokenizer->is_special(2));
+    CHECK(tokenizer->decode(Ids{1, 3, 2}) == "[CLS] a");
+  }
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+  CHECK(load_tokenizer(folder.path())->is_special(1));
+}
+
+TEST_CASE("load_tokenizer: a special token that is normalised to something else is decoded") {
+  const testing::TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"}, "normalizer": {"type": "Lowercase"},
+    "added_tokens": [{"id": 2, "content": "<A>", "special": true, "normalized": true}, {"id": 3, "content": "<b>", "special": true, "normalized": true}]})");
+  CHECK(load_tokenizer(folder.path() / "tokenizer.json")->decode(Ids{1, 2, 3}) == "a <a>");
+}
+
 TEST_CASE("load_tokenizer: keys that are not followed are warned of once") {
   const testing::TemporaryFolder folder;
   folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n");
@@ -199,7 +301,7 @@ TEST_CASE("load_tokenizer: says what a folder or a file lacks") {
   const testing::TemporaryFolder folder;
   refuse(folder.path(),
          ": no tokenizer in this folder; wanted tokenizer.json, a SentencePiece model (spiece.model, spm.model, sentencepiece.bpe.model, "
-         "tokenizer.model), vocab.json with merges.txt, or vocab.txt");
+         "tokenizer.model, cog-pretrain.model), vocab.json with merges.txt, or vocab.txt");
   refuse(folder.path() / "nowhere.txt", ": cannot open: No such file or directory");
   refuse(folder.write("weights.bin", ""), ": a tokenizer file; wanted tokenizer.json, a SentencePiece .model, a vocab.txt, or a folder");
 }
@@ -220,7 +322,6 @@ TEST_CASE("load_tokenizer: refuses malformed JSON with the path") {
                                                                              {"/model/vocab/3/1", "x"},
                                                                              {"/added_tokens/0/id", -1},
                                                                              {"/added_tokens/0/id", 1LL << 40},
-                                                                             {"/added_tokens/0/id", 3},
                                                                              {"/normalizer", {{"type", "Unknown"}}},
                                                                              {"/pre_tokenizer", {{"type", "UnicodeScripts"}}},
                                                                              {"/decoder", {{"type", "CTC"}}},

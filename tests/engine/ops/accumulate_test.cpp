@@ -1,5 +1,6 @@
 #include "engine/ops/accumulate.h"
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "engine/core/error.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
+#include "tests/support/residence.h"
 #include "tests/support/values.h"
 
 using namespace preamble;
@@ -45,12 +47,11 @@ TEST_CASE("accumulate: the first run forgets, later ones add, in the leaf's memo
       if (real == Dtype::f64) return sum.add(values, first);
       return sum.add(std::vector<float>(values.begin(), values.end()), first);
     };
-    for (auto& x : {0, 1, 2}) {
-      if (real == Dtype::f32) sum.sum.values<float>()[static_cast<std::size_t>(x)] = std::numeric_limits<float>::quiet_NaN();
-    }
+    if (real == Dtype::f32) std::ranges::fill(sum.sum.values<float>(), std::numeric_limits<float>::quiet_NaN());
+    uploaded(sum.sum);
     CHECK(add({1, 2, -3}, true) == std::vector<double>{1, 2, -3});
     CHECK(add({0.5, 0.25, 3}, false) == std::vector<double>{1.5, 2.25, 0});
-    CHECK(numbers(sum.sum) == std::vector<double>{1.5, 2.25, 0});
+    CHECK(numbers(downloaded(sum.sum)) == std::vector<double>{1.5, 2.25, 0});
     CHECK(add({7, 8, 9}, true) == std::vector<double>{7, 8, 9});
   }
 }

@@ -14,6 +14,7 @@
 #include "engine/core/parallel.h"
 #include "engine/ops/linear.h"
 #include "tests/support/attention_cases.h"
+#include "tests/support/residence.h"
 #include "tests/support/values.h"
 
 using namespace preamble;
@@ -59,7 +60,7 @@ TEST_CASE("attention dropout: every variant gives what plain loops give") {
   }
 }
 
-TEST_CASE("attention dropout: gradients of every variant for every subset of operands") {
+TEST_CASE("attention dropout: gradients of every variant for every subset of operands" * doctest::test_suite(kManyRuns)) {
   for (const auto& [name, a] : small_attention_cases()) {
     CAPTURE(name);
     check_gradients(graph_of(with_dropout(a, 0.4)));

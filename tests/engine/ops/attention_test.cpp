@@ -11,6 +11,7 @@
 #include "engine/core/error.h"
 #include "engine/core/parallel.h"
 #include "tests/support/attention_cases.h"
+#include "tests/support/residence.h"
 
 using namespace preamble;
 using namespace preamble::testing;
@@ -57,6 +58,7 @@ TEST_CASE("attention: every variant gives what plain loops give") {
 TEST_CASE("attention: blocks of queries give what plain loops give") {
   check_values(large_attention_case(false));
   check_values(large_attention_case(true));
+  check_values(large_context_case());
   check_values(large_disentangled_case());
 }
 
@@ -68,7 +70,7 @@ TEST_CASE("attention: large scores do not overflow") {
   CHECK(distance(evaluate(graph_of(a)), naive_attention(a).o) < 1e-12);
 }
 
-TEST_CASE("attention: gradients of every variant for every subset of operands") {
+TEST_CASE("attention: gradients of every variant for every subset of operands" * doctest::test_suite(kManyRuns)) {
   for (const auto& [name, a] : small_attention_cases()) {
     CAPTURE(name);
     check_gradients(graph_of(a));
@@ -76,7 +78,7 @@ TEST_CASE("attention: gradients of every variant for every subset of operands") 
 }
 
 TEST_CASE("attention: gradients in float are those in double") {
-  for (const NaiveAttention& a : {large_attention_case(false), large_attention_case(true), large_disentangled_case()}) {
+  for (const NaiveAttention& a : {large_attention_case(false), large_attention_case(true), large_context_case(), large_disentangled_case()}) {
     const auto wide = run_all(a, Dtype::f64);
     const auto narrow = run_all(a, Dtype::f32);
     for (std::size_t i = 0; i < wide.size(); ++i) {
@@ -87,7 +89,7 @@ TEST_CASE("attention: gradients in float are those in double") {
 }
 
 TEST_CASE("attention: results do not depend on the number of threads") {
-  for (const NaiveAttention& a : {large_attention_case(true), large_disentangled_case()}) {
+  for (const NaiveAttention& a : {large_attention_case(true), large_context_case(), large_disentangled_case()}) {
     set_threads(1);
     const auto one = run_all(a, Dtype::f32);
     set_threads(2);
@@ -133,6 +135,12 @@ TEST_CASE("attention: rejects operands that do not fit") {
                        ShapeError);
   CHECK_THROWS_WITH_AS(attention({x, x, y}, two), "attention: k is F32 rows[8] x [12] and v is F32 others[6] x [12]; wanted one row space",
                        ShapeError);
+  const Value contexts = input({Dtype::i32, kNoRows, {2}});
+  CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .context = contexts}, two),
+                       "attention: a context was given without causal; wanted both or neither", ConfigError);
+  CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .context = input({Dtype::i32, kNoRows, {3}})},
+                                 {.heads = 2, .kv_heads = 2, .causal = true}),
+                       "attention: context is I32 [3]; wanted I32 [2] (segments of q)", ShapeError);
   const Value table = input({Dtype::f32, kNoRows, {32, 3}});
   CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .bias_table = table}, two),
                        "attention: bias_table is F32 [32, 3]; wanted [buckets, 2]", ShapeError);

@@ -140,6 +140,19 @@ TEST_CASE("cached_attention: equals the last row of full attention") {
   }
 }
 
+TEST_CASE("cached_attention: keys and prefixes leave a window") {
+  for (const int window : {1, 3, 7, 100}) {
+    for (const bool prefix : {false, true}) {
+      const Decoding d = decoding({.heads = 4, .kv_heads = 2, .scale = 0.6, .causal = true, .window = window}, false, prefix);
+      CAPTURE(window);
+      CAPTURE(prefix);
+      const Tensor expected = naive_attention(d.whole).o;
+      CHECK(distance(run(d), expected) < 1e-13);
+      CHECK(distance(run(d, Dtype::f32), expected) < 1e-6);
+    }
+  }
+}
+
 TEST_CASE("cached_attention: beams share the rows of a common past") {
   const AttentionOptions options{.heads = 2, .kv_heads = 2, .scale = 1, .causal = true};
   Decoding d = decoding(options, false, false);

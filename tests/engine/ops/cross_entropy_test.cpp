@@ -44,6 +44,17 @@ TEST_CASE("cross_entropy: gradients, with and without the z loss") {
   check_gradients(of(random_tensor({1, 1}, 1), {0}, 1, 0.05));
 }
 
+TEST_CASE("cross_entropy: each row may have a weight of its own") {
+  const Tensor logits = doubles({2, 2}, {0, std::log(3.0), 0, 0});
+  GradientCase rows = of(logits, {0, 1}, 1, 0.1);
+  rows.operands[2] = {"weight", doubles({2}, {3, 0.5}), "r", false};
+  const double first = std::log(4.0), second = std::log(2.0);
+  check_close(evaluate(rows), {3 * (first + 0.1 * first * first) + 0.5 * (second + 0.1 * second * second)});
+  GradientCase more = of(random_tensor({4, 5}, 1), {0, 4, 2, 2}, 1, 0.05);
+  more.operands[2] = {"weight", doubles({4}, {0.25, -1.5, 0, 2}), "r", false};
+  check_gradients(more);
+}
+
 TEST_CASE("cross_entropy: keeps logits") {
   CHECK(kept_values(of(random_tensor({4, 5}, 1), {0, 4, 2, 2}, 0.25, 0), {"logits"}) == std::vector<std::string>{"logits", "weight"});
 }
@@ -89,6 +100,6 @@ TEST_CASE("cross_entropy: rejects labels of other rows and weights that are no s
                        "cross_entropy: logits are F32 r[4] x [3] and labels are I32 q[4] x []; wanted one row space", ShapeError);
   CHECK_THROWS_WITH_AS(cross_entropy(logits, logits, weight), "cross_entropy: labels is F32 r[4] x [3]; wanted one number a row",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(cross_entropy(logits, labels, logits), "cross_entropy: weight is F32 r[4] x [3]; wanted []", ShapeError);
+  CHECK_THROWS_WITH_AS(cross_entropy(logits, labels, logits), "cross_entropy: weight is F32 r[4] x [3]; wanted a number, or one for each row of the logits", ShapeError);
   CHECK_THROWS_WITH_AS(cross_entropy(logits, labels, weight, -1), "cross_entropy: z_loss is -1; wanted a number >= 0", ConfigError);
 }

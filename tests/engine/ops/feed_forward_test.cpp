@@ -39,13 +39,17 @@ Value two_products(const Kind& kind, const std::vector<Value>& v) {
   return linear(h, v[3], kind.biased ? v[4] : Value{}, kind.second);
 }
 
-/// Operands x [5, kIn], w1, b1, w2, b2; `frozen`: only x may have a gradient.
-GradientCase of(std::int64_t width, const Kind& kind, bool frozen, std::function<Value(Graph&, const std::vector<Value>&)> build = {}) {
+/// More rows than a product that reads its weights where they lie may have.
+constexpr std::int32_t kRows = 18;
+
+/// Operands x [rows, kIn], w1, b1, w2, b2; `frozen`: only x may have a gradient.
+GradientCase of(std::int64_t width, const Kind& kind, bool frozen, std::function<Value(Graph&, const std::vector<Value>&)> build = {},
+                std::int32_t rows = kRows) {
   const Dims w1 = kind.first == WeightLayout::out_in ? Dims{width, kIn} : Dims{kIn, width};
   const Dims w2 = kind.second == WeightLayout::out_in ? Dims{kOut, width} : Dims{width, kOut};
   if (!build) build = [kind](Graph&, const auto& v) { return two_products(kind, v); };
-  GradientCase test{{{"r", Segments(std::array{2, 3})}},
-                    {{"x", random_tensor({5, kIn}, 1), "r"},
+  GradientCase test{{{"r", Segments(std::array{2, rows - 2})}},
+                    {{"x", random_tensor({rows, kIn}, 1), "r"},
                      {"w1", random_tensor(w1, 2)},
                      {"b1", random_tensor({width}, 3)},
                      {"w2", random_tensor(w2, 4)},
@@ -70,7 +74,7 @@ std::vector<Kind> kinds() {
 /// Program for Σ y² with the gradient of x, weights frozen, for the case's rows.
 std::shared_ptr<const Program> trained(const GradientCase& test, Dtype real, Budget budget, bool fuse = true) {
   Graph graph(real);
-  const RowSpaceId rows = graph.rows("r", 5, 2);
+  const RowSpaceId rows = graph.rows("r", test.operands[0].values.dim(0), 2);
   std::vector<Value> values;
   for (const auto& operand : test.operands) {
     const Tensor tensor = operand.values.to(real);
@@ -92,7 +96,7 @@ Tensor gradient(const std::shared_ptr<const Program>& program) {
 }  // namespace
 
 TEST_CASE("feed_forward: two products with a function between them, by hand") {
-  GradientCase test = of(2, {.function = ActivationKind::relu}, true);
+  GradientCase test = of(2, {.function = ActivationKind::relu}, true, {}, 5);
   test.operands[0].values = doubles({5, kIn}, {1, 2, 3, 0, 0, 0, -1, 0, 1, 1, 0, 0, 0, -2, 0});
   test.operands[1].values = doubles({2, kIn}, {1, 0, 1, 0, -1, 0});
   test.operands[2].values = doubles({2}, {0.5, -0.5});
@@ -106,9 +110,12 @@ TEST_CASE("feed_forward: many chunks of columns give what two products give") {
   for (const auto& kind : kinds()) {
     CAPTURE(name_of(kind.function));
     for (const std::int64_t width : {std::int64_t{1}, FeedForwardScratch::kMost, kWide}) {
-      const GradientCase test = of(width, kind, true);
-      check_close(numbers(evaluate(test)), numbers(evaluate(test, Dtype::f64, false)), 1e-13);
-      check_close(numbers(evaluate(test, Dtype::f32)), numbers(evaluate(test)), 1e-5);
+      // a few rows read both weights where they lie
+      for (const std::int32_t rows : {3, kRows}) {
+        const GradientCase test = of(width, kind, true, {}, rows);
+        check_close(numbers(evaluate(test)), numbers(evaluate(test, Dtype::f64, false)), 1e-13);
+        check_close(numbers(evaluate(test, Dtype::f32)), numbers(evaluate(test)), 1e-5);
+      }
     }
   }
 }
@@ -146,7 +153,7 @@ TEST_CASE("feed_forward: a sum that dies takes the products in, in both passes")
     return add(x, linear(inner, v[1], {}, WeightLayout::in_out));
   });
   GradientCase square = test;
-  square.operands[0].values = random_tensor({5, kOut}, 6);
+  square.operands[0].values = random_tensor({kRows, kOut}, 6);
   check_gradients(square);
   check_close(numbers(evaluate(square)), numbers(evaluate(square, Dtype::f64, false)), 1e-12);
 }
@@ -156,7 +163,7 @@ TEST_CASE("feed_forward: keeps the argument of the function, or a mask, and none
   CHECK(kept_values(of(4, {.function = ActivationKind::relu}, true), {"x"}) == std::vector<std::string>{"feed_forward#1", "w1", "w2"});
   // from the input again: nothing that wide exists
   const auto program = trained(of(kWide, {}, true), Dtype::f32, Budget::smallest());
-  const std::int64_t wide = 5 * kWide * 4;
+  const std::int64_t wide = kRows * kWide * 4;
   for (const auto& buffer : program->liveness().buffers) CHECK(buffer.bytes < wide);
 }
 

@@ -95,12 +95,12 @@ TEST_CASE("gather_rows: rejects tables and indices of other kinds") {
   const RowSpaceId rows = graph.rows("r", 4, 1);
   const Value table = graph.frozen("table", Tensor(Dtype::f32, {5, 3}));
   const Value flat = graph.frozen("flat", Tensor(Dtype::f32, {5}));
-  const Value half = graph.frozen("half", Tensor(Dtype::f16, {5, 3}));
+  const Value words = graph.frozen("words", Tensor(Dtype::i64, {5, 3}));
   const Value index = graph.input("index", {Dtype::i32, rows, {}});
   const Value pairs = graph.input("pairs", {Dtype::i32, rows, {2}});
   const Value real = graph.input("real", {Dtype::f32, rows, {}});
   CHECK_THROWS_WITH_AS(gather_rows(flat, index), "gather_rows: table is F32 [5]; wanted rows or [N, D]", ShapeError);
-  CHECK_THROWS_WITH_AS(gather_rows(half, index), "gather_rows: table is F16 [5, 3]; wanted F32, BF16, I32", DtypeError);
+  CHECK_THROWS_WITH_AS(gather_rows(words, index), "gather_rows: table is I64 [5, 3]; wanted F32, BF16, F16 or a quantised type", DtypeError);
   CHECK_THROWS_WITH_AS(gather_rows(table, pairs), "gather_rows: index is I32 r[4] x [2]; wanted one number a row", ShapeError);
   CHECK_THROWS_WITH_AS(gather_rows(table, real), "gather_rows: index is F32 r[4] x []; wanted I32", DtypeError);
   const Value dy = graph.input("dy", {Dtype::f32, rows, {2}});

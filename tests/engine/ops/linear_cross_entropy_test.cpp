@@ -135,15 +135,15 @@ TEST_CASE("linear_cross_entropy: rejects weights, labels and gradients that do n
   const Value x = graph.input("x", {Dtype::f32, rows, {3}});
   const Value w = graph.frozen("w", Tensor(Dtype::f32, {7, 3}));
   const Value turned = graph.frozen("turned", Tensor(Dtype::f32, {3, 7}));
-  const Value half = graph.frozen("half", Tensor(Dtype::f16, {7, 3}));
+  const Value whole = graph.frozen("whole", Tensor(Dtype::i32, {7, 3}));
   const Value bias = graph.frozen("bias", Tensor(Dtype::f32, {3}));
   const Value labels = graph.input("labels", {Dtype::i32, rows, {}});
   const Value others = graph.input("others", {Dtype::i32, graph.rows("q", 4, 1), {}});
   const Value weight = graph.input("weight", {Dtype::f32, kNoRows, {}});
   CHECK_THROWS_WITH_AS(linear_cross_entropy(x, turned, {}, labels, weight),
                        "linear_cross_entropy: x is F32 r[4] x [3] and w is F32 [3, 7]; wanted [V, 3] for w", ShapeError);
-  CHECK_THROWS_WITH_AS(linear_cross_entropy(x, half, {}, labels, weight), "linear_cross_entropy: w is F16 [7, 3]; wanted F32 or BF16",
-                       DtypeError);
+  CHECK_THROWS_WITH_AS(linear_cross_entropy(x, whole, {}, labels, weight),
+                       "linear_cross_entropy: w is I32 [7, 3]; wanted F32, BF16, F16 or a quantised type", DtypeError);
   CHECK_THROWS_WITH_AS(linear_cross_entropy(x, w, bias, labels, weight), "linear_cross_entropy: bias is F32 [3]; wanted [7]", ShapeError);
   CHECK_THROWS_WITH_AS(linear_cross_entropy(x, w, {}, others, weight),
                        "linear_cross_entropy: x is F32 r[4] x [3] and labels are I32 q[4] x []; wanted one row space", ShapeError);

@@ -52,7 +52,7 @@ std::vector<double> by_hand(const GradientCase& test, WeightLayout layout) {
 
 TEST_CASE("linear: the affine map of rows plus a residual, for both weight layouts") {
   for (const auto layout : {WeightLayout::out_in, WeightLayout::in_out}) {
-    for (const std::int32_t rows : {0, 1, 5}) {
+    for (const std::int32_t rows : {0, 1, 5, 20}) {
       const GradientCase test = affine(rows, layout);
       check_close(evaluate(test), by_hand(test, layout));
       check_close(evaluate(test, Dtype::f32), by_hand(test, layout), 1e-6);
@@ -63,6 +63,7 @@ TEST_CASE("linear: the affine map of rows plus a residual, for both weight layou
 TEST_CASE("linear: gradients of input, weight, bias and residual") {
   for (const auto layout : {WeightLayout::out_in, WeightLayout::in_out}) {
     check_gradients(affine(5, layout));
+    check_gradients(affine(17, layout));
     check_gradients(of(5, layout, 2, [layout](Graph&, const auto& v) { return linear(v[0], v[1], {}, layout); }));
   }
 }
@@ -84,7 +85,7 @@ TEST_CASE("linear: a weight in bf16 gives what its float values give") {
   for (const auto layout : {WeightLayout::out_in, WeightLayout::in_out}) {
     const Tensor stored = layout == WeightLayout::out_in ? weight : weight.reshaped({kIn, kOut});
     const auto with = [&](Tensor w) {
-      GradientCase test = of(5, layout, 3, [layout](Graph&, const auto& v) { return linear(v[0], v[1], v[2], layout); });
+      GradientCase test = of(20, layout, 3, [layout](Graph&, const auto& v) { return linear(v[0], v[1], v[2], layout); });
       test.operands[1].values = std::move(w);
       return test;
     };
@@ -104,7 +105,7 @@ TEST_CASE("linear: rejects operands that do not fit") {
   const Value x = graph.input("x", {Dtype::f32, rows, {5}});
   const Value w = graph.frozen("w", Tensor(Dtype::f32, {3, 4}));
   CHECK_THROWS_WITH_AS(linear(x, w), "linear: x is F32 r[4] x [5] and w is F32 [3, 4]; wanted [N, 5] for w", ShapeError);
-  CHECK_THROWS_WITH_AS(linear(x, graph.frozen("i", Tensor(Dtype::i32, {3, 5}))), "linear: w is I32 [3, 5]; wanted F32 or BF16", DtypeError);
+  CHECK_THROWS_WITH_AS(linear(x, graph.frozen("i", Tensor(Dtype::i32, {3, 5}))), "linear: w is I32 [3, 5]; wanted F32, BF16, F16 or a quantised type", DtypeError);
   const Value b = graph.frozen("b", Tensor(Dtype::f32, {2}));
   const Value v = graph.frozen("v", Tensor(Dtype::f32, {3, 5}));
   CHECK_THROWS_WITH_AS(linear(x, v, b), "linear: b is F32 [2]; wanted [3]", ShapeError);

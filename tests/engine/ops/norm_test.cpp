@@ -94,6 +94,27 @@ TEST_CASE("norm: gradients through y, through the sum, and through both") {
   check_gradients(without(without(of(sum_alone), "scale"), "bias"));
 }
 
+TEST_CASE("norm: blocks of columns are rows of their own") {
+  const std::vector<Operand> operands = {{"x", doubles({1, 4}, {3, 4, 0, -2}), "r"}, {"scale", doubles({2}, {1, 2})}};
+  const GradientCase halves{{{"r", Segments(std::array{1})}}, operands, [](Graph&, const auto& v) { return rms_norm_of_parts(v[0], v[1], 0, 2); }};
+  const double a = 1 / std::sqrt(12.5), b = 1 / std::sqrt(2.0);
+  check_close(evaluate(halves), {3 * a, 8 * a, 0, -4 * b});
+  const auto thirds = [](Graph&, const auto& v) { return rms_norm_of_parts(v[0], v[1], kEpsilon, 3); };
+  for (const std::int32_t rows : {1, 5, 40}) {
+    check_gradients({{{"r", Segments(std::array{rows})}}, {{"x", random_tensor({rows, 6}, 1), "r"}, {"scale", random_tensor({2}, 2)}}, thirds});
+  }
+  // the gradient of a sum with the norm's input joins the norm's own; the norm of a sum stays by itself
+  const auto both = [](Graph&, const auto& v) { return add(v[0], rms_norm_of_parts(add(v[0], v[0]), v[1], kEpsilon, 3)); };
+  check_gradients({{{"r", Segments(std::array{4})}}, {{"x", random_tensor({4, 6}, 1), "r"}, {"scale", random_tensor({2}, 2)}}, both});
+}
+
+TEST_CASE("norm: rejects parts that do not divide a row") {
+  Graph graph(Dtype::f32);
+  const Value x = graph.input("x", {Dtype::f32, graph.rows("r", 2, 1), {6}});
+  CHECK_THROWS_WITH_AS((void)rms_norm_of_parts(x, {}, 0, 4), "norm: x is F32 r[2] x [6] and 4 parts were given; wanted a width that they divide",
+                       ConfigError);
+}
+
 TEST_CASE("norm: a gradient for a large number of rows adds blocks up") {
   GradientCase test{{{"r", Segments(std::array{150})}},
                     {{"x", random_tensor({150, 3}, 1), "r"}, {"scale", random_tensor({3}, 2)}, {"bias", random_tensor({3}, 3)}},

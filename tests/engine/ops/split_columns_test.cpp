@@ -17,9 +17,10 @@ using namespace preamble::testing;
 namespace {
 
 /// Parts of `x`, laid side by side again as `order` says; a part may stand there twice or not at all.
-GradientCase rearranged(Tensor x, std::vector<std::int64_t> widths, std::vector<std::size_t> order, const std::string& space) {
-  GradientCase test{{}, {{"x", x, space}}, [widths = std::move(widths), order = std::move(order)](Graph&, const auto& v) {
-                      const auto parts = split_columns(v[0], widths);
+GradientCase rearranged(Tensor x, std::vector<std::int64_t> widths, std::vector<std::size_t> order, const std::string& space,
+                        std::int64_t groups = 1) {
+  GradientCase test{{}, {{"x", x, space}}, [widths = std::move(widths), order = std::move(order), groups](Graph&, const auto& v) {
+                      const auto parts = split_columns(v[0], widths, groups);
                       std::vector<Value> chosen;
                       for (const auto i : order) chosen.push_back(parts.at(i));
                       return concat_columns(chosen);
@@ -45,6 +46,14 @@ TEST_CASE("split_columns: gradients lie side by side, with zeros for parts that 
     const auto test = rearranged(random_tensor({3, 7}, 5), {2, 1, 3, 1}, {2, 0, 2}, space);
     check_gradients(test);
     CHECK(kept_values(test, {"x"}).empty());
+  }
+}
+
+TEST_CASE("split_columns: groups are taken apart one by one") {
+  for (const auto* space : {"", "r"}) {
+    CAPTURE(space);
+    check_close(evaluate(rearranged(doubles({1, 6}, {1, 2, 3, 4, 5, 6}), {1, 2}, {1, 0}, space, 2)), {2, 3, 5, 6, 1, 4});
+    check_gradients(rearranged(random_tensor({3, 12}, 5), {2, 1, 1}, {2, 0, 2}, space, 3));
   }
 }
 

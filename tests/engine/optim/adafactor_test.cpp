@@ -121,6 +121,20 @@ TEST_CASE("adafactor: clips the root mean square of the update, not the gradient
   CHECK(std::sqrt((values[0] * values[0] + values[1] * values[1]) / 2) == doctest::Approx(0.3F));
 }
 
+TEST_CASE("adafactor: parameter scaling multiplies the learning rate by the parameter's root mean square") {
+  const AdafactorOptions options = {.step_offset = 0, .factored_from = 2, .scale_parameter = true};
+  // the first update is the learning rate times RMS(p) = 5, in the gradient's direction
+  Training training = training_of({2}, {1.0F, 7.0F}, with(options));
+  const auto values = step_once(training, {1e-3F, -50.0F}, 0.1);
+  CHECK(static_cast<double>(values[0]) == doctest::Approx(0.5));
+  CHECK(static_cast<double>(values[1]) == doctest::Approx(7.5));
+  // at least 10^-3, also where it is factored
+  Training zeros = training_of({2, 2}, {0, 0, 0, 0}, with(options));
+  for (const float x : step_once(zeros, {1, 1, 1, 1}, 0.1)) CHECK(static_cast<double>(x) == doctest::Approx(-1e-4));
+  check_threads({{130, 300}, {40000}}, with(options));
+  CHECK(make_adafactor({{2}}, options)->describe().ends_with(", parameter scaling"));
+}
+
 TEST_CASE("adafactor: a zero gradient moves nothing but by the decay") {
   Training training = training_of({4, 4}, std::vector<float>(16, 1.0F), make);
   for (const float x : step_once(training, std::vector<float>(16, 0.0F), 0.3)) CHECK(x == doctest::Approx(1 - 1e-3));

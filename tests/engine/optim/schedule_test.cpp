@@ -52,6 +52,19 @@ TEST_CASE("learning rate: inverse square root halves when the time has grown fou
   CHECK(cold.at(30000) == doctest::Approx(0.2));
 }
 
+TEST_CASE("learning rate: noam stays, then falls as the inverse square root of all updates") {
+  const LearningRate fresh{0.01, ScheduleKind::noam, 100, 0};
+  CHECK(fresh.at(0) == doctest::Approx(0.01));
+  CHECK(fresh.at(100) == doctest::Approx(0.01));
+  CHECK(fresh.at(400) == doctest::Approx(0.005));
+  // T5's own: 1 / sqrt(max(k, 10^4)), and a checkpoint of a million updates
+  CHECK(LearningRate{0.01, ScheduleKind::noam, 0, 0}.at(40000) == doctest::Approx(0.005));
+  LearningRate adapted{0.01, ScheduleKind::noam, 0, 0};
+  adapted.step_offset = 1'000'000;
+  CHECK(adapted.at(0) == doctest::Approx(0.001));
+  CHECK(adapted.describe() == "noam, peak 0.01, warm-up 0 of 0 steps, offset 1000000");
+}
+
 TEST_CASE("learning rate: exponential falls once an epoch") {
   const LearningRate rate{0.4, ScheduleKind::exponential, 2, 0, 10, 0.5};
   CHECK(rate.at(1) == doctest::Approx(0.2));
@@ -67,9 +80,10 @@ TEST_CASE("schedule_of: takes the names of transformers") {
   CHECK(schedule_of("cosine") == ScheduleKind::cosine);
   CHECK(schedule_of("inverse_sqrt") == ScheduleKind::inverse_sqrt);
   CHECK(schedule_of("exponential") == ScheduleKind::exponential);
+  CHECK(schedule_of("noam") == ScheduleKind::noam);
   CHECK_THROWS_WITH_AS(
       (void)schedule_of("polynomial"),
-      "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine, inverse_sqrt or "
-      "exponential",
+      "learning rate schedule: 'polynomial' was given; wanted constant, constant_with_warmup, linear, cosine, inverse_sqrt, "
+      "exponential or noam",
       ConfigError);
 }

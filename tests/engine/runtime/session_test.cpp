@@ -18,6 +18,7 @@
 #include "engine/runtime/compile.h"
 #include "tests/support/allocations.h"
 #include "tests/support/graphs.h"
+#include "tests/support/residence.h"
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
@@ -222,7 +223,7 @@ TEST_CASE("session: a run gives the same bits with any number of threads") {
   CHECK(results[0] == results[2]);
 }
 
-TEST_CASE("session: a run allocates nothing, new layouts included") {
+TEST_CASE("session: a run allocates nothing, new layouts included" * doctest::test_suite(kHostMemory)) {
   for (const int threads : {1, 2}) {
     const Threads limit(threads);
     for (const auto budget : {Budget::none(), Budget::smallest()}) {

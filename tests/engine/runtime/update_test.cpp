@@ -25,8 +25,15 @@ struct Three {
   [[nodiscard]] std::vector<ParameterUpdate> parameters() const { return {{"a", a, grad_a}, {"still", still, {}}, {"b", b, grad_b}}; }
   [[nodiscard]] std::vector<float> values() const {
     std::vector<float> all;
-    for (const auto* tensor : {&a, &still, &b}) all.insert(all.end(), tensor->values<float>().begin(), tensor->values<float>().end());
+    for (const auto& tensor : {a, still, b}) {
+      const Tensor now = downloaded(tensor);
+      all.insert(all.end(), now.values<float>().begin(), now.values<float>().end());
+    }
     return all;
+  }
+  static void set(Tensor& tensor, std::size_t i, float value) {
+    tensor.values<float>()[i] = value;
+    uploaded(tensor);
   }
 
   Tensor a = tensor_of({2}, std::vector{1.0F, 2.0F});
@@ -65,7 +72,7 @@ TEST_CASE("update: clips to the norm as torch's clip_grad_norm_") {
 TEST_CASE("update: reads the gradients where they lie, anew in each run") {
   Three run;
   (void)run.update.run(0.1);
-  run.grad_a.values<float>()[1] = 10;
+  Three::set(run.grad_a, 1, 10);
   (void)run.update.run(0.1);
   CHECK(run.values()[1] == 1);
 }
@@ -74,24 +81,24 @@ TEST_CASE("update: changes nothing if a gradient or the loss is not finite, and 
   for (const float bad : {kInfinity, -kInfinity, kNan}) {
     Three run;
     const auto before = run.values();
-    run.grad_b.values<float>()[0] = bad;
+    Three::set(run.grad_b, 0, bad);
     const UpdateReport report = run.update.run(0.1);
     CHECK(!report.applied);
     CHECK(!std::isfinite(report.gradient_norm));
     CHECK(run.values() == before);
     CHECK(run.optimizer->steps() == 0);
     CHECK(run.update.first_bad_gradient() == "b");
-    run.grad_a.values<float>()[1] = bad;
+    Three::set(run.grad_a, 1, bad);
     CHECK(!run.update.run(0.1).applied);
     CHECK(run.update.first_bad_gradient() == "a");
     // a sound step afterwards is one as if nothing had been
-    run.grad_a.values<float>()[1] = 0;
-    run.grad_b.values<float>()[0] = -4;
+    Three::set(run.grad_a, 1, 0);
+    Three::set(run.grad_b, 0, -4);
     CHECK(run.update.run(0.1).applied);
     CHECK(run.values() == std::vector<float>{1 - 0.1F * 3, 2, 7, 3 + 0.1F * 4});
 
     Three loss;
-    loss.loss.values<float>()[0] = bad;
+    Three::set(loss.loss, 0, bad);
     CHECK(!loss.update.run(0.1).applied);
     CHECK(loss.values() == before);
     CHECK(loss.update.first_bad_gradient().empty());
@@ -100,7 +107,7 @@ TEST_CASE("update: changes nothing if a gradient or the loss is not finite, and 
 
 TEST_CASE("update: gradients whose squares no float holds are finite") {
   Three run;
-  run.grad_a.values<float>()[0] = 3e38F;
+  Three::set(run.grad_a, 0, 3e38F);
   CHECK(run.update.run(0).applied);
 }
 

@@ -1,6 +1,7 @@
 // A model whose logits are a hash of the tokens so far: any history has its own, and Python computes the same.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -11,7 +12,8 @@
 
 namespace preamble::testing {
 
-/// logits[v] = (unit(hash(last `order` tokens), v) - 1/2) * scale, + end_bias for end tokens. Order 0: all tokens.
+/// logits[v] = (unit(hash(last `order` tokens), v) - 1/2) * scale, + end_bias for end tokens; rounded to multiples of `unit_of_scores` unless
+/// that is 0. Order 0: all tokens.
 struct ToyModel {
   std::int64_t vocabulary;
   std::size_t order;
@@ -19,6 +21,7 @@ struct ToyModel {
   float scale;
   std::vector<std::int32_t> ends;
   float end_bias;
+  float unit_of_scores = 0;
 
   [[nodiscard]] std::vector<float> logits(std::span<const std::int32_t> ids) const {
     std::uint64_t h = seed;
@@ -28,6 +31,9 @@ struct ToyModel {
     for (std::int64_t v = 0; v < vocabulary; ++v)
       row.push_back((unit(h + static_cast<std::uint64_t>(v + 1) * 0x9E3779B97F4A7C15ULL) - 0.5F) * scale);
     for (const auto end : ends) row[static_cast<std::size_t>(end)] += end_bias;
+    if (unit_of_scores > 0) {
+      for (float& x : row) x = std::round(x / unit_of_scores) * unit_of_scores;
+    }
     return row;
   }
 

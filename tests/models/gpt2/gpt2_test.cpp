@@ -142,7 +142,7 @@ TEST_CASE("gpt2: an infix of keys and values is a prefix of the target, and the 
   Session session(compile(std::move(graph)));
   session.rows(read.name, read.slots);
   session.rows(rows.space.name, rows.space.slots);
-  feed_positions(session, causal::kPromptPositions, read.slots, Ids{0}, model->positions());
+  feed_input(session, causal::kPromptPositions, position_rows(read.slots, Ids{0}, model->positions()));
   feed(session, target, conditioning, model->limits(), 1);
   session.run();
   const auto expected = rows_of_logits(session.result<float>(causal::kLogits), model->vocabulary());

@@ -13,6 +13,7 @@
 #include "peft/prompt_tuning.h"
 #include "peft/training_step.h"
 #include "tests/support/bert_models.h"
+#include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 
 using namespace preamble;
@@ -147,7 +148,9 @@ TEST_CASE("headed encoder: labels are counted as their heads read them") {
   batch.values = {0.5F, std::numeric_limits<float>::quiet_NaN(), 2};
   batch.token_labels = {{1, kNoLabel, 0, 2}, {kNoLabel, kNoLabel}, {0, 1, kNoLabel}};
   batch.spans = {{1, 3}, {0, 0}, {}};
-  const auto count = [&](std::vector<HeadedLimits::Shape> heads) { return label_count(batch, {{{109, {64, 0}}, 2}, Pooling::first_token, std::move(heads)}); };
+  const auto count = [&](std::vector<HeadedLimits::Shape> heads) {
+    return inputs_of(batch, {}, HeadedLimits{{{109, {64, 0}}, 2, true, std::nullopt}, Pooling::first_token, std::move(heads)}).labels();
+  };
   CHECK(count({{HeadKind::sequence, 3}}) == 2);
   CHECK(count({{HeadKind::sequence, 1}}) == 2);
   CHECK(count({{HeadKind::tokens, 3}}) == 5);
@@ -210,8 +213,8 @@ TEST_CASE("headed encoder: the choices of an example compete in a softmax over t
     EncoderBatch half = kChoices;
     half.classes[0] = kNoLabel;
     CHECK(static_cast<double>(loss_of(encoder, half, method)) == doctest::Approx(nll(2, 3, 0)).epsilon(1e-5));
-    CHECK(label_count(kChoices, encoder.limits()) == 2);
-    CHECK(label_count(half, encoder.limits()) == 1);
+    CHECK(inputs_of(kChoices, {}, encoder.limits()).labels() == 2);
+    CHECK(inputs_of(half, {}, encoder.limits()).labels() == 1);
   }
 }
 
@@ -278,12 +281,16 @@ TEST_CASE("headed encoder: gradients of a choice's and of label words' losses ar
       // every 37th number, and all rows of the words
       for (std::size_t i = 0; i < values.size(); i += values.size() < 200 ? 1 : 37) {
         constexpr double kStep = 1e-5;
+        const auto loss_at = [&](double value) {
+          values[i] = value;
+          uploaded(tensor);
+          return run();
+        };
         const double kept = values[i];
-        values[i] = kept + kStep;
-        const double above = run();
-        values[i] = kept - kStep;
-        const double below = run();
+        const double above = loss_at(kept + kStep);
+        const double below = loss_at(kept - kStep);
         values[i] = kept;
+        uploaded(tensor);
         CHECK(given[i] == doctest::Approx((above - below) / (2 * kStep)).epsilon(1e-5).scale(1e-3));
         largest = std::max(largest, std::abs(given[i]));
       }
@@ -328,7 +335,7 @@ TEST_CASE("headed encoder: a head that is restricted to words makes their logits
       }
     }
     batch.token_labels[1][1] = 91;
-    CHECK_THROWS_WITH_AS((void)label_count(batch, few.limits()), "sequence 1: label 91 was given; wanted one of the words [90, 12, 33]",
+    CHECK_THROWS_WITH_AS((void)inputs_of(batch, {}, few.limits()), "sequence 1: label 91 was given; wanted one of the words [90, 12, 33]",
                          ConfigError);
     batch.token_labels[1][1] = 90;
   }
@@ -363,7 +370,7 @@ TEST_CASE("headed encoder: pooling decides between the first token and the first
 }
 
 TEST_CASE("headed encoder: labels that do not fit are errors that name them") {
-  const HeadedLimits limits{{{109, {64, 0}}, 2}, Pooling::first_token, {{HeadKind::sequence, 3}, {HeadKind::span, 2}, {HeadKind::tokens, 4}}};
+  const HeadedLimits limits{{{109, {64, 0}}, 2, true, std::nullopt}, Pooling::first_token, {{HeadKind::sequence, 3}, {HeadKind::span, 2}, {HeadKind::tokens, 4}}};
   const auto changed = [&](auto change) {
     EncoderBatch batch = kSequences;
     batch.heads = {0, 1, 2};
@@ -371,7 +378,7 @@ TEST_CASE("headed encoder: labels that do not fit are errors that name them") {
     batch.spans = {{}, {0, 1}, {}};
     batch.token_labels = {Ids(4, kNoLabel), Ids(2, kNoLabel), {0, 3, 1}};
     change(batch);
-    return label_count(batch, limits);
+    return inputs_of(batch, {}, limits).labels();
   };
   CHECK(changed([](EncoderBatch&) {}) == 5);
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.heads[1] = 3; }), "sequence 1: head 3 was given; there are 3", ConfigError);
@@ -381,12 +388,12 @@ TEST_CASE("headed encoder: labels that do not fit are errors that name them") {
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.spans[1].end = 2; }), "sequence 1: a span from 0 to 2 was given; the sequence has 2 tokens", ConfigError);
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.spans[1].end = kNoLabel; }), "sequence 1: a span from 0 to -100 was given; wanted both ends or none",
                        ConfigError);
-  const HeadedLimits choices{{{109, {64, 0}}, 2}, Pooling::first_token, {{HeadKind::choice, 1}}};
+  const HeadedLimits choices{{{109, {64, 0}}, 2, true, std::nullopt}, Pooling::first_token, {{HeadKind::choice, 1}}};
   const auto of_groups = [&](Ids groups, std::int32_t right) {
     EncoderBatch batch = kSequences;
     batch.groups = std::move(groups);
     batch.classes = {right, kNoLabel, kNoLabel};
-    return label_count(batch, choices);
+    return inputs_of(batch, {}, choices).labels();
   };
   CHECK(of_groups({0, 0, 0}, 2) == 1);
   CHECK_THROWS_WITH_AS(of_groups({0, 0, 1}, 2), "sequence 0: label 2 was given; there are 2 choices", ConfigError);

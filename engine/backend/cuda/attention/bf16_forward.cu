@@ -6,12 +6,16 @@ namespace {
 
 constexpr int kKeys = 64;
 
-template <int D, int M, bool Extras>
+template <int D, int M, bool Extras, int warps, bool grouped>
 struct OutputShared {
-  Bf16 q[QueryBlock<D, M, kKeys, Extras>::kRows * D];
+  Bf16 q[QueryBlock<D, M, kKeys, Extras, warps, grouped>::kRows * D];
   KeyTiles<D, kKeys> keys;
-  typename QueryBlock<D, M, kKeys, Extras>::Shared block;
+  typename QueryBlock<D, M, kKeys, Extras, warps, grouped>::Shared block;
 };
+
+/// Blocks that a multiprocessor runs side by side: as many as their registers allow.
+template <int warps, bool grouped>
+inline constexpr int kSideBySide = grouped && warps == 4 ? 3 : 2;
 
 /// Of the four lanes that share a row of sums.
 [[nodiscard]] __device__ float max_over_row(float x) {
@@ -23,27 +27,27 @@ struct OutputShared {
   return x + __shfl_xor_sync(~0U, x, 2);
 }
 
-/// A block owns 64 M queries of a segment and one head, a warp 16 M of them. Queries, scores, o, maxima and sums stay in registers; 64 keys
-/// and values at a time lie in shared memory while the next 64 are copied. Everything is read once.
-template <int D, int M, bool Extras>
-__global__ void __launch_bounds__(kBlockThreads, 2)
+/// A block owns some queries of a segment and one head, a warp 16 M of them. Scores, o, maxima and sums stay in registers, and the queries of
+/// warps that multiply alone; 64 keys and values at a time lie in shared memory while the next 64 are copied. Everything is read once.
+template <int D, int M, bool Extras, int warps, bool grouped>
+__global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
     output_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionResults results) {
-  using Block = QueryBlock<D, M, kKeys, Extras>;
+  using Block = QueryBlock<D, M, kKeys, Extras, warps, grouped>;
   Tile tile;
   if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
-  auto& s = *shared_memory<OutputShared<D, M, Extras>>();
+  auto& s = *shared_memory<OutputShared<D, M, Extras, warps, grouped>>();
   const auto head = static_cast<int>(blockIdx.y);
-  const Block block(p, tile, head, s.keys, s.block);
+  const Block block(p, tile, head, s.keys, s.block, {p.q}, {s.q});
 
-  block.fetch_rows(p.q, s.q);
-  commit_copies();
-  wait_copies<0>();
-  __syncthreads();
-  FragmentA q[M][D / 16];
+  [[maybe_unused]] FragmentA q[M][D / 16];
+  if constexpr (!grouped) {
+    wait_copies<0>();
+    __syncthreads();
 #pragma unroll
-  for (int m = 0; m < M; ++m) {
+    for (int m = 0; m < M; ++m) {
 #pragma unroll
-    for (int k = 0; k < D / 16; ++k) q[m][k] = SharedRows<D>::left(s.q, warp() * 16 * M + 16 * m, 16 * k);
+      for (int k = 0; k < D / 16; ++k) q[m][k] = SharedRows<D>::left(s.q, warp() * 16 * M + 16 * m, 16 * k);
+    }
   }
 
   Sum o[M][D / 8];
@@ -55,17 +59,21 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
 
   block.for_keys([&](int from, int stage) {
     Sum c[M][kKeys / 8];
-    clear(c);
+    if constexpr (grouped) {
+      Block::multiply(s.q, s.keys.k[stage], c);
+    } else {
+      clear(c);
 #pragma unroll
-    for (int k = 0; k < D / 16; ++k) {
+      for (int k = 0; k < D / 16; ++k) {
 #pragma unroll
-      for (int n = 0; n < kKeys / 8; n += 2) {
-        FragmentB b[2];
-        SharedRows<D>::right(s.keys.k[stage], 8 * n, 16 * k, b);
+        for (int n = 0; n < kKeys / 8; n += 2) {
+          FragmentB b[2];
+          SharedRows<D>::right(s.keys.k[stage], 8 * n, 16 * k, b);
 #pragma unroll
-        for (int m = 0; m < M; ++m) {
-          multiply_add(q[m][k], b[0], c[m][n]);
-          multiply_add(q[m][k], b[1], c[m][n + 1]);
+          for (int m = 0; m < M; ++m) {
+            multiply_add(q[m][k], b[0], c[m][n]);
+            multiply_add(q[m][k], b[1], c[m][n + 1]);
+          }
         }
       }
     }
@@ -108,7 +116,7 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
     if constexpr (Extras) {
       if (p.mask) block.drop(from, c);
     }
-    add_rows<D>(c, s.keys.v[stage], 0, o);
+    Block::add_keys(c, s.keys.v[stage], o);
   });
 
   const float scale = Extras ? 1.0F : p.scale * kLog2E;
@@ -128,22 +136,26 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
   }
 }
 
-template <int D, int M, bool Extras>
+template <int D, int M, bool Extras, int warps, bool grouped>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
-  const std::int64_t tiles = M == 1 ? grid.q_tiles64 : grid.q_tiles128;
-  launch_blocks("attention", output_kernel<D, M, Extras>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)), kBlockThreads,
-                sizeof(OutputShared<D, M, Extras>), grid.queue, p, results);
+  const std::int64_t tiles = QueryBlock<D, M, kKeys, Extras, warps, grouped>::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
+  launch_blocks("attention", output_kernel<D, M, Extras, warps, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                32 * warps, sizeof(OutputShared<D, M, Extras, warps, grouped>), grid.queue, p, results);
 }
 
-template <int D, int M>
+template <int D, int M, int warps = kWarps, bool grouped = false>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
-  has_extras(p) ? launch<D, M, true>(grid, p, results) : launch<D, M, false>(grid, p, results);
+  has_extras(p) ? launch<D, M, true, warps, grouped>(grid, p, results) : launch<D, M, false, warps, grouped>(grid, p, results);
 }
 
 }  // namespace
 
 void output(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
   if (p.dim > 64) return launch<128, 1>(grid, p, results);
+  if (suits_warpgroups(p, grid.queue)) {
+    if (has_extras(p) || !has_long_queries(grid)) return launch<64, 1, kWarps, true>(grid, p, results);
+    return launch<64, 1, false, 2 * kWarps, true>(grid, p, results);
+  }
   has_long_queries(grid) ? launch<64, 2>(grid, p, results) : launch<64, 1>(grid, p, results);
 }
 

@@ -1,20 +1,20 @@
-#include "engine/backend/cuda/attention/bf16_tile.cuh"
+#include "engine/backend/cuda/attention/bf16_key_steps.cuh"
+#include "engine/backend/cuda/attention/bf16_products.cuh"
 #include "engine/backend/cuda/attention/kernels.cuh"
 #include "engine/backend/cuda/attention/launch.cuh"
+#include "engine/backend/cuda/attention/warpgroup.cuh"
 
 namespace preamble::cuda::tensor {
 namespace {
 
-/// Queries of a tile; 16 of them for each warp where warps share the keys.
-constexpr int kQueries = 64;
-
 /// How the warps of a block share its work.
 enum class Share : std::uint8_t {
   keys,     ///< each has keys of its own, and all queries
+  group,    ///< the same, and the four multiply as a warpgroup
   queries,  ///< each has a quarter of the queries, and all keys: for few keys
 };
 
-template <int D, int Keys>
+template <int D, int Keys, bool Extras>
 struct KeyShared {
   Bf16 k[Keys * D];
   Bf16 v[Keys * D];
@@ -23,60 +23,8 @@ struct KeyShared {
   float log_sum_exp[2][kQueries];  ///< · log2(e)
   float mean[2][kQueries];
   std::int32_t position[2][kQueries], seen[2][kQueries];
-};
-
-/// One head of one tile of queries in front of a block's keys.
-struct Step {
-  QueryTile queries;
-  int head;
-  int first;                 ///< number of the block's first key among the keys of the segment
-  int all_see;               ///< keys that every query sees
-  int position[2], seen[2];  ///< of queries l and l + 32 of lane l
-  int nearest, farthest;     ///< smallest and largest position
-};
-
-/// The steps of a block, those left out in which no query sees a key.
-class Steps {
- public:
-  __device__ Steps(const AttentionProblem& problem, const KeyTarget& target, const Tile& keys, int key, int kv_head, std::int32_t chunk)
-      : p_(problem), prefix_(target.prefix), key_(key), first_head_(kv_head * problem.group), walk_(problem, target, keys.segment, chunk) {}
-
-  __device__ bool next(Step& step) {
-    if (step.head + 1 < first_head_ + p_.group) {
-      ++step.head;
-      return true;
-    }
-    while (walk_.next(step.queries)) {
-      const SegmentKeys keys = p_.keys(step.queries.segment);
-      step.first = prefix_ ? key_ : keys.prefixes + key_;
-      std::int32_t low = INT_MAX, high = 0, nearest = INT_MAX, farthest = INT_MIN;
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int r = lane() + 32 * i;
-        step.position[i] = 0, step.seen[i] = INT_MAX;
-        if (r >= step.queries.rows) continue;
-        step.position[i] = p_.q_layout->positions[step.queries.first + r];
-        step.seen[i] = keys.prefixes + p_.visible(keys, step.position[i]);
-        low = min(low, step.seen[i]), high = max(high, step.seen[i]);
-        nearest = min(nearest, step.position[i]), farthest = max(farthest, step.position[i]);
-      }
-      if (__reduce_max_sync(~0U, high) <= step.first) continue;
-      step.all_see = __reduce_min_sync(~0U, low);
-      step.nearest = __reduce_min_sync(~0U, nearest);
-      step.farthest = __reduce_max_sync(~0U, farthest);
-      step.head = first_head_;
-      return true;
-    }
-    return false;
-  }
-  /// Stands in front of the first step.
-  [[nodiscard]] __device__ Step begin() const { return {{0, 0, 0}, INT_MAX - 1, 0, 0, {0, 0}, {0, 0}, 0, 0}; }
-
- private:
-  const AttentionProblem& p_;
-  bool prefix_;
-  int key_, first_head_;
-  QueryWalk walk_;
+  std::int32_t hidden[2][Extras ? kQueries : 1];  ///< where there is a window
+  float bias[Extras ? kSharedDistances : 1];  ///< · log2(e), of the block's head
 };
 
 /// A block owns the keys of a tile, one key/value head and a chunk of the queries: dK and dV, which stay in registers as do P and dP, all
@@ -84,10 +32,11 @@ class Steps {
 template <int D, int M, Share share, bool Extras>
 class KeyBlock {
  public:
-  static constexpr int kKeys = share == Share::keys ? 16 * M * kWarps : 16 * M;
+  static constexpr int kKeys = share == Share::queries ? 16 * M : 16 * M * kWarps;
   /// Queries that a warp takes at a time.
-  static constexpr int kColumns = share == Share::keys ? 32 : kQueries / kWarps;
-  using Shared = KeyShared<D, kKeys>;
+  static constexpr int kColumns = share == Share::group ? kQueries : share == Share::keys ? 32 : kQueries / kWarps;
+  static_assert(share != Share::group || (D == 64 && M == 1));
+  using Shared = KeyShared<D, kKeys, Extras>;
 
   __device__ KeyBlock(const AttentionProblem& problem, const AttentionGradients& given, const KeyGradients& to, const Tile& tile, int first,
                       int kv_head, std::int32_t chunk, Shared& shared)
@@ -110,7 +59,13 @@ class KeyBlock {
     const RowsIn v = RowsIn::pick(to_.target.prefix, p_.prefix_v, p_.v);
     SharedRows<D>::template fill<kKeys>(s_.k, kv_head_ * p_.dim, p_.dim, [&](int r) { return Source{k, r < rows_ ? first_row_ + r : -1}; });
     SharedRows<D>::template fill<kKeys>(s_.v, kv_head_ * p_.dim, p_.dim, [&](int r) { return Source{v, r < rows_ ? first_row_ + r : -1}; });
-    Steps steps(p_, to_.target, Tile{segment_, first_row_}, key_, kv_head_, chunk_);
+    if constexpr (Extras) {
+      const int distances = 2 * p_.reach + 1;
+      for (int i = static_cast<int>(threadIdx.x); bias_is_shared() && i < distances; i += kBlockThreads) {
+        s_.bias[i] = kLog2E * p_.bias[std::int64_t{kv_head_} * distances + i];
+      }
+    }
+    Steps steps(p_, to_.target, Tile{segment_, first_row_}, key_, rows_, kv_head_, chunk_);
     Step next = steps.begin();
     bool more = steps.next(next);
     if (more) fetch(next, 0);
@@ -118,12 +73,16 @@ class KeyBlock {
     int stage = 0;
     while (more) {
       const Step now = next;
+      wait_copies<0>();
+      if constexpr (share == Share::group) publish_to_tensor_cores();
+      // the queries before these have been read by all, too: the next ones may overwrite them
+      __syncthreads();
       more = steps.next(next);
       if (more) fetch(next, stage ^ 1);
       commit_copies();
-      wait_copies<1>();
-      __syncthreads();
-      if constexpr (share == Share::keys) {
+      if constexpr (share == Share::group) {
+        add(now, stage, 0);
+      } else if constexpr (share == Share::keys) {
 #pragma unroll
         for (int column = 0; column < kQueries; column += kColumns) {
           if (column < now.queries.rows && warp() * 16 * M < rows_) add(now, stage, column);
@@ -131,9 +90,9 @@ class KeyBlock {
       } else {
         add(now, stage, warp() * kColumns);
       }
-      __syncthreads();
       stage ^= 1;
     }
+    __syncthreads();
     wait_copies<0>();
     store();
   }
@@ -141,15 +100,20 @@ class KeyBlock {
  private:
   using Scores = Sum[M][kColumns / 8];
 
-  [[nodiscard]] static __device__ int warp_row() { return share == Share::keys ? warp() * 16 * M : 0; }
+  [[nodiscard]] static __device__ int warp_row() { return share == Share::queries ? 0 : warp() * 16 * M; }
   /// Row of the tile of keys that a thread's sums belong to.
   [[nodiscard]] static __device__ int row(int m, int half) { return warp_row() + 16 * m + 8 * half + sum_row(); }
 
   __device__ void fetch(const Step& step, int stage) const {
     const QueryTile& queries = step.queries;
-    const auto find = [&](const RowsIn& x) { return [&](int r) { return Source{x, r < queries.rows ? queries.first + r : -1}; }; };
-    SharedRows<D>::template fill<kQueries>(s_.q[stage], step.head * p_.dim, p_.dim, find(p_.q));
-    SharedRows<D>::template fill<kQueries>(s_.g[stage], step.head * p_.dim, p_.dim, find(given_.output_gradient));
+    if (queries.rows == kQueries && p_.q.narrow && given_.output_gradient.narrow) {
+      SharedRows<D>::template copy<kQueries>(s_.q[stage], step.head * p_.dim, p_.dim, p_.q, queries.first);
+      SharedRows<D>::template copy<kQueries>(s_.g[stage], step.head * p_.dim, p_.dim, given_.output_gradient, queries.first);
+    } else {
+      const auto find = [&](const RowsIn& x) { return [&](int r) { return Source{x, r < queries.rows ? queries.first + r : -1}; }; };
+      SharedRows<D>::template fill<kQueries>(s_.q[stage], step.head * p_.dim, p_.dim, find(p_.q));
+      SharedRows<D>::template fill<kQueries>(s_.g[stage], step.head * p_.dim, p_.dim, find(given_.output_gradient));
+    }
     if (warp() >= 2) return;
     const int r = lane() + 32 * warp();
     const bool exists = r < queries.rows;
@@ -159,6 +123,9 @@ class KeyBlock {
     s_.mean[stage][r] = exists ? given_.products[at] : 0.0F;
     s_.position[stage][r] = warp() == 0 ? step.position[0] : step.position[1];
     s_.seen[stage][r] = warp() == 0 ? step.seen[0] : step.seen[1];
+    if constexpr (Extras) {
+      if (p_.window > 0) s_.hidden[stage][r] = warp() == 0 ? step.hidden[0] : step.hidden[1];
+    }
   }
 
   /// Calls body(m, half, query, element) for a thread's elements, queries from `column` on.
@@ -178,12 +145,19 @@ class KeyBlock {
   __device__ void add(const Step& step, int stage, int column) {
     Scores p;
     Scores d;
-    clear(p);
-    add_scores<D>(s_.k, warp_row(), s_.q[stage], column, p);
+    if constexpr (share == Share::group) {
+      Warpgroup::two_scores(s_.k, s_.q[stage], p, s_.v, s_.g[stage], d);
+    } else {
+      multiply(s_.k, s_.q[stage], column, p);
+      multiply(s_.v, s_.g[stage], column, d);
+    }
     const float scale = p_.scale * kLog2E;
     if constexpr (Extras) {
-      for_elements(p, column, [&](int, int, int, float& x) { x *= scale; });
-      if (p_.bias != nullptr) add_bias(step, stage, column, p);
+      if (p_.bias != nullptr) {
+        add_bias(step, stage, column, scale, p);
+      } else {
+        for_elements(p, column, [&](int, int, int, float& x) { x *= scale; });
+      }
       for_elements(p, column, [&](int, int, int i, float& x) { x = exp2_fast(x - s_.log_sum_exp[stage][i]); });
     } else {
       for_elements(p, column, [&](int, int, int i, float& x) { x = exp2_fast(x * scale - s_.log_sum_exp[stage][i]); });
@@ -193,8 +167,13 @@ class KeyBlock {
         if (step.first + row(m, half) >= s_.seen[stage][i]) x = 0;
       });
     }
-    clear(d);
-    add_scores<D>(s_.v, warp_row(), s_.g[stage], column, d);
+    if constexpr (Extras) {
+      if (p_.window > 0) {
+        for_elements(p, column, [&](int m, int half, int i, float& x) {
+          if (step.first + row(m, half) < s_.hidden[stage][i]) x = 0;
+        });
+      }
+    }
     if (Extras && p_.mask) {
       apply_dropout(step, stage, column, p, d);
     } else {
@@ -208,8 +187,19 @@ class KeyBlock {
         }
       }
     }
-    add_rows<D>(p, s_.g[stage], column, dv_);
-    add_rows<D>(d, s_.q[stage], column, dk_);
+    if constexpr (share == Share::group) {
+      Warpgroup::add_rows(p, s_.g[stage], dv_);
+      Warpgroup::add_rows(d, s_.q[stage], dk_);
+    } else {
+      add_rows<D>(p, s_.g[stage], column, dv_);
+      add_rows<D>(d, s_.q[stage], column, dk_);
+    }
+  }
+
+  /// c = keys (or values) times queries (or dO) from `column` on, transposed
+  static __device__ void multiply(const Bf16* keys, const Bf16* queries, int column, Scores& c) {
+    clear(c);
+    add_scores<D>(keys, warp_row(), queries, column, c);
   }
 
   /// P becomes M ∘ P, dO Vᵀ becomes dS.
@@ -219,13 +209,13 @@ class KeyBlock {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         const int i = column + 8 * n + sum_column() + e % 2;
-        const auto place = static_cast<std::uint32_t>(s_.position[stage][i] * p_.heads + step.head);
+        const auto query = static_cast<std::uint32_t>(s_.position[stage][i] * p_.heads + step.head);
         uint4 words = {};
 #pragma unroll
         for (int m = 0; m < M; ++m) {
           const auto j = static_cast<std::uint32_t>(step.first + row(m, e / 2));
           // sixteen keys further on: the same words, unless a multiple of 128 lies between
-          if (m == 0 || j % 128 < 16) words = p_.mask.words(step.queries.segment, place, j);
+          if (m == 0 || j % 128 < 16) words = p_.mask.words(step.queries.segment, query, j);
           const float factor = p_.mask.keeps(words, j) ? p_.mask.scale() : 0.0F;
           float& x = p[m][n].x[e];
           float& y = d[m][n].x[e];
@@ -236,36 +226,46 @@ class KeyBlock {
     }
   }
 
-  __device__ void add_bias(const Step& step, int stage, int column, Scores& p) const {
+  [[nodiscard]] __device__ bool bias_is_shared() const {
+    return p_.bias != nullptr && p_.group == 1 && 2 * p_.reach + 1 <= kSharedDistances;
+  }
+
+  __device__ void add_bias(const Step& step, int stage, int column, float scale, Scores& p) const {
     const float* bias = p_.bias + std::int64_t{step.head} * (2 * p_.reach + 1);
     if (!to_.target.prefix) {
       // far keys share a bias
-      const std::int32_t* places = p_.k_layout->positions + first_row_;
-      const bool behind = places[rows_ - 1] - step.nearest <= -p_.reach;
-      const bool ahead = places[0] - step.farthest >= p_.reach;
+      const std::int32_t* positions = p_.k_layout->positions + first_row_;
+      const bool behind = positions[rows_ - 1] - step.nearest <= -p_.reach;
+      const bool ahead = positions[0] - step.farthest >= p_.reach;
       if (behind || ahead) {
         const float far = kLog2E * bias[ahead ? 2 * p_.reach : 0];
-        for_elements(p, column, [&](int, int, int, float& x) { x += far; });
+        for_elements(p, column, [&](int, int, int, float& x) { x = x * scale + far; });
         return;
       }
     }
-    std::int32_t place[M][2];
+    std::int32_t key_position[M][2];
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int r = row(m, half);
-        place[m][half] = p_.kNoPlace;
+        key_position[m][half] = p_.kNoPosition;
         if (r >= rows_) continue;
         if (!to_.target.prefix) {
-          place[m][half] = p_.k_layout->positions[first_row_ + r];
+          key_position[m][half] = p_.k_layout->positions[first_row_ + r];
         } else if (p_.prefix_has_positions) {
-          place[m][half] = step.first + r - p_.keys(step.queries.segment).prefixes;
+          key_position[m][half] = step.first + r - p_.keys(step.queries.segment).prefixes;
         }
       }
     }
+    if (bias_is_shared()) {
+      for_elements(p, column, [&](int m, int half, int i, float& x) {
+        x = x * scale + (key_position[m][half] != p_.kNoPosition ? s_.bias[p_.distance(key_position[m][half], s_.position[stage][i])] : 0.0F);
+      });
+      return;
+    }
     for_elements(p, column, [&](int m, int half, int i, float& x) {
-      if (place[m][half] != p_.kNoPlace) x += kLog2E * bias[p_.distance(place[m][half], s_.position[stage][i])];
+      x = x * scale + (key_position[m][half] != p_.kNoPosition ? kLog2E * bias[p_.distance(key_position[m][half], s_.position[stage][i])] : 0.0F);
     });
   }
 
@@ -329,7 +329,7 @@ class KeyBlock {
 };
 
 template <int D, int M, Share share, bool Extras>
-__global__ void __launch_bounds__(kBlockThreads, 2)
+__global__ void __launch_bounds__(kBlockThreads, (share == Share::group && !Extras ? 3 : 2))
     key_gradients_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                          const __grid_constant__ KeyGradients to) {
   using Block = KeyBlock<D, M, share, Extras>;
@@ -362,6 +362,8 @@ void launch(const AttentionGrid& grid, const AttentionProblem& p, const Attentio
     few ? launch<128, 1, Share::queries, Extras>(grid, p, given, to) : launch<128, 1, Share::keys, Extras>(grid, p, given, to);
   } else if (few) {
     launch<64, 1, Share::queries, Extras>(grid, p, given, to);
+  } else if (grid.queue.has_warpgroups) {
+    launch<64, 1, Share::group, Extras>(grid, p, given, to);
   } else if (to.average_keys <= 64) {
     launch<64, 1, Share::keys, Extras>(grid, p, given, to);
   } else {
@@ -372,7 +374,7 @@ void launch(const AttentionGrid& grid, const AttentionProblem& p, const Attentio
 }  // namespace
 
 void key_gradients(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const KeyGradients& to) {
-  p.bias != nullptr || p.mask ? launch<true>(grid, p, given, to) : launch<false>(grid, p, given, to);
+  p.bias != nullptr || p.mask || p.window > 0 ? launch<true>(grid, p, given, to) : launch<false>(grid, p, given, to);
 }
 
 }  // namespace preamble::cuda::tensor

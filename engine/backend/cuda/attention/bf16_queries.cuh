@@ -3,35 +3,37 @@
 
 #include <cstdint>
 
-#include "engine/backend/cuda/attention/bf16_tile.cuh"
+#include "engine/backend/cuda/attention/bf16_query_products.cuh"
 #include "engine/backend/cuda/attention/kernels.cuh"
 
 namespace preamble::cuda {
-
-/// Distances of a bias table that a block keeps in shared memory; larger tables stay in global memory.
-inline constexpr int kSharedDistances = 1025;
 
 /// Keys and values of which one tile is read while the next one is copied.
 template <int D, int Keys>
 struct KeyTiles {
   Bf16 k[2][Keys * D];
   Bf16 v[2][Keys * D];
-  std::int32_t place[2][Keys];
+  std::int32_t key_position[2][Keys];
 };
 
-/// One head of one tile of queries. A warp owns 16 M of them, a thread two of each 16.
-template <int D, int M, int Keys, bool Extras>
-class QueryBlock {
+/// One head of one tile of queries.
+template <int D, int M, int Keys, bool Extras, int warps, bool grouped>
+class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
  public:
-  static constexpr int kRows = 16 * M * kWarps, kScores = Keys / 8;
+  using Products = QueryProducts<D, M, Keys, warps, grouped>;
+  using Products::for_scores, Products::kRows, Products::kScores, Products::kThreads, Products::row;
 
   struct Shared {
-    std::int32_t low[kWarps], high[kWarps], first[kWarps], last[kWarps];
+    std::int32_t low[warps], high[warps], first[warps], last[warps];
     float bias[Extras ? kSharedDistances : 1];
+    std::int32_t hidden[Extras ? kRows : 1];  ///< `AttentionProblem::first_key` of each query, where there is a window
   };
 
-  /// All threads of the block construct it alike.
-  __device__ QueryBlock(const AttentionProblem& problem, const Tile& tile, int head, KeyTiles<D, Keys>& tiles, Shared& shared)
+  /// All threads of the block construct it alike. It begins to fill `rows` with each of `operands`, and the first half of the tiles of keys:
+  /// what it looks up meanwhile takes as long.
+  template <int count>
+  __device__ QueryBlock(const AttentionProblem& problem, const Tile& tile, int head, KeyTiles<D, Keys>& tiles, Shared& shared,
+                        const RowsIn (&operands)[count], Bf16* const (&rows)[count])
       : p_(problem),
         head_(head),
         first_(tile.first),
@@ -40,6 +42,15 @@ class QueryBlock {
         keys_(problem.keys(tile.segment)),
         tiles_(tiles),
         s_(shared) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) fetch_rows(operands[i], rows[i]);
+    most_ = keys_.prefixes + keys_.count;
+    if constexpr (Extras) {
+      // the window of the first query begins first
+      if (p_.window > 0) from_ = min(p_.first_key(keys_, p_.q_layout->positions[first_]), most_) / Keys * Keys;
+    }
+    fetch_keys(from_, 0);
+    commit_copies();
     std::int32_t low = INT_MAX, high = 0, nearest = INT_MAX, farthest = INT_MIN;
 #pragma unroll
     for (int m = 0; m < M; ++m) {
@@ -48,7 +59,12 @@ class QueryBlock {
         const int i = row(m, half);
         const bool exists = i < rows_;
         position_[m][half] = exists ? p_.q_layout->positions[first_ + i] : 0;
-        seen_[m][half] = exists ? keys_.prefixes + p_.visible(keys_, position_[m][half]) : 0;
+        seen_[m][half] = !exists ? 0 : p_.seen != nullptr ? p_.seen[first_ + i] : p_.last_key(keys_, position_[m][half]);
+        if constexpr (Extras) {
+          if (p_.window > 0 && lane() % 4 == 0) {
+            s_.hidden[i] = !exists ? 0 : p_.hidden != nullptr ? p_.hidden[first_ + i] : p_.first_key(keys_, position_[m][half]);
+          }
+        }
         if (!exists) continue;
         low = min(low, seen_[m][half]), high = max(high, seen_[m][half]);
         nearest = min(nearest, position_[m][half]), farthest = max(farthest, position_[m][half]);
@@ -60,21 +76,24 @@ class QueryBlock {
     if (lane() == 0) s_.low[warp()] = low, s_.high[warp()] = high, s_.first[warp()] = nearest, s_.last[warp()] = farthest;
     const int distances = 2 * p_.reach + 1;
     if constexpr (Extras) {
-      for (int i = static_cast<int>(threadIdx.x); bias_is_shared() && i < distances; i += kBlockThreads) {
+      for (int i = static_cast<int>(threadIdx.x); bias_is_shared() && i < distances; i += kThreads) {
         s_.bias[i] = kLog2E * p_.bias[std::int64_t{head_} * distances + i];
       }
     }
     __syncthreads();
     all_see_ = s_.low[0], most_ = s_.high[0], first_position_ = s_.first[0], last_position_ = s_.last[0];
 #pragma unroll
-    for (int w = 1; w < kWarps; ++w) {
+    for (int w = 1; w < warps; ++w) {
       all_see_ = min(all_see_, s_.low[w]), most_ = max(most_, s_.high[w]);
       first_position_ = min(first_position_, s_.first[w]), last_position_ = max(last_position_, s_.last[w]);
     }
+    if constexpr (grouped) {
+      // all warps of a group multiply, or none
+      const int group = warp() / kWarps * kWarps;
+      warp_most_ = max(max(s_.high[group], s_.high[group + 1]), max(s_.high[group + 2], s_.high[group + 3]));
+    }
   }
 
-  /// Row of the tile that a thread's sums belong to.
-  [[nodiscard]] static __device__ int row(int m, int half) { return warp() * 16 * M + 16 * m + 8 * half + sum_row(); }
   [[nodiscard]] __device__ int rows() const { return rows_; }
   [[nodiscard]] __device__ std::int64_t first() const { return first_; }
   [[nodiscard]] __device__ int column() const { return head_ * p_.dim; }
@@ -83,41 +102,47 @@ class QueryBlock {
 
   /// Begins to fill a tile with the queries' rows.
   __device__ void fetch_rows(const RowsIn& x, Bf16* tile) const {
-    SharedRows<D>::template fill<kRows>(tile, column(), p_.dim, [&](int r) { return Source{x, r < rows_ ? first_ + r : -1}; });
+    if (x.narrow && rows_ == kRows) return SharedRows<D>::template copy<kRows, kThreads>(tile, column(), p_.dim, x, first_);
+    SharedRows<D>::template fill<kRows, kThreads>(tile, column(), p_.dim, [&](int r) { return Source{x, r < rows_ ? first_ + r : -1}; });
   }
 
   /// Begins to fill one half of the tiles with keys and values from `from` on, prefix keys first.
   __device__ void fetch_keys(int from, int stage) const {
     const int kv_column = head_ / p_.group * p_.dim;
+    if constexpr (Extras) {
+      if (const int r = static_cast<int>(threadIdx.x); p_.bias != nullptr && r < Keys) {
+        tiles_.key_position[stage][r] = from + r < most_ ? p_.key_position(keys_, from + r) : p_.kNoPosition;
+      }
+    }
+    if (p_.k.narrow && p_.v.narrow && from >= keys_.prefixes && from + Keys <= most_) {
+      const std::int64_t first = keys_.first + from - keys_.prefixes;
+      SharedRows<D>::template copy<Keys, kThreads>(tiles_.k[stage], kv_column, p_.dim, p_.k, first);
+      SharedRows<D>::template copy<Keys, kThreads>(tiles_.v[stage], kv_column, p_.dim, p_.v, first);
+      return;
+    }
     const auto find = [&](const RowsIn& prefix, const RowsIn& own) {
       return [&, from](int r) {
         const int j = from + r;
         return Source{RowsIn::pick(j < keys_.prefixes, prefix, own), j < most_ ? AttentionProblem::row(keys_, j) : -1};
       };
     };
-    SharedRows<D>::template fill<Keys>(tiles_.k[stage], kv_column, p_.dim, find(p_.prefix_k, p_.k));
-    SharedRows<D>::template fill<Keys>(tiles_.v[stage], kv_column, p_.dim, find(p_.prefix_v, p_.v));
-    if constexpr (Extras) {
-      if (const int r = static_cast<int>(threadIdx.x); p_.bias != nullptr && r < Keys) {
-        tiles_.place[stage][r] = from + r < most_ ? p_.place(keys_, from + r) : p_.kNoPlace;
-      }
-    }
+    SharedRows<D>::template fill<Keys, kThreads>(tiles_.k[stage], kv_column, p_.dim, find(p_.prefix_k, p_.k));
+    SharedRows<D>::template fill<Keys, kThreads>(tiles_.v[stage], kv_column, p_.dim, find(p_.prefix_v, p_.v));
   }
 
-  /// Calls body(from, stage) for the tiles of keys that a query of the warp sees: those from `from` on lie in half `stage`. What was
-  /// fetched before is there too.
+  /// Calls body(from, stage) for the tiles of keys that a query of the warp sees: those from `from` on lie in half `stage`. The queries' rows
+  /// are there too.
   template <class Body>
   __device__ void for_keys(const Body& body) const {
-    if (most_ > 0) fetch_keys(0, 0);
-    commit_copies();
     int stage = 0;
-    for (int from = 0; from < most_; from += Keys) {
+    for (int from = from_; from < most_; from += Keys) {
+      wait_copies<0>();
+      if constexpr (grouped) publish_to_tensor_cores();
+      // the tile before this one has been read by all, too: the next one may overwrite it
+      __syncthreads();
       if (from + Keys < most_) fetch_keys(from + Keys, stage ^ 1);
       commit_copies();
-      wait_copies<1>();
-      __syncthreads();
       if (from < warp_most_) body(from, stage);
-      __syncthreads();
       stage ^= 1;
     }
   }
@@ -125,15 +150,23 @@ class QueryBlock {
   /// Products of queries and keys become scores · log2(e), with biases; -inf where a query does not see a key.
   __device__ void finish_scores(int from, int stage, Sum (&c)[M][kScores]) const {
     const float scale = p_.scale * kLog2E;
-    for_scores(c, [&](int, int, int, float& x) { x *= scale; });
-    if constexpr (Extras) {
-      if (p_.bias != nullptr) add_bias(from, stage, c);
+    if (Extras && p_.bias != nullptr) {
+      add_bias(from, stage, scale, c);
+    } else {
+      for_scores(c, [&](int, int, int, float& x) { x *= scale; });
     }
     hide(from, c);
   }
 
   /// -inf where a query does not see a key.
   __device__ void hide(int from, Sum (&c)[M][kScores]) const {
+    if constexpr (Extras) {
+      if (p_.window > 0) {
+        for_scores(c, [&](int m, int half, int j, float& x) {
+          if (from + j < s_.hidden[row(m, half)]) x = -INFINITY;
+        });
+      }
+    }
     if (from + Keys <= all_see_) return;
     for_scores(c, [&](int m, int half, int j, float& x) {
       if (from + j >= seen_[m][half]) x = -INFINITY;
@@ -146,12 +179,12 @@ class QueryBlock {
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const auto place = static_cast<std::uint32_t>(position_[m][half] * p_.heads + head_);
+        const auto query = static_cast<std::uint32_t>(position_[m][half] * p_.heads + head_);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           // sixteen keys apart: the same words, as a tile of keys does not cross a multiple of 128
           const int column = i / 2 * 8 + i % 2;
-          const uint4 words = p_.mask.words(segment_, place, static_cast<std::uint32_t>(from + column + sum_column()));
+          const uint4 words = p_.mask.words(segment_, query, static_cast<std::uint32_t>(from + column + sum_column()));
 #pragma unroll
           for (int n = 0; n < kScores; n += 2) {
             float& x = c[m][n + i / 2].x[2 * half + i % 2];
@@ -162,42 +195,29 @@ class QueryBlock {
     }
   }
 
-  /// Calls body(m, half, j, score) for a thread's scores: of key j of the tile.
-  template <class Body>
-  static __device__ void for_scores(Sum (&c)[M][kScores], const Body& body) {
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-#pragma unroll
-      for (int n = 0; n < kScores; ++n) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) body(m, i / 2, 8 * n + sum_column() + i % 2, c[m][n].x[i]);
-      }
-    }
-  }
-
  private:
   [[nodiscard]] __device__ bool bias_is_shared() const { return p_.bias != nullptr && 2 * p_.reach + 1 <= kSharedDistances; }
 
-  __device__ void add_bias(int from, int stage, Sum (&c)[M][kScores]) const {
-    const std::int32_t* places = tiles_.place[stage];
+  __device__ void add_bias(int from, int stage, float scale, Sum (&c)[M][kScores]) const {
+    const std::int32_t* positions = tiles_.key_position[stage];
     if (from >= keys_.prefixes && from + Keys <= most_) {
       // far keys share a bias
-      const bool behind = places[Keys - 1] - first_position_ <= -p_.reach;
-      const bool ahead = places[0] - last_position_ >= p_.reach;
+      const bool behind = positions[Keys - 1] - first_position_ <= -p_.reach;
+      const bool ahead = positions[0] - last_position_ >= p_.reach;
       if (behind || ahead) {
         const float far = kLog2E * p_.bias[std::int64_t{head_} * (2 * p_.reach + 1) + (ahead ? 2 * p_.reach : 0)];
-        for_scores(c, [&](int, int, int, float& x) { x += far; });
+        for_scores(c, [&](int, int, int, float& x) { x = x * scale + far; });
         return;
       }
     }
     if (bias_is_shared()) {
       for_scores(c, [&](int m, int half, int j, float& x) {
-        if (places[j] != p_.kNoPlace) x += s_.bias[p_.distance(places[j], position_[m][half])];
+        x = x * scale + (positions[j] != p_.kNoPosition ? s_.bias[p_.distance(positions[j], position_[m][half])] : 0.0F);
       });
     } else {
       const float* bias = p_.bias + std::int64_t{head_} * (2 * p_.reach + 1);
       for_scores(c, [&](int m, int half, int j, float& x) {
-        if (places[j] != p_.kNoPlace) x += kLog2E * bias[p_.distance(places[j], position_[m][half])];
+        x = x * scale + (positions[j] != p_.kNoPosition ? kLog2E * bias[p_.distance(positions[j], position_[m][half])] : 0.0F);
       });
     }
   }
@@ -208,7 +228,8 @@ class QueryBlock {
   KeyTiles<D, Keys>& tiles_;
   Shared& s_;
   std::int32_t position_[M][2], seen_[M][2];
-  int all_see_, most_, warp_most_;  ///< keys that every query sees, that any query sees, that any query of the warp sees
+  int from_ = 0;                    ///< first key of the first tile: earlier ones have left the windows of all queries
+  int all_see_, most_, warp_most_;  ///< last keys: that every query sees, that any query sees, that any query of the warp sees
   std::int32_t first_position_, last_position_;
 };
 
@@ -225,7 +246,10 @@ template <int rows>
 /// Segments of queries that tiles of 128 rows suit.
 [[nodiscard]] inline bool has_long_queries(const AttentionGrid& grid) { return grid.average_queries > 64; }
 
-/// Biases, dropout, or a scale that does not keep the order of scores.
-[[nodiscard]] inline bool has_extras(const AttentionProblem& p) { return p.bias != nullptr || p.mask || !(p.scale > 0); }
+/// Heads and GPUs that warpgroups suit: tiles of 64 columns.
+[[nodiscard]] inline bool suits_warpgroups(const AttentionProblem& p, const Queue& queue) { return queue.has_warpgroups && p.dim <= 64; }
+
+/// Biases, dropout, a window, or a scale that does not keep the order of scores.
+[[nodiscard]] inline bool has_extras(const AttentionProblem& p) { return p.bias != nullptr || p.mask || p.window > 0 || !(p.scale > 0); }
 
 }  // namespace preamble::cuda

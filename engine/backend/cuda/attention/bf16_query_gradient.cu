@@ -7,28 +7,26 @@ namespace {
 /// What a block makes of P and dP.
 enum class Purpose : std::uint8_t { products, gradient };
 
-template <int D, int M, int Keys, bool Extras>
+template <class Block, int D, int Keys>
 struct GradientShared {
-  Bf16 q[QueryBlock<D, M, Keys, Extras>::kRows * D];
-  Bf16 g[QueryBlock<D, M, Keys, Extras>::kRows * D];
+  Bf16 q[Block::kRows * D];
+  Bf16 g[Block::kRows * D];
   KeyTiles<D, Keys> keys;
-  typename QueryBlock<D, M, Keys, Extras>::Shared block;
+  typename Block::Shared block;
 };
 
 /// A block owns 64 M queries of a segment and one head, a warp 16 M of them: their dQ, or Σ P ∘ dP over all keys. Queries and dO lie in
 /// shared memory, and `Keys` keys and values at a time while the next ones are copied; P, dP and sums stay in registers.
-template <int D, int M, int Keys, bool Extras, Purpose purpose>
-__global__ void __launch_bounds__(kBlockThreads, 2)
+template <int D, int M, int Keys, bool Extras, Purpose purpose, bool grouped>
+__global__ void __launch_bounds__(kBlockThreads, (!grouped ? 2 : purpose == Purpose::products && !Extras ? 4 : 3))
     query_gradient_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                           const __grid_constant__ RowsOut dq) {
-  using Block = QueryBlock<D, M, Keys, Extras>;
+  using Block = QueryBlock<D, M, Keys, Extras, kWarps, grouped>;
   Tile tile;
   if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
-  auto& s = *shared_memory<GradientShared<D, M, Keys, Extras>>();
+  auto& s = *shared_memory<GradientShared<Block, D, Keys>>();
   const auto head = static_cast<int>(blockIdx.y);
-  const Block block(p, tile, head, s.keys, s.block);
-  block.fetch_rows(p.q, s.q);
-  block.fetch_rows(given.output_gradient, s.g);
+  const Block block(p, tile, head, s.keys, s.block, {p.q, given.output_gradient}, {s.q, s.g});
 
   float log_sum_exp[M][2];
   float mean[M][2] = {};
@@ -49,12 +47,9 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
   block.for_keys([&](int from, int stage) {
     Sum c[M][Keys / 8];
     Sum d[M][Keys / 8];
-    clear(c);
-    add_scores<D>(s.q, warp() * 16 * M, s.keys.k[stage], 0, c);
+    Block::multiply_two(s.q, s.keys.k[stage], c, s.g, s.keys.v[stage], d);
     block.finish_scores(from, stage, c);
     Block::for_scores(c, [&](int m, int half, int, float& x) { x = exp2_fast(x - log_sum_exp[m][half]); });
-    clear(d);
-    add_scores<D>(s.g, warp() * 16 * M, s.keys.v[stage], 0, d);
     if constexpr (Extras) {
       if (p.mask) block.drop(from, d);
     }
@@ -72,7 +67,7 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
         }
       }
     }
-    if constexpr (purpose == Purpose::gradient) add_rows<D>(d, s.keys.k[stage], 0, sums);
+    if constexpr (purpose == Purpose::gradient) Block::add_keys(d, s.keys.k[stage], sums);
   });
 
 #pragma unroll
@@ -94,17 +89,19 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
   }
 }
 
-template <int D, int M, int Keys, bool Extras, Purpose purpose>
+template <int D, int M, int Keys, bool Extras, Purpose purpose, bool grouped = false>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
-  const std::int64_t tiles = M == 1 ? grid.q_tiles64 : grid.q_tiles128;
+  using Block = QueryBlock<D, M, Keys, Extras, kWarps, grouped>;
+  const std::int64_t tiles = Block::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
   launch_blocks(purpose == Purpose::gradient ? "attention_grad: dq" : "attention_grad: products",
-                query_gradient_kernel<D, M, Keys, Extras, purpose>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
-                kBlockThreads, sizeof(GradientShared<D, M, Keys, Extras>), grid.queue, p, given, dq);
+                query_gradient_kernel<D, M, Keys, Extras, purpose, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                kBlockThreads, sizeof(GradientShared<Block, D, Keys>), grid.queue, p, given, dq);
 }
 
 template <Purpose purpose, bool Extras>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
   if (p.dim > 64) return launch<128, 1, 32, Extras, purpose>(grid, p, given, dq);
+  if (suits_warpgroups(p, grid.queue)) return launch<64, 1, 64, Extras, purpose, true>(grid, p, given, dq);
   has_long_queries(grid) ? launch<64, 2, 64, Extras, purpose>(grid, p, given, dq) : launch<64, 1, 64, Extras, purpose>(grid, p, given, dq);
 }
 

@@ -1,4 +1,4 @@
-// Tiles of bf16 rows in shared memory and their products on tensor cores. Included by .cu files alone.
+// Tiles of bf16 rows in shared memory, as operands of tensor cores. Included by .cu files alone.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace preamble::cuda {
 
-/// Threads of a block: four warps.
+/// Threads of most blocks: four warps, a warpgroup.
 inline constexpr int kWarps = 4, kBlockThreads = 32 * kWarps;
 
 [[nodiscard]] __device__ inline int lane() { return static_cast<int>(threadIdx.x) % 32; }
@@ -51,12 +51,13 @@ struct SharedRows {
 
   /// Begins to fill `count` rows of a tile: row r with `find(r)`, the head's columns from `column` on; zeros behind its last column and
   /// where there is no row. Rows of bf16 are copied asynchronously.
-  template <int count, class Find>
+  template <int count, int threads = kBlockThreads, class Find>
   static __device__ void fill(Bf16* tile, int column, int dim, const Find& find) {
+    static_assert(count * kPieces % threads == 0 && threads % kPieces == 0);
+    const int c = static_cast<int>(threadIdx.x) % kPieces;
 #pragma unroll
-    for (int i = static_cast<int>(threadIdx.x); i < count * kPieces; i += kBlockThreads) {
-      const int r = i / kPieces;
-      const int c = i % kPieces;
+    for (int i = 0; i < count * kPieces / threads; ++i) {
+      const int r = static_cast<int>(threadIdx.x) / kPieces + i * (threads / kPieces);
       const auto source = find(r);
       const bool exists = source.row >= 0 && 8 * c < dim;
       Bf16* to = piece(tile, r, c);
@@ -74,90 +75,29 @@ struct SharedRows {
       *reinterpret_cast<uint4*>(to) = bits;
     }
   }
+
+  /// The same for rows of bf16 that all exist, one behind the other from `first` on.
+  template <int count, int threads = kBlockThreads>
+  static __device__ void copy(Bf16* tile, int column, int dim, const RowsIn& x, std::int64_t first) {
+    static_assert(count * kPieces % threads == 0 && threads / kPieces % 8 == 0);
+    const int c = static_cast<int>(threadIdx.x) % kPieces;
+    const int r = static_cast<int>(threadIdx.x) / kPieces;
+    const bool exists = 8 * c < dim;
+    const Bf16* from = static_cast<const Bf16*>(x.data) + (exists ? (first + r) * x.width + column + 8 * c : 0);
+    const std::int64_t apart = exists ? std::int64_t{threads / kPieces} * x.width : 0;
+    Bf16* to = piece(tile, r, c);
+#pragma unroll
+    for (int i = 0; i < count * kPieces / threads; ++i) copy_16_async(to + i * (threads / kPieces) * D, from + i * apart, exists);
+  }
 };
+
+/// Distances of a bias table that a block keeps in shared memory; larger tables stay in global memory.
+inline constexpr int kSharedDistances = 1025;
 
 /// Where a row of a tile comes from; below zero: nowhere.
 struct Source {
   RowsIn rows;
   std::int64_t row;
 };
-
-template <int M, int N>
-__device__ inline void clear(Sum (&c)[M][N]) {
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-#pragma unroll
-    for (int n = 0; n < N; ++n) c[m][n] = {};
-  }
-}
-
-/// c [16 M, 8 N] += a bᵀ, rows `a_row` and `b_row` on of tiles of D columns.
-template <int D, int M, int N>
-__device__ inline void add_scores(const Bf16* a, int a_row, const Bf16* b, int b_row, Sum (&c)[M][N]) {
-#pragma unroll
-  for (int k = 0; k < D; k += 16) {
-    FragmentA x[M];
-#pragma unroll
-    for (int m = 0; m < M; ++m) x[m] = SharedRows<D>::left(a, a_row + 16 * m, k);
-#pragma unroll
-    for (int n = 0; n < N; n += 2) {
-      FragmentB y[2];
-      SharedRows<D>::right(b, b_row + 8 * n, k, y);
-#pragma unroll
-      for (int m = 0; m < M; ++m) {
-        multiply_add(x[m], y[0], c[m][n]);
-        multiply_add(x[m], y[1], c[m][n + 1]);
-      }
-    }
-  }
-}
-
-/// c [16 M, D] += w x: w [16 M, 8 N] sums that become bf16, x rows `row` on of a tile.
-template <int D, int M, int N>
-__device__ inline void add_rows(const Sum (&w)[M][N], const Bf16* x, int row, Sum (&c)[M][D / 8]) {
-#pragma unroll
-  for (int k = 0; k < N; k += 2) {
-    FragmentA a[M];
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-      const Sum& left = w[m][k];
-      const Sum& right = w[m][k + 1];
-      a[m] = {{pack(left.x[0], left.x[1]), pack(left.x[2], left.x[3]), pack(right.x[0], right.x[1]), pack(right.x[2], right.x[3])}};
-    }
-#pragma unroll
-    for (int n = 0; n < D / 8; n += 2) {
-      FragmentB b[2];
-      SharedRows<D>::right_of_rows(x, row + 8 * k, 8 * n, b);
-#pragma unroll
-      for (int m = 0; m < M; ++m) {
-        multiply_add(a[m], b[0], c[m][n]);
-        multiply_add(a[m], b[1], c[m][n + 1]);
-      }
-    }
-  }
-}
-
-/// Two neighbouring numbers of a row.
-__device__ inline void store_two(const RowsOut& to, std::int64_t row, int column, float x, float y) {
-  const std::int64_t i = row * to.width + column;
-  if (to.narrow) {
-    *reinterpret_cast<std::uint32_t*>(static_cast<Bf16*>(to.data) + i) = pack(x, y);
-  } else {
-    *reinterpret_cast<float2*>(static_cast<float*>(to.data) + i) = make_float2(x, y);
-  }
-}
-
-/// One row (upper or lower half) of a thread's sums, times `factor`.
-template <int N>
-__device__ inline void store_row(const RowsOut& to, std::int64_t row, int first_column, int dim, const Sum (&c)[N], int half,
-                                 float factor) {
-#pragma unroll
-  for (int n = 0; n < N; ++n) {
-    const int column = 8 * n + sum_column();
-    if (8 * n < dim) store_two(to, row, first_column + column, factor * c[n].x[2 * half], factor * c[n].x[2 * half + 1]);
-  }
-}
-
-inline constexpr float kLog2E = 1.4426950408889634F, kLn2 = 0.6931471805599453F;
 
 }  // namespace preamble::cuda

@@ -27,9 +27,9 @@ class ProbabilityMask {
   /// Of the probabilities that stay.
   [[nodiscard]] __device__ float scale() const { return scale_; }
 
-  /// The words of key j, of 16 more keys each 16 further, for `place` = position · heads + head of a segment.
-  [[nodiscard]] __device__ uint4 words(std::int32_t segment, std::uint32_t place, std::uint32_t j) const {
-    return philox(make_uint4(j / 128 * 16 + j % 16, place, static_cast<std::uint32_t>(segment), stream_), make_uint2(key_[0], key_[1]));
+  /// The words of key j, of 16 more keys each 16 further, for `query` = position · heads + head of a segment.
+  [[nodiscard]] __device__ uint4 words(std::int32_t segment, std::uint32_t query, std::uint32_t j) const {
+    return philox(make_uint4(j / 128 * 16 + j % 16, query, static_cast<std::uint32_t>(segment), stream_), make_uint2(key_[0], key_[1]));
   }
   /// Does key j stay, with the words of its counter?
   [[nodiscard]] __device__ bool keeps(const uint4& words, std::uint32_t j) const {
@@ -38,8 +38,8 @@ class ProbabilityMask {
     return ((word >> (half % 2 * 16)) & 0xFFFFU) >= threshold_;
   }
   /// Factor of one probability.
-  [[nodiscard]] __device__ float factor(std::int32_t segment, std::uint32_t place, std::uint32_t j) const {
-    return keeps(words(segment, place, j), j) ? scale_ : 0.0F;
+  [[nodiscard]] __device__ float factor(std::int32_t segment, std::uint32_t query, std::uint32_t j) const {
+    return keeps(words(segment, query, j), j) ? scale_ : 0.0F;
   }
 
  private:

@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(kTileThreads)
   o.clear();
 #pragma unroll
   for (float& x : largest) x = -INFINITY;
-  for (int first = 0; first < pair.most(); first += kTile) {
+  for (int first = pair.begin(); first < pair.most(); first += kTile) {
     Part c;
     pair.scores(first, pair.most(), c);
 #pragma unroll

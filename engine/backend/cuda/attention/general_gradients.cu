@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const Pair pair(p, queries, head, s);
   pair.open_gradients(given.output_gradient, given.log_sum_exp, nullptr);
   float sum[4] = {};
-  for (int first = 0; first < pair.most(); first += kTile) {
+  for (int first = pair.begin(); first < pair.most(); first += kTile) {
     Part x;
     Part d;
     pair.gradients(given.output_gradient, first, pair.most(), x, d);
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kTileThreads)
   pair.open_gradients(given.output_gradient, given.log_sum_exp, given.products);
   Part sums;
   sums.clear();
-  for (int first = 0; first < pair.most(); first += kTile) {
+  for (int first = pair.begin(); first < pair.most(); first += kTile) {
     {
       Part x;
       Part d;
@@ -103,13 +103,13 @@ __global__ void __launch_bounds__(kTileThreads)
   Part dv;
   dk.clear();
   dv.clear();
-  QueryWalk walk(p, to.target, tile.segment, chunk);
+  QueryWalk walk(p, to.target, tile.segment, tile.first - layout.offsets[tile.segment], chunk);
   QueryTile queries;
   while (walk.next(queries)) {
     for (int head = kv_head * p.group; head < (kv_head + 1) * p.group; ++head) {
       const Pair pair(p, queries, head, s);
       const int first = to.target.prefix ? key : pair.keys().prefixes + key;
-      if (first >= pair.most()) {
+      if (pair.sees_none(first, first + rows)) {
         __syncthreads();
         continue;
       }

@@ -47,7 +47,7 @@ struct KeyGradients {
 /// Any type of operands, any size of heads, position tables: float32 arithmetic.
 namespace general {
 /// `output` and `query_gradient` make columns [0, 64), [64, 128), ... of a head in blocks of their own: wide heads may not be made in
-/// place.
+/// the memory of an operand.
 void output(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionResults& results);
 void products(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients);
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const RowsOut& dq);

@@ -11,7 +11,8 @@ namespace preamble::cuda {
 /// The shared memory of a block, as many bytes as the launch asked for.
 template <class T>
 [[nodiscard]] __device__ inline T* shared_memory() {
-  extern __shared__ __align__(128) unsigned char shared_bytes[];
+  // tiles of warpgroups start at multiples of 1024 bytes
+  extern __shared__ __align__(1024) unsigned char shared_bytes[];
   return reinterpret_cast<T*>(shared_bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/backend/cuda/attention/launch.cuh"
 #include "engine/backend/cuda/attention/problem.cuh"
+#include "engine/backend/cuda/octet.cuh"
 
 namespace preamble::cuda {
 namespace {
@@ -34,6 +35,27 @@ __global__ void fill_tables_kernel(const __grid_constant__ Pieces pieces, std::i
   const std::int32_t row = pieces.value[low];
   rows[d] = row;
   for (std::int32_t h = 0; bias != nullptr && h < heads; ++h) bias[static_cast<std::int64_t>(h) * distances + d] = table[row * heads + h];
+}
+
+/// K and V of a prefix as bf16. A thread owns eight elements of one of them (blockIdx.y).
+__global__ void narrow_prefix_kernel(RowsIn prefix_k, RowsIn prefix_v, const Layout* layout, Bf16* narrow_k, Bf16* narrow_v) {
+  const RowsIn from = RowsIn::pick(blockIdx.y == 0, prefix_k, prefix_v);
+  const std::int64_t first = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * kOctet;
+  const std::int64_t left = (layout != nullptr ? std::int64_t{layout->rows} * from.width : LLONG_MAX) - first;
+  if (left <= 0) return;
+  float v[kOctet];
+  load(static_cast<const float*>(from.data) + first, left, v);
+  store((blockIdx.y == 0 ? narrow_k : narrow_v) + first, left, v);
+}
+
+/// A thread owns a query.
+__global__ void seen_keys_kernel(const __grid_constant__ AttentionProblem p, std::int32_t* seen, std::int32_t* hidden) {
+  const auto row = static_cast<std::int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (row >= p.q_layout->rows) return;
+  const SegmentKeys keys = p.keys(p.q_layout->segment_of_row[row]);
+  const std::int32_t position = p.q_layout->positions[row];
+  seen[row] = p.last_key(keys, position);
+  if (hidden != nullptr) hidden[row] = p.first_key(keys, position);
 }
 
 /// Calls fill(pieces) for all distances [0, count). Distances of one value stand side by side.
@@ -79,12 +101,15 @@ AttentionProblem attention_problem(const Arguments& args, const AttentionOptions
   p.prefix_layout = args.operand(Attention::kPrefixKey) ? args.operand(Attention::kPrefixKey).layout : nullptr;
   p.slots = args.operand(Attention::kSlots).as<const std::int32_t>();
   p.kv_segment = args.operand(Attention::kKeySegment).as<const std::int32_t>();
+  p.context = args.operand(Attention::kContext).as<const std::int32_t>();
   p.heads = options.heads;
   p.kv_heads = options.kv_heads;
   p.group = options.heads / options.kv_heads;
   p.dim = p.q.width / options.heads;
   p.scale = static_cast<float>(options.scale);
+  p.window = options.window;
   p.causal = options.causal;
+  p.keys_in_front = options.keys_in_front;
   p.prefix_has_positions = options.prefix_has_positions;
   p.mask = ProbabilityMask(options.dropout, args.operand(Attention::kDropoutKey));
   return p;
@@ -97,11 +122,37 @@ AttentionSizes attention_sizes(const Arguments& args, const AttentionProblem& pr
   if (problem.prefix_k) sizes.prefix_rows = args.operand(Attention::kPrefixKey).rows;
   sizes.dim = problem.dim;
   sizes.narrow = problem.q.narrow;
+  sizes.kv_width = problem.kv_heads * problem.dim;
+  sizes.wide_prefix = problem.prefix_k && !problem.prefix_k.narrow;
   if (const View table = args.operand(Attention::kBiasTable)) sizes.buckets = (*table.dims)[0];
   for (const std::size_t i : {Attention::kPositionKey, Attention::kPositionQuery}) {
     if (args.operand(i)) sizes.positions = args.operand(i).rows;
   }
   return sizes;
+}
+
+void narrow_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem) {
+  if (scratch.narrow_prefix == 0) return;
+  constexpr int kThreads = 128;
+  const View prefix = args.operand(Attention::kPrefixKey);
+  auto* keys = reinterpret_cast<Bf16*>(memory);
+  auto* values = reinterpret_cast<Bf16*>(memory + scratch.narrow_prefix);
+  const auto blocks = static_cast<unsigned>((prefix.rows * octets_of(prefix.width) + kThreads - 1) / kThreads);
+  launch_blocks("attention: prefix", narrow_prefix_kernel, dim3(blocks, 2), kThreads, 0, args.queue, problem.prefix_k, problem.prefix_v,
+                prefix.layout, keys, values);
+  for (RowsIn* rows : {&problem.prefix_k, &problem.prefix_v}) rows->narrow = true;
+  problem.prefix_k.data = keys;
+  problem.prefix_v.data = values;
+}
+
+void find_seen_keys(const Arguments& args, std::int32_t* memory, AttentionProblem& problem) {
+  constexpr int kThreads = 128;
+  const std::int64_t rows = args.operand(Attention::kQuery).rows;
+  std::int32_t* hidden = problem.window > 0 ? memory + rows : nullptr;
+  const auto blocks = static_cast<unsigned>((rows + kThreads - 1) / kThreads);
+  launch_blocks("attention_grad: keys", seen_keys_kernel, dim3(blocks), kThreads, 0, args.queue, problem, memory, hidden);
+  problem.seen = memory;
+  problem.hidden = hidden;
 }
 
 void prepare_tables(const View& bias_table, const AttentionOptions& options, const AttentionSizes& sizes, const AttentionScratch& scratch,

@@ -52,14 +52,14 @@ __global__ void __launch_bounds__(kTileThreads)
     const QueryTile queries = query_tile(p, index);
     const Pair pair(p, queries, head, s);
     pair.open_gradients(given.output_gradient, given.log_sum_exp, given.products);
-    for (int first = 0; first < pair.most(); first += kTile) {
+    for (int first = pair.begin(); first < pair.most(); first += kTile) {
       Part x;
       Part d;
       pair.gradients(given.output_gradient, first, pair.most(), x, d);
       pair.finish(x, d);
       if (to.bias != nullptr) {
         Pair::for_elements(d, [&](int i, int j, float& ds) {
-          if (s.place[j] == p.kNoPlace) return;
+          if (s.key_position[j] == p.kNoPosition) return;
           const int bucket = p.row_at[pair.distance(i, j)] - part * kBuckets;
           if (bucket >= 0 && bucket < kBuckets) buckets[bucket * kTileThreads + thread] += ds;
         });

@@ -25,12 +25,14 @@ struct QueryTile {
 /// The tiles of up to 64 queries that read a segment of keys, in the order of their rows. All threads of a block walk alike.
 class QueryWalk {
  public:
-  /// Those of one chunk.
-  __device__ QueryWalk(const AttentionProblem& p, const KeyTarget& target, std::int32_t key_segment, std::int32_t chunk)
+  /// Those of one chunk. `key`: number of the first key in its segment; where queries and keys are rows of one space, earlier queries of a
+  /// causal attention do not see it, unless it may be one of a context.
+  __device__ QueryWalk(const AttentionProblem& p, const KeyTarget& target, std::int32_t key_segment, std::int32_t key, std::int32_t chunk)
       : problem_(p), prefix_(target.prefix), direct_(target.direct(p)), key_segment_(key_segment) {
     if (direct_) {
       const bool any = key_segment < p.q_layout->segments;
       at_ = any ? p.q_layout->offsets[key_segment] : 0;
+      if (any && p.causal && p.context == nullptr && p.q_layout == p.k_layout) at_ += key / kRows * kRows;
       end_ = any ? p.q_layout->offsets[key_segment + 1] : 0;
     } else {
       const std::int64_t tiles = p.q_layout->tile64_count;

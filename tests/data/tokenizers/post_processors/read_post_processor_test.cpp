@@ -106,6 +106,9 @@ TEST_CASE("read_post_processor: refuses templates without their texts, unknown i
   json unknown = template_of({text("A", 0), special("<s>", 0)}, {text("A", 0), text("B", 0)});
   unknown["special_tokens"]["<s>"]["ids"][0] = 99;
   refuse(unknown);
+  const json adding = template_of({text("A", 0), special("<s>", 0)}, {text("A", 0), text("B", 0)});
+  CHECK_THROWS_WITH_AS(static_cast<void>(read_post_processor({{"type", "Sequence"}, {"processors", {adding, adding}}}, vocabulary())),
+                       "t.json: a Sequence with 2 post-processors that add tokens; wanted one of them", UnsupportedError);
   CHECK_THROWS_WITH_AS(static_cast<void>(read_post_processor({{"type", "Other"}}, vocabulary())),
                        "t.json: the post-processor Other is not built in", UnsupportedError);
 }

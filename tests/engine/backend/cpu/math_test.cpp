@@ -10,7 +10,6 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/core/dtype.h"
 
 using namespace preamble;
 
@@ -62,11 +61,4 @@ TEST_CASE("math: limits, overflow, underflow and NaN") {
   CHECK(std::isnan(math_test::tanh_of(nan)));
   CHECK(std::isnan(math_test::erf_of(nan)));
   CHECK(std::isnan(math_test::sigmoid_of(nan)));
-}
-
-TEST_CASE("math: bf16 widens to the same number") {
-  const BFloat16 stored[] = {to_bfloat16(1.0F), to_bfloat16(-0.15625F), to_bfloat16(3e38F)};
-  double wide[3];
-  math_test::widen_row(stored, wide, 3);
-  for (int i = 0; i < 3; ++i) CHECK(wide[i] == static_cast<double>(to_float(stored[i])));
 }

@@ -25,7 +25,7 @@ GradientCase two_blocks(std::int64_t a, std::int64_t b, std::function<Value(Grap
 }  // namespace
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: columns side by side, and a part of them" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: columns side by side, and a part of them") {
     for (const std::int64_t width : {16, 5}) {
       check_parity("concat", two_blocks(width, 3 * width, [](Graph&, const auto& v) {
                      return concat_columns(std::array{v[0], v[1], v[0]});
@@ -37,10 +37,14 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: columns in parts, of which some are not read" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: columns in parts, of which some are not read") {
     for (const std::int64_t width : {8, 3}) {
       check_parity("split", two_blocks(4 * width, width, [width](Graph&, const auto& v) {
                      const auto parts = split_columns(v[0], {width, 2 * width, width});
+                     return add(multiply(parts[0], parts[2]), v[1]);
+                   }));
+      check_parity("split in groups", two_blocks(12 * width, 3 * width, [width](Graph&, const auto& v) {
+                     const auto parts = split_columns(v[0], {width, 2 * width, width}, 3);
                      return add(multiply(parts[0], parts[2]), v[1]);
                    }));
       // more parts than one launch moves
@@ -53,7 +57,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: heads of prefixes side by side" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: heads of prefixes side by side") {
     for (const std::int64_t dim : {16, 5}) {
       check_parity("pack", {{}, {{"x", random_tensor({2, 3, 7, dim}, 1)}}, [](Graph&, const auto& v) { return pack_heads(v[0]); }});
       check_parity("unpack", {{}, {{"y", random_tensor({7, 6 * dim}, 1)}}, [dim](Graph&, const auto& v) {

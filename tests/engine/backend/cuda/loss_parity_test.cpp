@@ -7,6 +7,7 @@
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/linear_cross_entropy.h"
 #include "engine/ops/segment_cross_entropy.h"
+#include "engine/ops/segment_likelihood.h"
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
@@ -54,7 +55,7 @@ GradientCase head_case(HeadSizes s, double z_loss, bool bias) {
 }  // namespace
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: cross entropies of logits" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: cross entropies of logits") {
     for (const std::int64_t vocabulary : {2, 37, 4096, 30001}) {
       for (const double z_loss : {0.0, 0.01}) {
         check_parity("loss",
@@ -66,7 +67,7 @@ TEST_SUITE("cuda") {
     check_parity("no rows", logits_case(0, 50, [](Graph&, const auto& v) { return cross_entropy(v[0], v[1], v[2]); }));
   }
 
-  TEST_CASE("cuda: the fused head and loss, with its gradients" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: the fused head and loss, with its gradients") {
     for (const auto& sizes : {HeadSizes{21, 32, 11}, HeadSizes{150, 24, 1003}, HeadSizes{0, 16, 40}}) {
       for (const bool bias : {false, true}) check_parity("head", head_case(sizes, 0.01, bias), {.narrow_parameters = true});
     }
@@ -74,7 +75,7 @@ TEST_SUITE("cuda") {
     check_parity("chunks", head_case({300, 8, 120001}, 1e-4, true), {.narrow_parameters = true});
   }
 
-  TEST_CASE("cuda: cross entropies over the rows of segments" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: cross entropies over the rows of segments") {
     const Segments segments(std::array{5, 0, 70, 1});
     for (const std::int64_t columns : {1, 2}) {
       // a label for each segment of the capacity
@@ -85,5 +86,21 @@ TEST_SUITE("cuda") {
                                 {{"logits", random_tensor({segments.rows(), columns}, 1), "r"}, {"labels", places}, loss_weight(0.5)},
                                 [](Graph&, const auto& v) { return segment_cross_entropy(v[0], v[1], v[2]); }});
     }
+  }
+
+  TEST_CASE("cuda: likelihoods of the labels of segments") {
+    const Segments segments(std::array{5, 0, 70, 1});
+    for (const std::int64_t vocabulary : {2, 37, 4096, 30001}) {
+      GradientCase test{{{"r", segments}, {"s", Segments(std::array{segments.count()})}},
+                        {{"logits", random_tensor({segments.rows(), vocabulary}, 1), "r"},
+                         {"labels", spread_labels(segments.rows(), vocabulary), "r"}},
+                        [](Graph& graph, const auto& v) { return segment_likelihood(v[0], v[1], graph.rows("s")); }};
+      for (auto& x : test.operands[0].values.values<double>()) x *= 6;
+      check_parity("likelihood", test);
+    }
+    const Segments none(std::array{0, 0});
+    check_parity("no rows", {{{"r", none}, {"s", Segments(std::array{2})}},
+                             {{"logits", random_tensor({0, 7}, 1), "r"}, {"labels", spread_labels(0, 7), "r"}},
+                             [](Graph& graph, const auto& v) { return segment_likelihood(v[0], v[1], graph.rows("s")); }});
   }
 }

@@ -11,7 +11,7 @@ using namespace preamble;
 using namespace preamble::testing;
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: LSTMs over ragged segments, both ways" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: LSTMs over ragged segments, both ways") {
     const Segments segments(std::array{5, 0, 1, 12});
     for (const std::int64_t hidden : {40, 7}) {
       for (const bool reversed : {false, true}) {
@@ -27,7 +27,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: an LSTM of no rows" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: an LSTM of no rows") {
     const GradientCase test{{{"r", Segments(std::array{0})}},
                             {{"x", random_tensor({0, 32}, 1), "r"}, {"w", random_tensor({32, 8}, 2)}, {"b", random_tensor({32}, 3)}},
                             [](Graph&, const auto& v) { return lstm(v[0], v[1], v[2], false); }};

@@ -27,7 +27,7 @@ constexpr double kEpsilonOfNorms = 1e-5;
 }  // namespace
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: norms of rows, with and without a residual" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: norms of rows, with and without a residual") {
     for (const std::int64_t width : {768, 20, 7, 9000, 20000}) {
       const std::int32_t rows = width > 1000 ? 3 : 70;
       const auto plain = [&](auto op) {
@@ -49,11 +49,20 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: a norm of no rows has gradients of zero" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: norms of blocks of columns") {
+    for (const std::int64_t width : {64, 5}) {
+      GradientCase test = normalised(70, 3 * width, [](Graph&, const auto& v) { return rms_norm_of_parts(v[0], v[2], kEpsilonOfNorms, 3); });
+      test.operands[2].values = random_tensor({width}, 3);
+      std::erase_if(test.operands, [](const Operand& operand) { return operand.name == "bias"; });
+      check_parity("rms of parts", test);
+    }
+  }
+
+  TEST_CASE("cuda: a norm of no rows has gradients of zero") {
     check_parity("layer", normalised(0, 32, [](Graph&, const auto& v) { return layer_norm(v[0], v[2], v[3], kEpsilonOfNorms); }));
   }
 
-  TEST_CASE("cuda: layer norm of rows far from zero" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: layer norm of rows far from zero") {
     GradientCase test = normalised(5, 512, [](Graph&, const auto& v) { return layer_norm(v[0], v[2], v[3], kEpsilonOfNorms); });
     for (auto& x : test.operands[0].values.values<double>()) x = 8 * x + 200;
     check_parity("layer", test, {.f32 = 1e-4});

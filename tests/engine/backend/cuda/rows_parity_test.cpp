@@ -1,4 +1,5 @@
 #include <array>
+#include <cmath>
 
 #include <doctest/doctest.h>
 
@@ -8,6 +9,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/merge_rows.h"
+#include "engine/ops/pack_kept.h"
 #include "engine/ops/pick_rows.h"
 #include "engine/ops/regroup_rows.h"
 #include "engine/runtime/session.h"
@@ -31,7 +33,7 @@ std::vector<std::int32_t> scattered_places(std::int32_t rows, std::int32_t place
 }  // namespace
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: rows of a table, and their sums by place" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: rows of a table, and their sums by place") {
     for (const auto width : kRowWidths) {
       // small tables are summed in another way
       for (const std::int32_t places : {2, 16, 17, 500}) {
@@ -49,7 +51,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: rows of two tables" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: rows of two tables") {
     for (const auto width : kRowWidths) {
       std::vector<std::int32_t> index = scattered_places(90, 20);
       for (std::size_t r = 0; r < index.size(); r += 4) index[r] = -1 - index[r] % 20;
@@ -60,7 +62,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: rows one behind the other" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: rows one behind the other") {
     for (const auto width : kRowWidths) {
       const GradientCase test{{{"s", Segments(std::array{9})}, {"y", Segments(std::array{16})}},
                               {{"a", random_tensor({12, width}, 1)}, {"b", random_tensor({9, width}, 2), "s"}},
@@ -76,7 +78,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: rows that are known when a graph is built" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: rows that are known when a graph is built") {
     std::vector<std::int32_t> rows;
     for (std::int32_t i = 0; i < 700; ++i) rows.push_back(i * 733 % 1000);
     check_parity("pick", {{}, {{"table", random_tensor({1000, 24}, 1)}}, [rows](Graph&, const auto& v) { return pick_rows(v[0], rows); }},
@@ -85,7 +87,7 @@ TEST_SUITE("cuda") {
                  {{}, {{"table", random_tensor({1000}, 1)}}, [rows](Graph&, const auto& v) { return pick_rows(v[0], rows); }});
   }
 
-  TEST_CASE("cuda: rows are appended to a cache, and places outside of it are left out" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: rows are appended to a cache, and places outside of it are left out") {
     Graph graph;
     const RowSpaceId space = graph.rows("r", 4, 1);
     Tensor memory(Dtype::f32, {5, 3});
@@ -99,5 +101,22 @@ TEST_SUITE("cuda") {
     session.set<std::int32_t>("index", std::array{4, -1, 0});
     session.run();
     CHECK(numbers(session.result_tensor("cache")) == std::vector<double>{7, 8, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3});
+  }
+
+  TEST_CASE("cuda: rows that are kept in fewer bytes") {
+    for (const std::int64_t width : {48, 11, 1}) {
+      for (const KeptForm form : {KeptForm::bf16, KeptForm::int8}) {
+        GradientCase test{{{"r", Segments(std::array{37, 0, 5})}},
+                          {{"x", random_tensor({42, width}, 1), "r"}},
+                          [form](Graph&, const auto& v) { return unpack_kept(pack_kept(v[0], form), form); }};
+        // rows of any size, one of zeros
+        auto values = test.operands[0].values.values<double>();
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const auto row = static_cast<int>(i / static_cast<std::size_t>(width));
+          values[i] = row == 7 ? 0 : std::ldexp(values[i], row % 9 - 4);
+        }
+        check_parity("kept", test, {.trained = false});
+      }
+    }
   }
 }

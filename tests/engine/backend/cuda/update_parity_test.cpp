@@ -50,6 +50,7 @@ std::vector<std::vector<double>> trained_on(const Backend& backend, const std::v
   }
   const GradientNormValues norm = gradient_norm(gradients, graph.input("loss", {Dtype::f32, kNoRows, {}}), 3.0);
   graph.output("report", norm.report);
+  graph.output("partial", norm.partial);
   append_update(optimizer->op(shapes.size()), {norm.scale, learning_rate, step}, operands);
   Session session(compile(std::move(graph), {.backend = &backend}));
   for (std::int64_t i = 0; i < kSteps; ++i) {
@@ -78,12 +79,16 @@ std::unique_ptr<Optimizer> early_adafactor(std::vector<Dims> shapes) {
   return make_adafactor(std::move(shapes), {.step_offset = 0, .weight_decay = 0.001});
 }
 
-constexpr std::array<OptimizerOf, 4> kOptimizers = {decaying_adamw, plain_sgd, momentum_sgd, early_adafactor};
+std::unique_ptr<Optimizer> scaled_adafactor(std::vector<Dims> shapes) {
+  return make_adafactor(std::move(shapes), {.step_offset = 0, .scale_parameter = true});
+}
+
+constexpr std::array<OptimizerOf, 5> kOptimizers = {decaying_adamw, plain_sgd, momentum_sgd, early_adafactor, scaled_adafactor};
 
 }  // namespace
 
 TEST_SUITE("cuda") {
-  TEST_CASE("cuda: optimizers over many parameters, clipped" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: optimizers over many parameters, clipped") {
     const auto shapes = shapes_of_parameters();
     for (const auto make : kOptimizers) {
       CAPTURE(make({})->describe());
@@ -99,7 +104,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: a loss that is not finite changes no parameter" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: a loss that is not finite changes no parameter") {
     const std::vector<Dims> shapes = {{3}, {130, 140}};
     for (const auto make : kOptimizers) {
       const auto found = trained_on(cuda_backend(0), shapes, make, std::numeric_limits<float>::quiet_NaN());
@@ -107,7 +112,7 @@ TEST_SUITE("cuda") {
     }
   }
 
-  TEST_CASE("cuda: sums over several runs, in float32 and in double" * doctest::skip(cuda_device_count() == 0)) {
+  TEST_CASE("cuda: sums over several runs, in float32 and in double") {
     for (const Dtype type : {Dtype::f32, Dtype::f64}) {
       Graph graph;
       const Value x = graph.input("x", {Dtype::f32, kNoRows, {3}});

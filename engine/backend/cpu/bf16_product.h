@@ -1,0 +1,158 @@
+// Products of activations and stored matrices in bf16, with sums in float32.
+// Compiled once for each instruction set: included by kernels alone.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "engine/backend/cpu/bf16_scratch.h"
+#include "engine/backend/cpu/few_rows.h"
+#include "engine/backend/cpu/round_row.h"
+
+namespace preamble::PREAMBLE_ISA {
+
+/// What an engine computes, by widening both operands: for processors without products of bf16.
+inline void widening_product(const cpu::Bf16Panel& p) noexcept {
+  constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kRows = 4;
+  for (std::int64_t j = 0; j < p.columns; j += kGroup) {
+    const BFloat16* packed = p.packed + j * p.k;
+    for (std::int64_t first = 0; first < p.rows; first += kRows) {
+      const std::int64_t rows = std::min(kRows, p.rows - first);
+      FloatVector sums[kRows] = {};
+      for (std::int64_t k = 0; k < p.k; k += 2) {
+        WordVector pairs;
+        std::memcpy(&pairs, packed + k * kGroup, sizeof pairs);
+        const WordVector even = pairs << 16U, odd = pairs & 0xFFFF0000U;
+        FloatVector b0, b1;
+        std::memcpy(&b0, &even, sizeof b0);
+        std::memcpy(&b1, &odd, sizeof b1);
+        for (std::int64_t r = 0; r < kRows; ++r) {
+          // rows that are not there repeat the last one
+          const BFloat16* a = p.a + (first + std::min(r, rows - 1)) * p.lda + k;
+          sums[r] += widen(a[0]) * b0;
+          sums[r] += widen(a[1]) * b1;
+        }
+      }
+      for (std::int64_t r = 0; r < rows; ++r) Lanes<float>::store(sums[r], p.c + (first + r) * p.ldc + j);
+    }
+  }
+}
+
+/// Some rows of a stored matrix, as B of a product: columns [N] if they are outputs, else k.
+struct StoredRows {
+  const StoredMatrix& w;
+  std::int64_t first = 0, count = 0;
+  bool outputs = false;
+
+  [[nodiscard]] std::int64_t k() const noexcept { return outputs ? w.columns : count; }
+  [[nodiscard]] std::int64_t n() const noexcept { return outputs ? count : w.columns; }
+};
+
+/// Packs columns [first, first + count) of B, padded with zeros to `depth` and to whole groups of 32. Not for use inside `parallel_for`.
+inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t count, std::int64_t depth, BFloat16* packed) {
+  constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kUnit = cpu::Bf16Panel::kColumns, kPart = 256;
+  const std::int64_t padded = (count + kUnit - 1) / kUnit * kUnit;
+  if (b.outputs) {
+    parallel_for(padded, kGroup, [&](std::int64_t begin, std::int64_t) {
+      // pairs of 16 rows, turned into 16 columns of pairs
+      std::uint32_t pairs[kGroup][kPart / 2];
+      auto* to = reinterpret_cast<std::uint32_t*>(packed + begin * depth);
+      for (std::int64_t k = 0; k < depth; k += kPart) {
+        const std::int64_t there = std::clamp<std::int64_t>(b.k() - k, 0, kPart);
+        for (std::int64_t n = 0; n < kGroup; ++n) {
+          const bool row = begin + n < count;
+          auto* numbers = reinterpret_cast<BFloat16*>(pairs[n]);
+          if (row) decode_bf16(b.w, b.first + first + begin + n, k, there, numbers);
+          std::fill_n(numbers + (row ? there : 0), kPart - (row ? there : 0), BFloat16{0});
+        }
+        const std::int64_t half = std::min(kPart, depth - k) / 2;
+        for (std::int64_t p = 0; p < half; ++p) {
+          for (std::int64_t n = 0; n < kGroup; ++n) to[(k / 2 + p) * kGroup + n] = pairs[n][p];
+        }
+      }
+    });
+    return;
+  }
+  parallel_for(padded, kPart, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t there = std::clamp<std::int64_t>(count - begin, 0, end - begin);
+    BFloat16 even[kPart] = {}, odd[kPart] = {};
+    for (std::int64_t k = 0; k < depth; k += 2) {
+      // the tails stay zero; rows behind the last one are zero
+      for (const auto& [row, numbers] : {std::pair{k, static_cast<BFloat16*>(even)}, std::pair{k + 1, static_cast<BFloat16*>(odd)}}) {
+        if (row < b.count) {
+          decode_bf16(b.w, b.first + row, first + begin, there, numbers);
+        } else {
+          std::fill_n(numbers, there, BFloat16{0});
+        }
+      }
+      for (std::int64_t g = begin; g < end; g += kGroup) {
+        BFloat16* to = packed + g * depth + k * kGroup;
+        const BFloat16* e = even + (g - begin);
+        const BFloat16* o = odd + (g - begin);
+        for (std::int64_t n = 0; n < kGroup; ++n) {
+          to[2 * n] = e[n];
+          to[2 * n + 1] = o[n];
+        }
+      }
+    }
+  });
+}
+
+/// A [rows, k] of bf16, or of float32 numbers that are rounded.
+struct Bf16Rows {
+  const BFloat16* bf16 = nullptr;
+  const float* f32 = nullptr;
+  std::int64_t stride = 0;
+};
+
+/// A B for A [rows, k]: calls epilogue(row, column, count, sums) for parts of rows of the result, from several threads. `scratch`: the
+/// bytes of `Bf16Scratch::of(rows, k, n, a.f32 != nullptr)`. Sums depend on the shapes alone. Not for use inside `parallel_for`.
+template <class Epilogue>
+void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std::byte* scratch, const Epilogue& epilogue) {
+  constexpr std::int64_t kTogether = 128, kSums = cpu::Bf16Panel::kMostRows * kTogether;
+  const std::int64_t k = b.k(), n = b.n();
+  const auto sizes = cpu::Bf16Scratch::of(rows, k, n, a.f32 != nullptr);
+  auto* packed = reinterpret_cast<BFloat16*>(scratch);
+  Block<const BFloat16> left{a.bf16, a.stride};
+  if (sizes.rows > 0) {
+    BFloat16* copy = packed + sizes.packed;
+    parallel_for(rows, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        BFloat16* to = copy + r * sizes.depth;
+        if (a.f32 != nullptr) {
+          round_row(a.f32 + r * a.stride, to, k);
+        } else {
+          std::copy_n(a.bf16 + r * a.stride, k, to);
+        }
+        std::fill_n(to + k, sizes.depth - k, BFloat16{0});
+      }
+    });
+    left = {copy, sizes.depth};
+  }
+  const cpu::Bf16Engine engine = cpu::best_bf16_engine();
+  for (std::int64_t first = 0; first < n; first += sizes.columns) {
+    const std::int64_t count = std::min(sizes.columns, n - first);
+    const std::int64_t padded = (count + cpu::Bf16Panel::kColumns - 1) / cpu::Bf16Panel::kColumns * cpu::Bf16Panel::kColumns;
+    pack_columns(b, first, count, sizes.depth, packed);
+    parallel_for(rows, engine.rows, [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) float sums[kSums];
+      for (std::int64_t j = 0; j < padded; j += kTogether) {
+        cpu::Bf16Panel panel;
+        panel.a = left.data + begin * left.stride, panel.lda = left.stride, panel.rows = end - begin;
+        panel.packed = packed + j * sizes.depth, panel.k = sizes.depth, panel.columns = std::min(kTogether, padded - j);
+        panel.c = sums, panel.ldc = kTogether;
+        if (engine.product != nullptr) {
+          engine.product(panel);
+        } else {
+          widening_product(panel);
+        }
+        const std::int64_t there = std::min(kTogether, count - j);
+        for (std::int64_t r = begin; r < end; ++r) epilogue(r, first + j, there, sums + (r - begin) * kTogether);
+      }
+    });
+  }
+}
+
+}  // namespace preamble::PREAMBLE_ISA

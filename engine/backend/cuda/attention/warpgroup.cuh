@@ -1,0 +1,192 @@
+// Products of warpgroups: four warps multiply 64 x 64 tiles of shared memory at once (Hopper's wgmma). Included by .cu files alone.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/backend/cuda/attention/mma.cuh"
+
+// Code for other GPUs of a build holds these functions too, and never calls them.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define PREAMBLE_HAS_WARPGROUPS 1
+#endif
+
+// The text of an instruction, the 32 sums that it adds to (the first or the second of a statement), and these as operands.
+#define PREAMBLE_WGMMA "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+#define PREAMBLE_FIRST_SUMS                                                          \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "          \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+#define PREAMBLE_SECOND_SUMS                                                                \
+  "{%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "       \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+#define PREAMBLE_FOUR_SUMS(constraint, c, n) \
+  constraint((c)[0][n].x[0]), constraint((c)[0][n].x[1]), constraint((c)[0][n].x[2]), constraint((c)[0][n].x[3])
+#define PREAMBLE_SUMS(constraint, c)                                                                                               \
+  PREAMBLE_FOUR_SUMS(constraint, c, 0), PREAMBLE_FOUR_SUMS(constraint, c, 1), PREAMBLE_FOUR_SUMS(constraint, c, 2),                \
+      PREAMBLE_FOUR_SUMS(constraint, c, 3), PREAMBLE_FOUR_SUMS(constraint, c, 4), PREAMBLE_FOUR_SUMS(constraint, c, 5),            \
+      PREAMBLE_FOUR_SUMS(constraint, c, 6), PREAMBLE_FOUR_SUMS(constraint, c, 7)
+
+namespace preamble::cuda {
+
+/// Makes what this thread has written to shared memory visible to tensor cores; a barrier of the block follows.
+__device__ inline void publish_to_tensor_cores() {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+  asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+#endif
+}
+
+/// Products over tiles of rows of 64 columns of bf16, which start at multiples of 1024 bytes and whose pieces of 16 bytes are permuted as
+/// `SharedRows<64>` does: rows of 128 bytes, the layout that the hardware calls a swizzle of 128 bytes. The sums of a warp are those of
+/// `mma.sync`: rows [16 w, 16 w + 16) of 64 belong to warp w of the four.
+struct Warpgroup {
+  /// Address in units of 16 bytes; 1024 bytes from one group of eight rows to the next; 128-byte swizzle.
+  [[nodiscard]] static __device__ std::uint64_t descriptor(const Bf16* tile) {
+    constexpr std::uint64_t kGroup = (std::uint64_t{1024} >> 4U) << 32U, kLeading = std::uint64_t{1} << 16U, kSwizzle = std::uint64_t{1} << 62U;
+    return kSwizzle | kGroup | kLeading | (shared_address(tile) & 0x3FFFFU) >> 4U;
+  }
+
+  /// c [64, 64] = a bᵀ, 64 rows of each tile.
+  static __device__ void scores(const Bf16* a, const Bf16* b, Sum (&c)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    const std::uint64_t of_a = descriptor(a);
+    const std::uint64_t of_b = descriptor(b);
+    // one statement: nobody may touch the sums while they are made
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        ".reg .b32 t;\n"
+        ".reg .b64 a<4>, b<4>;\n"
+        "mov.b32 t, 0;\n"
+        "mov.b64 a0, %32;\n"
+        "mov.b64 b0, %33;\n"
+        "add.s64 a1, a0, 2;\n"
+        "add.s64 b1, b0, 2;\n"
+        "add.s64 a2, a0, 4;\n"
+        "add.s64 b2, b0, 4;\n"
+        "add.s64 a3, a0, 6;\n"
+        "add.s64 b3, b0, 6;\n"
+        "wgmma.fence.sync.aligned;\n"
+        "setp.ne.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
+        "setp.eq.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a1, b1, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a2, b2, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a3, b3, p, 1, 1, 0, 0;\n"
+        "wgmma.commit_group.sync.aligned;\n"
+        "wgmma.wait_group.sync.aligned 0;\n"
+        "}\n"
+        :
+        PREAMBLE_SUMS("=f", c)
+        : "l"(of_a), "l"(of_b)
+        : "memory");
+#else
+    __trap();
+#endif
+  }
+
+  /// x [64, 64] = a bᵀ and y [64, 64] = c dᵀ.
+  static __device__ void two_scores(const Bf16* a, const Bf16* b, Sum (&x)[1][8], const Bf16* c, const Bf16* d, Sum (&y)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    const std::uint64_t of_a = descriptor(a);
+    const std::uint64_t of_b = descriptor(b);
+    const std::uint64_t of_c = descriptor(c);
+    const std::uint64_t of_d = descriptor(d);
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        ".reg .b32 t;\n"
+        ".reg .b64 a<4>, b<4>, c<4>, d<4>;\n"
+        "mov.b32 t, 0;\n"
+        "mov.b64 a0, %64;\n"
+        "add.s64 a1, a0, 2;\n"
+        "add.s64 a2, a0, 4;\n"
+        "add.s64 a3, a0, 6;\n"
+        "mov.b64 b0, %65;\n"
+        "add.s64 b1, b0, 2;\n"
+        "add.s64 b2, b0, 4;\n"
+        "add.s64 b3, b0, 6;\n"
+        "mov.b64 c0, %66;\n"
+        "add.s64 c1, c0, 2;\n"
+        "add.s64 c2, c0, 4;\n"
+        "add.s64 c3, c0, 6;\n"
+        "mov.b64 d0, %67;\n"
+        "add.s64 d1, d0, 2;\n"
+        "add.s64 d2, d0, 4;\n"
+        "add.s64 d3, d0, 6;\n"
+        "wgmma.fence.sync.aligned;\n"
+        "setp.ne.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
+        "setp.eq.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a1, b1, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a2, b2, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a3, b3, p, 1, 1, 0, 0;\n"
+        "setp.ne.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c0, d0, p, 1, 1, 0, 0;\n"
+        "setp.eq.b32 p, t, t;\n"
+        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c1, d1, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c2, d2, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c3, d3, p, 1, 1, 0, 0;\n"
+        "wgmma.commit_group.sync.aligned;\n"
+        "wgmma.wait_group.sync.aligned 0;\n"
+        "}\n"
+        :
+        PREAMBLE_SUMS("=f", x),
+        PREAMBLE_SUMS("=f", y)
+        : "l"(of_a), "l"(of_b), "l"(of_c), "l"(of_d)
+        : "memory");
+#else
+    __trap();
+#endif
+  }
+
+  /// c [64, 64] += w x: w [64, 64] sums that become bf16, x 64 rows of a tile.
+  static __device__ void add_rows(const Sum (&w)[1][8], const Bf16* x, Sum (&c)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    std::uint32_t a[4][4];
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const Sum& left = w[0][2 * k];
+      const Sum& right = w[0][2 * k + 1];
+      a[k][0] = pack(left.x[0], left.x[1]), a[k][1] = pack(left.x[2], left.x[3]);
+      a[k][2] = pack(right.x[0], right.x[1]), a[k][3] = pack(right.x[2], right.x[3]);
+    }
+    const std::uint64_t of_x = descriptor(x);
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        ".reg .b32 t;\n"
+        ".reg .b64 b<4>;\n"
+        "mov.b32 t, 0;\n"
+        "setp.eq.b32 p, t, t;\n"
+        "mov.b64 b0, %48;\n"
+        "add.s64 b1, b0, 128;\n"
+        "add.s64 b2, b0, 256;\n"
+        "add.s64 b3, b0, 384;\n"
+        "wgmma.fence.sync.aligned;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%32, %33, %34, %35}, b0, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%36, %37, %38, %39}, b1, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%40, %41, %42, %43}, b2, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%44, %45, %46, %47}, b3, p, 1, 1, 1;\n"
+        "wgmma.commit_group.sync.aligned;\n"
+        "wgmma.wait_group.sync.aligned 0;\n"
+        "}\n"
+        :
+        PREAMBLE_SUMS("+f", c)
+        : "r"(a[0][0]), "r"(a[0][1]), "r"(a[0][2]), "r"(a[0][3]),
+          "r"(a[1][0]), "r"(a[1][1]), "r"(a[1][2]), "r"(a[1][3]),
+          "r"(a[2][0]), "r"(a[2][1]), "r"(a[2][2]), "r"(a[2][3]),
+          "r"(a[3][0]), "r"(a[3][1]), "r"(a[3][2]), "r"(a[3][3]),
+          "l"(of_x)
+        : "memory");
+#else
+    __trap();
+#endif
+  }
+};
+
+}  // namespace preamble::cuda
+
+#undef PREAMBLE_WGMMA
+#undef PREAMBLE_FIRST_SUMS
+#undef PREAMBLE_SECOND_SUMS
+#undef PREAMBLE_FOUR_SUMS
+#undef PREAMBLE_SUMS

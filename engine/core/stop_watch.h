@@ -1,0 +1,17 @@
+// How long something takes.
+#pragma once
+
+#include <chrono>
+
+namespace preamble {
+
+/// Seconds since it was made.
+class StopWatch {
+ public:
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace preamble
