@@ -45,7 +45,7 @@ struct AttentionCaseShape {
                                                                   const std::vector<std::string>& trained = {},
                                                                   const Backend* backend = nullptr);
 
-/// Largest difference relative to the largest element; F32 or F64 against F64.
-[[nodiscard]] double distance(const Tensor& found, const Tensor& expected);
+/// Largest difference relative to the largest element, or to `floor` if that is larger; F32 or F64 against F64.
+[[nodiscard]] double distance(const Tensor& found, const Tensor& expected, double floor = 1e-300);
 
 }  // namespace preamble::testing

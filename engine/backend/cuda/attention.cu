@@ -1,4 +1,5 @@
 #include "engine/backend/cuda/attention/kernels.cuh"
+#include "engine/backend/cuda/attention/visibility.cuh"
 #include "engine/ops/attention.h"
 
 namespace preamble::cuda {
@@ -15,7 +16,9 @@ void attention(const Arguments& args) {
   const AttentionScratch scratch = AttentionScratch::forward(options, sizes);
   prepare_tables(args.operand(Attention::kBiasTable), options, sizes, scratch, args.scratch, args.queue, problem);
 
-  narrow_prefix(args, scratch, args.scratch + scratch.rows + scratch.bias + scratch.output, problem);
+  std::byte* const seen = args.scratch + scratch.rows + scratch.bias + scratch.output;
+  narrow_prefix(args, scratch, seen + scratch.seen, problem);
+  if (scratch.seen != 0) find_seen_keys(args, seen, problem);
   const AttentionGrid grid = AttentionGrid::of(args.operand(Attention::kQuery), args.queue);
   AttentionResults results{RowsOut(o), kept.as<float>()};
   if (sizes.on_tensor_cores()) return tensor::output(grid, problem, results);

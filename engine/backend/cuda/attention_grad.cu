@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "engine/backend/cuda/attention/kernels.cuh"
+#include "engine/backend/cuda/attention/visibility.cuh"
 #include "engine/ops/attention.h"
 
 namespace preamble::cuda {
@@ -20,11 +21,10 @@ struct Regions {
     position_k = region(s.position_k);
     position_q = region(s.position_q);
     bias = region(s.bias_gradient);
-    seen = reinterpret_cast<std::int32_t*>(region(s.seen));
+    seen = reinterpret_cast<std::byte*>(region(s.seen));
     narrow_prefix = next;
   }
-  std::int32_t* seen;
-  std::byte* narrow_prefix;
+  std::byte *seen, *narrow_prefix;
   float *output, *products, *own_keys, *own_values, *prefix_keys, *prefix_values, *position_k, *position_q, *bias;
 };
 

@@ -7,6 +7,7 @@ namespace preamble::cuda {
 namespace {
 
 constexpr std::int64_t kNarrow = 2;  ///< bytes of a bf16 number
+constexpr std::int64_t kTile = 64, kVisibility = 48;  ///< rows of a tile of queries, bytes of its `Visibility`
 
 constexpr std::int64_t rounded(std::int64_t bytes) noexcept { return (bytes + 255) / 256 * 256; }
 
@@ -14,6 +15,7 @@ AttentionSizes sizes_of(const NodeCost& cost, const AttentionOptions& options) {
   AttentionSizes sizes;
   const Type& q = cost.input(Attention::kQuery);
   sizes.q_rows = cost.rows(q);
+  sizes.q_segments = q.has_rows() ? cost.graph.rows(q.rows).segments : 1;
   sizes.k_rows = cost.rows(cost.input(Attention::kKey));
   sizes.dim = q.width() / options.heads;
   sizes.narrow = q.dtype == Dtype::bf16;
@@ -41,6 +43,9 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   s.rows = rounded(distances(options, sizes) * std::int64_t{sizeof(std::int32_t)});
   if (sizes.buckets > 0) s.bias = rounded(options.heads * distances(options, sizes) * kFloat);
   if (sizes.wide_prefix && sizes.on_tensor_cores()) s.narrow_prefix = rounded(sizes.prefix_rows * sizes.kv_width * kNarrow);
+  if (sizes.on_tensor_cores()) {
+    s.seen = rounded((sizes.q_rows / kTile + sizes.q_segments) * kVisibility + (options.window > 0 ? 2 : 1) * sizes.q_rows * kIndex);
+  }
   if (sizes.dim > kColumns && !sizes.on_tensor_cores()) s.output = rounded(sizes.q_rows * options.heads * sizes.dim * kFloat);
   return s;
 }
@@ -49,7 +54,6 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
                                             const SharedGradients& shared) noexcept {
   AttentionScratch s = forward(options, sizes);
   s.products = rounded(sizes.q_rows * options.heads * kFloat);
-  if (sizes.on_tensor_cores()) s.seen = rounded((options.window > 0 ? 2 : 1) * sizes.q_rows * kIndex);
   const std::int64_t kv_width = options.kv_heads * sizes.dim * kFloat;
   if (shared.own) s.own = rounded(chunk_rows(sizes.k_rows, options.kv_heads) * kv_width);
   if (shared.prefix) s.prefix = rounded(chunk_rows(sizes.prefix_rows, options.kv_heads) * kv_width);

@@ -10,7 +10,7 @@ namespace preamble::cuda {
 
 /// Rows are capacities when planning, bounds of a run when running; zero where an operand is absent.
 struct AttentionSizes {
-  std::int64_t q_rows = 0, k_rows = 0, prefix_rows = 0;
+  std::int64_t q_rows = 0, q_segments = 0, k_rows = 0, prefix_rows = 0;
   std::int64_t dim = 0;        ///< of a head
   std::int64_t buckets = 0;    ///< of a bias table
   std::int64_t positions = 0;  ///< rows of the position tables
@@ -41,7 +41,7 @@ struct AttentionScratch {
   std::int64_t prefix = 0;                      ///< the same for prefixes; there are two such regions
   std::int64_t position_k = 0, position_q = 0;  ///< partial sums of the position tables' gradients
   std::int64_t bias_gradient = 0;               ///< partial sums of the bias table's gradient
-  std::int64_t seen = 0;                        ///< which keys each query sees, for the gradients
+  std::int64_t seen = 0;                        ///< which keys each query and each tile of queries sees, for tensor cores
   std::int64_t narrow_prefix = 0;               ///< keys or values of prefixes as bf16; there are two such regions
 
   [[nodiscard]] std::int64_t bytes() const noexcept {

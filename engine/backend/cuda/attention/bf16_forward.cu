@@ -6,11 +6,11 @@ namespace {
 
 constexpr int kKeys = 64;
 
-template <int D, int M, bool Extras, int warps, bool grouped>
+template <int D, int M, Extras extras, int warps, bool grouped>
 struct OutputShared {
-  Bf16 q[QueryBlock<D, M, kKeys, Extras, warps, grouped>::kRows * D];
+  Bf16 q[QueryBlock<D, M, kKeys, extras, warps, grouped>::kRows * D];
   KeyTiles<D, kKeys> keys;
-  typename QueryBlock<D, M, kKeys, Extras, warps, grouped>::Shared block;
+  typename QueryBlock<D, M, kKeys, extras, warps, grouped>::Shared block;
 };
 
 /// Blocks that a multiprocessor runs side by side: as many as their registers allow.
@@ -29,13 +29,13 @@ inline constexpr int kSideBySide = grouped && warps == 4 ? 3 : 2;
 
 /// A block owns some queries of a segment and one head, a warp 16 M of them. Scores, o, maxima and sums stay in registers, and the queries of
 /// warps that multiply alone; 64 keys and values at a time lie in shared memory while the next 64 are copied. Everything is read once.
-template <int D, int M, bool Extras, int warps, bool grouped>
+template <int D, int M, Extras extras, int warps, bool grouped>
 __global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
     output_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionResults results) {
-  using Block = QueryBlock<D, M, kKeys, Extras, warps, grouped>;
+  using Block = QueryBlock<D, M, kKeys, extras, warps, grouped>;
   Tile tile;
   if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
-  auto& s = *shared_memory<OutputShared<D, M, Extras, warps, grouped>>();
+  auto& s = *shared_memory<OutputShared<D, M, extras, warps, grouped>>();
   const auto head = static_cast<int>(blockIdx.y);
   const Block block(p, tile, head, s.keys, s.block, {p.q}, {s.q});
 
@@ -57,6 +57,7 @@ __global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
 #pragma unroll
   for (int m = 0; m < M; ++m) largest[m][0] = largest[m][1] = -INFINITY;
 
+  const float scale = block.factor();
   block.for_keys([&](int from, int stage) {
     Sum c[M][kKeys / 8];
     if constexpr (grouped) {
@@ -77,14 +78,7 @@ __global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
         }
       }
     }
-    // without extras, the products are scaled inside the exponent
-    float scale = 1;
-    if constexpr (Extras) {
-      block.finish_scores(from, stage, c);
-    } else {
-      scale = p.scale * kLog2E;
-      block.hide(from, c);
-    }
+    block.finish_scores(from, stage, c);
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
@@ -113,13 +107,12 @@ __global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
         }
       }
     }
-    if constexpr (Extras) {
+    if constexpr (extras == Extras::all) {
       if (p.mask) block.drop(from, c);
     }
     Block::add_keys(c, s.keys.v[stage], o);
   });
 
-  const float scale = Extras ? 1.0F : p.scale * kLog2E;
 #pragma unroll
   for (int m = 0; m < M; ++m) {
 #pragma unroll
@@ -136,27 +129,26 @@ __global__ void __launch_bounds__(32 * warps, (kSideBySide<warps, grouped>))
   }
 }
 
-template <int D, int M, bool Extras, int warps, bool grouped>
+template <int D, int M, Extras extras, int warps, bool grouped>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
-  const std::int64_t tiles = QueryBlock<D, M, kKeys, Extras, warps, grouped>::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
-  launch_blocks("attention", output_kernel<D, M, Extras, warps, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
-                32 * warps, sizeof(OutputShared<D, M, Extras, warps, grouped>), grid.queue, p, results);
-}
-
-template <int D, int M, int warps = kWarps, bool grouped = false>
-void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
-  has_extras(p) ? launch<D, M, true, warps, grouped>(grid, p, results) : launch<D, M, false, warps, grouped>(grid, p, results);
+  const std::int64_t tiles = QueryBlock<D, M, kKeys, extras, warps, grouped>::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
+  launch_blocks("attention", output_kernel<D, M, extras, warps, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                32 * warps, sizeof(OutputShared<D, M, extras, warps, grouped>), grid.queue, p, results);
 }
 
 }  // namespace
 
 void output(const AttentionGrid& grid, const AttentionProblem& p, const AttentionResults& results) {
-  if (p.dim > 64) return launch<128, 1>(grid, p, results);
-  if (suits_warpgroups(p, grid.queue)) {
-    if (has_extras(p) || !has_long_queries(grid)) return launch<64, 1, kWarps, true>(grid, p, results);
-    return launch<64, 1, false, 2 * kWarps, true>(grid, p, results);
-  }
-  has_long_queries(grid) ? launch<64, 2>(grid, p, results) : launch<64, 1>(grid, p, results);
+  with_extras(p, [&]<Extras extras>() {
+    constexpr Extras kExtras = none_or_all(extras);
+    if (p.dim > 64) return launch<128, 1, kExtras, kWarps, false>(grid, p, results);
+    if (suits_warpgroups(p, grid.queue)) {
+      // two warpgroups share the keys, unless dropout needs their registers
+      constexpr int kMost = extras == Extras::all ? kWarps : 2 * kWarps;
+      return has_long_queries(grid) ? launch<64, 1, extras, kMost, true>(grid, p, results) : launch<64, 1, extras, kWarps, true>(grid, p, results);
+    }
+    has_long_queries(grid) ? launch<64, 2, kExtras, kWarps, false>(grid, p, results) : launch<64, 1, kExtras, kWarps, false>(grid, p, results);
+  });
 }
 
 }  // namespace preamble::cuda::tensor

@@ -4,7 +4,9 @@
 #include <cstdint>
 
 #include "engine/backend/cuda/attention/bf16_query_products.cuh"
+#include "engine/backend/cuda/attention/bf16_biases.cuh"
 #include "engine/backend/cuda/attention/kernels.cuh"
+#include "engine/backend/cuda/attention/visibility.cuh"
 
 namespace preamble::cuda {
 
@@ -17,80 +19,61 @@ struct KeyTiles {
 };
 
 /// One head of one tile of queries.
-template <int D, int M, int Keys, bool Extras, int warps, bool grouped>
+template <int D, int M, int Keys, Extras extras, int warps, bool grouped>
 class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
  public:
   using Products = QueryProducts<D, M, Keys, warps, grouped>;
   using Products::for_scores, Products::kRows, Products::kScores, Products::kThreads, Products::row;
 
+  static constexpr bool kExtras = extras != Extras::none, kAll = extras == Extras::all;
+
   struct Shared {
-    std::int32_t low[warps], high[warps], first[warps], last[warps];
-    float bias[Extras ? kSharedDistances : 1];
-    std::int32_t hidden[Extras ? kRows : 1];  ///< `AttentionProblem::first_key` of each query, where there is a window
+    float bias[kExtras ? kSharedBiases : 1];
   };
 
-  /// All threads of the block construct it alike. It begins to fill `rows` with each of `operands`, and the first half of the tiles of keys:
-  /// what it looks up meanwhile takes as long.
+  /// All threads of the block construct it alike. It begins to fill `rows` with each of `operands`, and the first half of the tiles of keys.
   template <int count>
   __device__ QueryBlock(const AttentionProblem& problem, const Tile& tile, int head, KeyTiles<D, Keys>& tiles, Shared& shared,
                         const RowsIn (&operands)[count], Bf16* const (&rows)[count])
-      : p_(problem),
-        head_(head),
-        first_(tile.first),
-        rows_(min(kRows, problem.q_layout->offsets[tile.segment + 1] - tile.first)),
-        segment_(tile.segment),
-        keys_(problem.keys(tile.segment)),
-        tiles_(tiles),
-        s_(shared) {
+      : p_(problem), head_(head), first_(tile.first), segment_(tile.segment), tiles_(tiles), s_(shared) {
+    const Visibility* const records = p_.tiles + Visibility::place(segment_, first_);
+    const Visibility front = records[0];
+    rows_ = min(kRows, front.left);
+    keys_ = front.keys();
+    most_ = front.most, straight_ = front.straight != 0;
+    // tiles of 64 rows: this warp's own one, and the others of the block
+    const int own = warp() * 16 * M / kTile;
+    if constexpr (kAll) from_ = front.least;
+#pragma unroll
+    for (int i = 1; i < kRows / kTile; ++i) {
+      if (i * kTile >= rows_) break;
+      most_ = max(most_, records[i].most), straight_ = straight_ && records[i].straight != 0;
+      if constexpr (kAll) from_ = min(from_, records[i].least);
+    }
+    from_ = min(from_, most_) / Keys * Keys;
 #pragma unroll
     for (int i = 0; i < count; ++i) fetch_rows(operands[i], rows[i]);
-    most_ = keys_.prefixes + keys_.count;
-    if constexpr (Extras) {
-      // the window of the first query begins first
-      if (p_.window > 0) from_ = min(p_.first_key(keys_, p_.q_layout->positions[first_]), most_) / Keys * Keys;
-    }
-    fetch_keys(from_, 0);
+    const Visibility mine = own == 0 ? front : own * kTile < rows_ ? records[own] : Visibility{};
+    key_position_ = front.key_position;
+    kv_column_ = head_ / p_.group * p_.dim;
+    keys_are_narrow_ = p_.k.narrow && p_.v.narrow;
+    if (keys_are_narrow_) copy_k_ = {p_.k, kv_column_, p_.dim}, copy_v_ = {p_.v, kv_column_, p_.dim};
+    fetch_keys<0>(from_);
     commit_copies();
-    std::int32_t low = INT_MAX, high = 0, nearest = INT_MAX, farthest = INT_MIN;
+    all_see_ = mine.all_see, warp_most_ = mine.most, nearest_ = mine.nearest, farthest_ = mine.farthest;
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int i = row(m, half);
         const bool exists = i < rows_;
-        position_[m][half] = exists ? p_.q_layout->positions[first_ + i] : 0;
-        seen_[m][half] = !exists ? 0 : p_.seen != nullptr ? p_.seen[first_ + i] : p_.last_key(keys_, position_[m][half]);
-        if constexpr (Extras) {
-          if (p_.window > 0 && lane() % 4 == 0) {
-            s_.hidden[i] = !exists ? 0 : p_.hidden != nullptr ? p_.hidden[first_ + i] : p_.first_key(keys_, position_[m][half]);
-          }
-        }
-        if (!exists) continue;
-        low = min(low, seen_[m][half]), high = max(high, seen_[m][half]);
-        nearest = min(nearest, position_[m][half]), farthest = max(farthest, position_[m][half]);
+        seen_[m][half] = exists ? p_.seen[first_ + i] : 0;
+        if constexpr (kExtras) position_[m][half] = exists ? p_.q_layout->positions[first_ + i] : 0;
+        if constexpr (kAll) hidden_[m][half] = exists && p_.window > 0 ? p_.hidden[first_ + i] : 0;
       }
     }
-    low = __reduce_min_sync(~0U, low), high = __reduce_max_sync(~0U, high);
-    warp_most_ = high;
-    nearest = __reduce_min_sync(~0U, nearest), farthest = __reduce_max_sync(~0U, farthest);
-    if (lane() == 0) s_.low[warp()] = low, s_.high[warp()] = high, s_.first[warp()] = nearest, s_.last[warp()] = farthest;
-    const int distances = 2 * p_.reach + 1;
-    if constexpr (Extras) {
-      for (int i = static_cast<int>(threadIdx.x); bias_is_shared() && i < distances; i += kThreads) {
-        s_.bias[i] = kLog2E * p_.bias[std::int64_t{head_} * distances + i];
-      }
-    }
-    __syncthreads();
-    all_see_ = s_.low[0], most_ = s_.high[0], first_position_ = s_.first[0], last_position_ = s_.last[0];
-#pragma unroll
-    for (int w = 1; w < warps; ++w) {
-      all_see_ = min(all_see_, s_.low[w]), most_ = max(most_, s_.high[w]);
-      first_position_ = min(first_position_, s_.first[w]), last_position_ = max(last_position_, s_.last[w]);
-    }
-    if constexpr (grouped) {
-      // all warps of a group multiply, or none
-      const int group = warp() / kWarps * kWarps;
-      warp_most_ = max(max(s_.high[group], s_.high[group + 1]), max(s_.high[group + 2], s_.high[group + 3]));
+    if constexpr (kExtras) {
+      if (bias_is_shared()) share_biases<kThreads>(p_, head_, s_.bias);
     }
   }
 
@@ -102,22 +85,22 @@ class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
 
   /// Begins to fill a tile with the queries' rows.
   __device__ void fetch_rows(const RowsIn& x, Bf16* tile) const {
-    if (x.narrow && rows_ == kRows) return SharedRows<D>::template copy<kRows, kThreads>(tile, column(), p_.dim, x, first_);
+    if (x.narrow && rows_ == kRows) return typename SharedRows<D>::template Copy<kRows, kThreads>(x, column(), p_.dim).begin(tile, first_, p_.dim);
     SharedRows<D>::template fill<kRows, kThreads>(tile, column(), p_.dim, [&](int r) { return Source{x, r < rows_ ? first_ + r : -1}; });
   }
 
   /// Begins to fill one half of the tiles with keys and values from `from` on, prefix keys first.
-  __device__ void fetch_keys(int from, int stage) const {
-    const int kv_column = head_ / p_.group * p_.dim;
-    if constexpr (Extras) {
-      if (const int r = static_cast<int>(threadIdx.x); p_.bias != nullptr && r < Keys) {
+  template <int stage>
+  __device__ void fetch_keys(int from) const {
+    const bool own = from >= keys_.prefixes && from + Keys <= keys_.prefixes + keys_.count;
+    if constexpr (kExtras) {
+      if (const int r = static_cast<int>(threadIdx.x); p_.bias != nullptr && !(straight_ && own) && r < Keys) {
         tiles_.key_position[stage][r] = from + r < most_ ? p_.key_position(keys_, from + r) : p_.kNoPosition;
       }
     }
-    if (p_.k.narrow && p_.v.narrow && from >= keys_.prefixes && from + Keys <= most_) {
-      const std::int64_t first = keys_.first + from - keys_.prefixes;
-      SharedRows<D>::template copy<Keys, kThreads>(tiles_.k[stage], kv_column, p_.dim, p_.k, first);
-      SharedRows<D>::template copy<Keys, kThreads>(tiles_.v[stage], kv_column, p_.dim, p_.v, first);
+    if (keys_are_narrow_ && own) {
+      copy_k_.begin(tiles_.k[stage], keys_.first + from - keys_.prefixes, p_.dim);
+      copy_v_.begin(tiles_.v[stage], keys_.first + from - keys_.prefixes, p_.dim);
       return;
     }
     const auto find = [&](const RowsIn& prefix, const RowsIn& own) {
@@ -126,44 +109,43 @@ class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
         return Source{RowsIn::pick(j < keys_.prefixes, prefix, own), j < most_ ? AttentionProblem::row(keys_, j) : -1};
       };
     };
-    SharedRows<D>::template fill<Keys, kThreads>(tiles_.k[stage], kv_column, p_.dim, find(p_.prefix_k, p_.k));
-    SharedRows<D>::template fill<Keys, kThreads>(tiles_.v[stage], kv_column, p_.dim, find(p_.prefix_v, p_.v));
+    SharedRows<D>::template fill<Keys, kThreads>(tiles_.k[stage], kv_column_, p_.dim, find(p_.prefix_k, p_.k));
+    SharedRows<D>::template fill<Keys, kThreads>(tiles_.v[stage], kv_column_, p_.dim, find(p_.prefix_v, p_.v));
   }
 
-  /// Calls body(from, stage) for the tiles of keys that a query of the warp sees: those from `from` on lie in half `stage`. The queries' rows
-  /// are there too.
+  /// Calls body(from, stage) for the tiles of keys that a query of the warp sees: those from `from` on lie in half `stage`, a constant. The
+  /// queries' rows are there too.
   template <class Body>
   __device__ void for_keys(const Body& body) const {
-    int stage = 0;
-    for (int from = from_; from < most_; from += Keys) {
-      wait_copies<0>();
-      if constexpr (grouped) publish_to_tensor_cores();
-      // the tile before this one has been read by all, too: the next one may overwrite it
-      __syncthreads();
-      if (from + Keys < most_) fetch_keys(from + Keys, stage ^ 1);
-      commit_copies();
-      if (from < warp_most_) body(from, stage);
-      stage ^= 1;
+    for (int from = from_; from < most_; from += 2 * Keys) {
+      take_keys<0>(from, body);
+      if (from + Keys >= most_) break;
+      take_keys<1>(from + Keys, body);
     }
   }
 
-  /// Products of queries and keys become scores · log2(e), with biases; -inf where a query does not see a key.
+  /// What finished scores are still to be multiplied with.
+  [[nodiscard]] __device__ float factor() const { return kExtras && (p_.bias != nullptr || !(p_.scale > 0)) ? 1.0F : p_.scale * kLog2E; }
+
+  /// Makes products of queries and keys to scores · log2(e) / factor(), with biases; -inf where a query does not see a key.
   __device__ void finish_scores(int from, int stage, Sum (&c)[M][kScores]) const {
-    const float scale = p_.scale * kLog2E;
-    if (Extras && p_.bias != nullptr) {
-      add_bias(from, stage, scale, c);
-    } else {
-      for_scores(c, [&](int, int, int, float& x) { x *= scale; });
+    if constexpr (kExtras) {
+      const float scale = p_.scale * kLog2E;
+      if (p_.bias != nullptr) {
+        add_bias(from, stage, scale, c);
+      } else if (!(scale > 0)) {
+        for_scores(c, [&](int, int, int, float& x) { x *= scale; });
+      }
     }
     hide(from, c);
   }
 
   /// -inf where a query does not see a key.
   __device__ void hide(int from, Sum (&c)[M][kScores]) const {
-    if constexpr (Extras) {
+    if constexpr (kAll) {
       if (p_.window > 0) {
         for_scores(c, [&](int m, int half, int j, float& x) {
-          if (from + j < s_.hidden[row(m, half)]) x = -INFINITY;
+          if (from + j < hidden_[m][half]) x = -INFINITY;
         });
       }
     }
@@ -196,41 +178,79 @@ class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
   }
 
  private:
-  [[nodiscard]] __device__ bool bias_is_shared() const { return p_.bias != nullptr && 2 * p_.reach + 1 <= kSharedDistances; }
+  static constexpr int kTile = 64;
+
+  template <int stage, class Body>
+  __device__ void take_keys(int from, const Body& body) const {
+    wait_copies<0>();
+    if constexpr (grouped) publish_to_tensor_cores();
+    // the tile before this one has been read by all, too: the next one may overwrite it
+    __syncthreads();
+    if (from + Keys < most_) fetch_keys<1 - stage>(from + Keys);
+    commit_copies();
+    if (from < warp_most_) body(from, stage);
+  }
+
+  [[nodiscard]] __device__ bool bias_is_shared() const { return shares_biases(p_); }
 
   __device__ void add_bias(int from, int stage, float scale, Sum (&c)[M][kScores]) const {
-    const std::int32_t* positions = tiles_.key_position[stage];
-    if (from >= keys_.prefixes && from + Keys <= most_) {
+    const bool whole = from >= keys_.prefixes && from + Keys <= keys_.prefixes + keys_.count;
+    if (whole && straight_) {
+      const std::int32_t position = key_position_ + from - keys_.prefixes;
       // far keys share a bias
-      const bool behind = positions[Keys - 1] - first_position_ <= -p_.reach;
-      const bool ahead = positions[0] - last_position_ >= p_.reach;
+      const bool behind = position + Keys - 1 - nearest_ <= -p_.reach, ahead = position - farthest_ >= p_.reach;
       if (behind || ahead) {
         const float far = kLog2E * p_.bias[std::int64_t{head_} * (2 * p_.reach + 1) + (ahead ? 2 * p_.reach : 0)];
         for_scores(c, [&](int, int, int, float& x) { x = x * scale + far; });
         return;
       }
+      if (bias_is_shared()) {
+        // distances rise by one from key to key, and the margins of the table spare the clamp
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            const float* biases = s_.bias + (position + sum_column() - (row(m, half) < rows_ ? position_[m][half] : farthest_) + p_.reach + kBiasMargin);
+#pragma unroll
+            for (int n = 0; n < kScores; ++n) {
+#pragma unroll
+              for (int i = 0; i < 2; ++i) {
+                float& x = c[m][n].x[2 * half + i];
+                x = x * scale + biases[8 * n + i];
+              }
+            }
+          }
+        }
+        return;
+      }
     }
-    if (bias_is_shared()) {
-      for_scores(c, [&](int m, int half, int j, float& x) {
-        x = x * scale + (positions[j] != p_.kNoPosition ? s_.bias[p_.distance(positions[j], position_[m][half])] : 0.0F);
-      });
-    } else {
-      const float* bias = p_.bias + std::int64_t{head_} * (2 * p_.reach + 1);
-      for_scores(c, [&](int m, int half, int j, float& x) {
-        x = x * scale + (positions[j] != p_.kNoPosition ? kLog2E * bias[p_.distance(positions[j], position_[m][half])] : 0.0F);
-      });
-    }
+    const std::int32_t* positions = tiles_.key_position[stage];
+    const bool shared = bias_is_shared();
+    const float* bias = p_.bias + std::int64_t{head_} * (2 * p_.reach + 1);
+    for_scores(c, [&](int m, int half, int j, float& x) {
+      const std::int32_t key = straight_ && whole ? key_position_ + from + j - keys_.prefixes : positions[j];
+      const std::int32_t distance = p_.distance(key, position_[m][half]);
+      const float added = key == p_.kNoPosition ? 0.0F : shared ? s_.bias[distance + kBiasMargin] : kLog2E * bias[distance];
+      x = x * scale + added;
+    });
   }
 
   const AttentionProblem& p_;
   int head_, first_, rows_, segment_;
   SegmentKeys keys_;
+  int kv_column_;
+  bool keys_are_narrow_;
+  typename SharedRows<D>::template Copy<Keys, kThreads> copy_k_, copy_v_;
   KeyTiles<D, Keys>& tiles_;
   Shared& s_;
-  std::int32_t position_[M][2], seen_[M][2];
-  int from_ = 0;                    ///< first key of the first tile: earlier ones have left the windows of all queries
-  int all_see_, most_, warp_most_;  ///< last keys: that every query sees, that any query sees, that any query of the warp sees
-  std::int32_t first_position_, last_position_;
+  std::int32_t position_[kExtras ? M : 1][2], seen_[M][2], hidden_[kAll ? M : 1][2];
+  int from_ = 0;  ///< first key of the first tile: earlier ones have left the windows of all queries
+  int most_;      ///< no query of the block sees this key or a later one
+  // of the 64 queries that the warp's own are among: keys that all see, keys that any sees, smallest and largest position
+  int all_see_, warp_most_;
+  std::int32_t nearest_, farthest_;
+  std::int32_t key_position_;  ///< of the first own key
+  bool straight_;              ///< positions of the block's queries and of their keys rise by one
 };
 
 /// Tile `index`, from the last one on: the last tiles of causal segments take longest.
@@ -248,8 +268,5 @@ template <int rows>
 
 /// Heads and GPUs that warpgroups suit: tiles of 64 columns.
 [[nodiscard]] inline bool suits_warpgroups(const AttentionProblem& p, const Queue& queue) { return queue.has_warpgroups && p.dim <= 64; }
-
-/// Biases, dropout, a window, or a scale that does not keep the order of scores.
-[[nodiscard]] inline bool has_extras(const AttentionProblem& p) { return p.bias != nullptr || p.mask || p.window > 0 || !(p.scale > 0); }
 
 }  // namespace preamble::cuda

@@ -15,13 +15,17 @@ struct GradientShared {
   typename Block::Shared block;
 };
 
-/// A block owns 64 M queries of a segment and one head, a warp 16 M of them: their dQ, or Σ P ∘ dP over all keys. Queries and dO lie in
+/// Blocks that a multiprocessor runs side by side.
+template <Extras extras, Purpose purpose, int warps, bool grouped>
+inline constexpr int kSideBySide = !grouped || warps > kWarps ? 2 : purpose == Purpose::products && extras == Extras::none ? 4 : 3;
+
+/// A block owns some queries of a segment and one head, a warp 16 M of them: their dQ, or Σ P ∘ dP over all keys. Queries and dO lie in
 /// shared memory, and `Keys` keys and values at a time while the next ones are copied; P, dP and sums stay in registers.
-template <int D, int M, int Keys, bool Extras, Purpose purpose, bool grouped>
-__global__ void __launch_bounds__(kBlockThreads, (!grouped ? 2 : purpose == Purpose::products && !Extras ? 4 : 3))
+template <int D, int M, int Keys, Extras extras, Purpose purpose, int warps, bool grouped>
+__global__ void __launch_bounds__(32 * warps, (kSideBySide<extras, purpose, warps, grouped>))
     query_gradient_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                           const __grid_constant__ RowsOut dq) {
-  using Block = QueryBlock<D, M, Keys, Extras, kWarps, grouped>;
+  using Block = QueryBlock<D, M, Keys, extras, warps, grouped>;
   Tile tile;
   if (!find_tile<Block::kRows>(*p.q_layout, blockIdx.x, tile)) return;
   auto& s = *shared_memory<GradientShared<Block, D, Keys>>();
@@ -44,13 +48,14 @@ __global__ void __launch_bounds__(kBlockThreads, (!grouped ? 2 : purpose == Purp
   Sum sums[M][D / 8];
   clear(sums);
 
+  const float factor = block.factor();
   block.for_keys([&](int from, int stage) {
     Sum c[M][Keys / 8];
     Sum d[M][Keys / 8];
     Block::multiply_two(s.q, s.keys.k[stage], c, s.g, s.keys.v[stage], d);
     block.finish_scores(from, stage, c);
-    Block::for_scores(c, [&](int m, int half, int, float& x) { x = exp2_fast(x - log_sum_exp[m][half]); });
-    if constexpr (Extras) {
+    Block::for_scores(c, [&](int m, int half, int, float& x) { x = exp2_fast(x * factor - log_sum_exp[m][half]); });
+    if constexpr (extras == Extras::all) {
       if (p.mask) block.drop(from, d);
     }
 #pragma unroll
@@ -89,30 +94,35 @@ __global__ void __launch_bounds__(kBlockThreads, (!grouped ? 2 : purpose == Purp
   }
 }
 
-template <int D, int M, int Keys, bool Extras, Purpose purpose, bool grouped = false>
+template <int D, int M, int Keys, Extras extras, Purpose purpose, int warps = kWarps, bool grouped = false>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
-  using Block = QueryBlock<D, M, Keys, Extras, kWarps, grouped>;
+  using Block = QueryBlock<D, M, Keys, extras, warps, grouped>;
   const std::int64_t tiles = Block::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
   launch_blocks(purpose == Purpose::gradient ? "attention_grad: dq" : "attention_grad: products",
-                query_gradient_kernel<D, M, Keys, Extras, purpose, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
-                kBlockThreads, sizeof(GradientShared<Block, D, Keys>), grid.queue, p, given, dq);
+                query_gradient_kernel<D, M, Keys, extras, purpose, warps, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                32 * warps, sizeof(GradientShared<Block, D, Keys>), grid.queue, p, given, dq);
 }
 
-template <Purpose purpose, bool Extras>
+template <Purpose purpose>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
-  if (p.dim > 64) return launch<128, 1, 32, Extras, purpose>(grid, p, given, dq);
-  if (suits_warpgroups(p, grid.queue)) return launch<64, 1, 64, Extras, purpose, true>(grid, p, given, dq);
-  has_long_queries(grid) ? launch<64, 2, 64, Extras, purpose>(grid, p, given, dq) : launch<64, 1, 64, Extras, purpose>(grid, p, given, dq);
+  with_extras(p, [&]<Extras extras>() {
+    constexpr Extras kExtras = none_or_all(extras);
+    if (p.dim > 64) return launch<128, 1, 32, kExtras, purpose>(grid, p, given, dq);
+    if (suits_warpgroups(p, grid.queue)) {
+      constexpr int kMost = extras == Extras::all ? kWarps : 2 * kWarps;
+      return has_long_queries(grid) ? launch<64, 1, 64, extras, purpose, kMost, true>(grid, p, given, dq)
+                                    : launch<64, 1, 64, extras, purpose, kWarps, true>(grid, p, given, dq);
+    }
+    has_long_queries(grid) ? launch<64, 2, 64, kExtras, purpose>(grid, p, given, dq) : launch<64, 1, 64, kExtras, purpose>(grid, p, given, dq);
+  });
 }
 
 }  // namespace
 
-void products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given) {
-  has_extras(p) ? launch<Purpose::products, true>(grid, p, given, {}) : launch<Purpose::products, false>(grid, p, given, {});
-}
+void products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given) { launch<Purpose::products>(grid, p, given, {}); }
 
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
-  has_extras(p) ? launch<Purpose::gradient, true>(grid, p, given, dq) : launch<Purpose::gradient, false>(grid, p, given, dq);
+  launch<Purpose::gradient>(grid, p, given, dq);
 }
 
 }  // namespace preamble::cuda::tensor

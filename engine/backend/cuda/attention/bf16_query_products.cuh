@@ -15,10 +15,13 @@ struct QueryProducts {
   /// Row of the tile that a thread's sums belong to.
   [[nodiscard]] static __device__ int row(int m, int half) { return warp() * 16 * M + 16 * m + 8 * half + sum_row(); }
 
+  /// The warpgroup of a warp: a number that the compiler knows to be equal in all lanes.
+  [[nodiscard]] static __device__ int group() { return warps == kWarps ? 0 : __shfl_sync(~0U, warp() / kWarps, 0); }
+
   /// c = rows of a tile of the block times `keys`, transposed.
   static __device__ void multiply(const Bf16* rows, const Bf16* keys, Sum (&c)[M][kScores]) {
     if constexpr (grouped) {
-      Warpgroup::scores(rows + warp() / kWarps * 64 * D, keys, c);
+      Warpgroup::scores(rows + group() * 64 * D, keys, c);
     } else {
       clear(c);
       add_scores<D>(rows, warp() * 16 * M, keys, 0, c);
@@ -28,7 +31,7 @@ struct QueryProducts {
   static __device__ void multiply_two(const Bf16* rows, const Bf16* keys, Sum (&c)[M][kScores], const Bf16* other_rows, const Bf16* other_keys,
                                       Sum (&d)[M][kScores]) {
     if constexpr (grouped) {
-      const int first = warp() / kWarps * 64 * D;
+      const int first = group() * 64 * D;
       Warpgroup::two_scores(rows + first, keys, c, other_rows + first, other_keys, d);
     } else {
       multiply(rows, keys, c);

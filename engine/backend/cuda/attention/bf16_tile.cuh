@@ -76,23 +76,35 @@ struct SharedRows {
     }
   }
 
-  /// The same for rows of bf16 that all exist, one behind the other from `first` on.
-  template <int count, int threads = kBlockThreads>
-  static __device__ void copy(Bf16* tile, int column, int dim, const RowsIn& x, std::int64_t first) {
-    static_assert(count * kPieces % threads == 0 && threads / kPieces % 8 == 0);
-    const int c = static_cast<int>(threadIdx.x) % kPieces;
-    const int r = static_cast<int>(threadIdx.x) / kPieces;
-    const bool exists = 8 * c < dim;
-    const Bf16* from = static_cast<const Bf16*>(x.data) + (exists ? (first + r) * x.width + column + 8 * c : 0);
-    const std::int64_t apart = exists ? std::int64_t{threads / kPieces} * x.width : 0;
-    Bf16* to = piece(tile, r, c);
+  /// Copies `count` rows of bf16 of one head, which all exist and follow each other: what a thread needs for it, worked out once.
+  template <int count, int threads>
+  class Copy {
+   public:
+    __device__ Copy() = default;
+    __device__ Copy(const RowsIn& x, int column, int dim) : width_(x.width) {
+      from_ = static_cast<const Bf16*>(x.data) + (exists(dim) ? std::int64_t{row()} * width_ + column + 8 * part() : 0);
+    }
+    /// Begins to fill a tile with rows from `first` on.
+    __device__ void begin(Bf16* tile, int first, int dim) const {
+      static_assert(count * kPieces % threads == 0 && threads / kPieces % 8 == 0);
+      const Bf16* from = from_ + static_cast<std::int64_t>(first) * width_;
+      Bf16* const to = piece(tile, row(), part());
 #pragma unroll
-    for (int i = 0; i < count * kPieces / threads; ++i) copy_16_async(to + i * (threads / kPieces) * D, from + i * apart, exists);
-  }
-};
+      for (int i = 0; i < count * kPieces / threads; ++i) {
+        copy_16_async(to + i * (threads / kPieces) * D, from, exists(dim));
+        from += threads / kPieces * width_;
+      }
+    }
 
-/// Distances of a bias table that a block keeps in shared memory; larger tables stay in global memory.
-inline constexpr int kSharedDistances = 1025;
+   private:
+    [[nodiscard]] static __device__ int part() { return static_cast<int>(threadIdx.x) % kPieces; }
+    [[nodiscard]] static __device__ int row() { return static_cast<int>(threadIdx.x) / kPieces; }
+    [[nodiscard]] static __device__ bool exists(int dim) { return 8 * part() < dim; }
+
+    const Bf16* from_ = nullptr;
+    int width_ = 0;
+  };
+};
 
 /// Where a row of a tile comes from; below zero: nowhere.
 struct Source {

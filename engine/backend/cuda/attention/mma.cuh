@@ -50,6 +50,10 @@ __device__ inline void load_transposed(const void* row, std::uint32_t (&x)[4]) {
 __device__ inline void copy_16_async(void* to, const void* from, bool exists) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(exists ? 16 : 0) : "memory");
 }
+/// The same with 4 bytes.
+__device__ inline void copy_4_async(void* to, const void* from, bool exists) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(exists ? 4 : 0) : "memory");
+}
 /// Ends a group of copies.
 __device__ inline void commit_copies() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 /// Waits for this thread's copies but the last `groups` groups.

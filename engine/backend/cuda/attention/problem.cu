@@ -48,16 +48,6 @@ __global__ void narrow_prefix_kernel(RowsIn prefix_k, RowsIn prefix_v, const Lay
   store((blockIdx.y == 0 ? narrow_k : narrow_v) + first, left, v);
 }
 
-/// A thread owns a query.
-__global__ void seen_keys_kernel(const __grid_constant__ AttentionProblem p, std::int32_t* seen, std::int32_t* hidden) {
-  const auto row = static_cast<std::int32_t>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (row >= p.q_layout->rows) return;
-  const SegmentKeys keys = p.keys(p.q_layout->segment_of_row[row]);
-  const std::int32_t position = p.q_layout->positions[row];
-  seen[row] = p.last_key(keys, position);
-  if (hidden != nullptr) hidden[row] = p.first_key(keys, position);
-}
-
 /// Calls fill(pieces) for all distances [0, count). Distances of one value stand side by side.
 template <class Value, class Fill>
 void for_pieces(std::int32_t count, const Value& value_at, const Fill& fill) {
@@ -118,6 +108,7 @@ AttentionProblem attention_problem(const Arguments& args, const AttentionOptions
 AttentionSizes attention_sizes(const Arguments& args, const AttentionProblem& problem) {
   AttentionSizes sizes;
   sizes.q_rows = args.operand(Attention::kQuery).rows;
+  sizes.q_segments = args.operand(Attention::kQuery).segments;
   sizes.k_rows = args.operand(Attention::kKey).rows;
   if (problem.prefix_k) sizes.prefix_rows = args.operand(Attention::kPrefixKey).rows;
   sizes.dim = problem.dim;
@@ -143,16 +134,6 @@ void narrow_prefix(const Arguments& args, const AttentionScratch& scratch, std::
   for (RowsIn* rows : {&problem.prefix_k, &problem.prefix_v}) rows->narrow = true;
   problem.prefix_k.data = keys;
   problem.prefix_v.data = values;
-}
-
-void find_seen_keys(const Arguments& args, std::int32_t* memory, AttentionProblem& problem) {
-  constexpr int kThreads = 128;
-  const std::int64_t rows = args.operand(Attention::kQuery).rows;
-  std::int32_t* hidden = problem.window > 0 ? memory + rows : nullptr;
-  const auto blocks = static_cast<unsigned>((rows + kThreads - 1) / kThreads);
-  launch_blocks("attention_grad: keys", seen_keys_kernel, dim3(blocks), kThreads, 0, args.queue, problem, memory, hidden);
-  problem.seen = memory;
-  problem.hidden = hidden;
 }
 
 void prepare_tables(const View& bias_table, const AttentionOptions& options, const AttentionSizes& sizes, const AttentionScratch& scratch,

@@ -13,6 +13,8 @@
 
 namespace preamble::cuda {
 
+struct Visibility;
+
 /// A kernel parameter.
 struct AttentionProblem {
   RowsIn q, k, v, prefix_k, prefix_v, position_k, position_q;
@@ -24,8 +26,9 @@ struct AttentionProblem {
   const std::int32_t* context = nullptr;
   const float* bias = nullptr;           ///< [H, 2 reach + 1] by clamped distance key - query
   const std::int32_t* row_at = nullptr;  ///< [2 reach + 1] bucket, or row of the position tables
-  const std::int32_t* seen = nullptr;    ///< [rows(Q)] `last_key` of each query; made for the gradients
-  const std::int32_t* hidden = nullptr;  ///< [rows(Q)] `first_key` of each query, where there is a window; made for the gradients
+  const std::int32_t* seen = nullptr;    ///< [rows(Q)] `last_key` of each query, for tensor cores alone
+  const std::int32_t* hidden = nullptr;  ///< [rows(Q)] `first_key` of each query, likewise, where there is a window
+  const Visibility* tiles = nullptr;     ///< of each tile of 64 queries, likewise
   std::int32_t reach = 0;
   std::int32_t heads = 1, kv_heads = 1, group = 1, dim = 0;
   float scale = 1;
@@ -86,10 +89,6 @@ struct AttentionProblem {
 
 /// Makes bf16 copies of a float32 prefix in the regions `narrow_prefix`, which lie at `memory`, and lets the problem read them.
 void narrow_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem);
-
-/// Fills the region `seen` at `memory`: the last key of each query and, with a window, the first ones behind them. Lets the problem point at
-/// both.
-void find_seen_keys(const Arguments& args, std::int32_t* memory, AttentionProblem& problem);
 
 /// Fills the regions `rows` and `bias` of the scratch memory, where there is a bias table or position tables, and lets the problem
 /// point at them.

@@ -10,6 +10,8 @@
 #define PREAMBLE_HAS_WARPGROUPS 1
 #endif
 
+// The upper half of a tile's descriptor: 1024 bytes from one group of eight rows to the next, a swizzle of 128 bytes.
+#define PREAMBLE_UPPER "0x40000040"
 // The text of an instruction, the 32 sums that it adds to (the first or the second of a statement), and these as operands.
 #define PREAMBLE_WGMMA "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
 #define PREAMBLE_FIRST_SUMS                                                          \
@@ -38,32 +40,38 @@ __device__ inline void publish_to_tensor_cores() {
 /// `SharedRows<64>` does: rows of 128 bytes, the layout that the hardware calls a swizzle of 128 bytes. The sums of a warp are those of
 /// `mma.sync`: rows [16 w, 16 w + 16) of 64 belong to warp w of the four.
 struct Warpgroup {
-  /// Address in units of 16 bytes; 1024 bytes from one group of eight rows to the next; 128-byte swizzle.
-  [[nodiscard]] static __device__ std::uint64_t descriptor(const Bf16* tile) {
-    constexpr std::uint64_t kGroup = (std::uint64_t{1024} >> 4U) << 32U, kLeading = std::uint64_t{1} << 16U, kSwizzle = std::uint64_t{1} << 62U;
-    return kSwizzle | kGroup | kLeading | (shared_address(tile) & 0x3FFFFU) >> 4U;
+  /// The lower half of a tile's descriptor: its address in units of 16 bytes.
+  [[nodiscard]] static __device__ std::uint32_t descriptor(const Bf16* tile) {
+    constexpr std::uint32_t kLeading = std::uint32_t{1} << 16U;
+    return kLeading | (shared_address(tile) & 0x3FFFFU) >> 4U;
   }
 
   /// c [64, 64] = a bᵀ, 64 rows of each tile.
   static __device__ void scores(const Bf16* a, const Bf16* b, Sum (&c)[1][8]) {
 #ifdef PREAMBLE_HAS_WARPGROUPS
-    const std::uint64_t of_a = descriptor(a);
-    const std::uint64_t of_b = descriptor(b);
+    const std::uint32_t of_a = descriptor(a);
+    const std::uint32_t of_b = descriptor(b);
     // one statement: nobody may touch the sums while they are made
     asm volatile(
         "{\n"
         ".reg .pred p;\n"
-        ".reg .b32 t;\n"
+        ".reg .b32 t, u;\n"
         ".reg .b64 a<4>, b<4>;\n"
         "mov.b32 t, 0;\n"
-        "mov.b64 a0, %32;\n"
-        "mov.b64 b0, %33;\n"
-        "add.s64 a1, a0, 2;\n"
-        "add.s64 b1, b0, 2;\n"
-        "add.s64 a2, a0, 4;\n"
-        "add.s64 b2, b0, 4;\n"
-        "add.s64 a3, a0, 6;\n"
-        "add.s64 b3, b0, 6;\n"
+        "mov.b64 a0, {%32, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %32, 2;\n"
+        "mov.b64 a1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %32, 4;\n"
+        "mov.b64 a2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %32, 6;\n"
+        "mov.b64 a3, {u, " PREAMBLE_UPPER "};\n"
+        "mov.b64 b0, {%33, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %33, 2;\n"
+        "mov.b64 b1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %33, 4;\n"
+        "mov.b64 b2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %33, 6;\n"
+        "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
         "wgmma.fence.sync.aligned;\n"
         "setp.ne.b32 p, t, t;\n"
         PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
@@ -76,7 +84,7 @@ struct Warpgroup {
         "}\n"
         :
         PREAMBLE_SUMS("=f", c)
-        : "l"(of_a), "l"(of_b)
+        : "r"(of_a), "r"(of_b)
         : "memory");
 #else
     __trap();
@@ -86,32 +94,44 @@ struct Warpgroup {
   /// x [64, 64] = a bᵀ and y [64, 64] = c dᵀ.
   static __device__ void two_scores(const Bf16* a, const Bf16* b, Sum (&x)[1][8], const Bf16* c, const Bf16* d, Sum (&y)[1][8]) {
 #ifdef PREAMBLE_HAS_WARPGROUPS
-    const std::uint64_t of_a = descriptor(a);
-    const std::uint64_t of_b = descriptor(b);
-    const std::uint64_t of_c = descriptor(c);
-    const std::uint64_t of_d = descriptor(d);
+    const std::uint32_t of_a = descriptor(a);
+    const std::uint32_t of_b = descriptor(b);
+    const std::uint32_t of_c = descriptor(c);
+    const std::uint32_t of_d = descriptor(d);
     asm volatile(
         "{\n"
         ".reg .pred p;\n"
-        ".reg .b32 t;\n"
+        ".reg .b32 t, u;\n"
         ".reg .b64 a<4>, b<4>, c<4>, d<4>;\n"
         "mov.b32 t, 0;\n"
-        "mov.b64 a0, %64;\n"
-        "add.s64 a1, a0, 2;\n"
-        "add.s64 a2, a0, 4;\n"
-        "add.s64 a3, a0, 6;\n"
-        "mov.b64 b0, %65;\n"
-        "add.s64 b1, b0, 2;\n"
-        "add.s64 b2, b0, 4;\n"
-        "add.s64 b3, b0, 6;\n"
-        "mov.b64 c0, %66;\n"
-        "add.s64 c1, c0, 2;\n"
-        "add.s64 c2, c0, 4;\n"
-        "add.s64 c3, c0, 6;\n"
-        "mov.b64 d0, %67;\n"
-        "add.s64 d1, d0, 2;\n"
-        "add.s64 d2, d0, 4;\n"
-        "add.s64 d3, d0, 6;\n"
+        "mov.b64 a0, {%64, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %64, 2;\n"
+        "mov.b64 a1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %64, 4;\n"
+        "mov.b64 a2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %64, 6;\n"
+        "mov.b64 a3, {u, " PREAMBLE_UPPER "};\n"
+        "mov.b64 b0, {%65, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %65, 2;\n"
+        "mov.b64 b1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %65, 4;\n"
+        "mov.b64 b2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %65, 6;\n"
+        "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
+        "mov.b64 c0, {%66, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %66, 2;\n"
+        "mov.b64 c1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %66, 4;\n"
+        "mov.b64 c2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %66, 6;\n"
+        "mov.b64 c3, {u, " PREAMBLE_UPPER "};\n"
+        "mov.b64 d0, {%67, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %67, 2;\n"
+        "mov.b64 d1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %67, 4;\n"
+        "mov.b64 d2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %67, 6;\n"
+        "mov.b64 d3, {u, " PREAMBLE_UPPER "};\n"
         "wgmma.fence.sync.aligned;\n"
         "setp.ne.b32 p, t, t;\n"
         PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
@@ -131,7 +151,7 @@ struct Warpgroup {
         :
         PREAMBLE_SUMS("=f", x),
         PREAMBLE_SUMS("=f", y)
-        : "l"(of_a), "l"(of_b), "l"(of_c), "l"(of_d)
+        : "r"(of_a), "r"(of_b), "r"(of_c), "r"(of_d)
         : "memory");
 #else
     __trap();
@@ -149,18 +169,21 @@ struct Warpgroup {
       a[k][0] = pack(left.x[0], left.x[1]), a[k][1] = pack(left.x[2], left.x[3]);
       a[k][2] = pack(right.x[0], right.x[1]), a[k][3] = pack(right.x[2], right.x[3]);
     }
-    const std::uint64_t of_x = descriptor(x);
+    const std::uint32_t of_x = descriptor(x);
     asm volatile(
         "{\n"
         ".reg .pred p;\n"
-        ".reg .b32 t;\n"
+        ".reg .b32 t, u;\n"
         ".reg .b64 b<4>;\n"
         "mov.b32 t, 0;\n"
         "setp.eq.b32 p, t, t;\n"
-        "mov.b64 b0, %48;\n"
-        "add.s64 b1, b0, 128;\n"
-        "add.s64 b2, b0, 256;\n"
-        "add.s64 b3, b0, 384;\n"
+        "mov.b64 b0, {%48, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %48, 128;\n"
+        "mov.b64 b1, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %48, 256;\n"
+        "mov.b64 b2, {u, " PREAMBLE_UPPER "};\n"
+        "add.u32 u, %48, 384;\n"
+        "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
         "wgmma.fence.sync.aligned;\n"
         PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%32, %33, %34, %35}, b0, p, 1, 1, 1;\n"
         PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%36, %37, %38, %39}, b1, p, 1, 1, 1;\n"
@@ -175,7 +198,7 @@ struct Warpgroup {
           "r"(a[1][0]), "r"(a[1][1]), "r"(a[1][2]), "r"(a[1][3]),
           "r"(a[2][0]), "r"(a[2][1]), "r"(a[2][2]), "r"(a[2][3]),
           "r"(a[3][0]), "r"(a[3][1]), "r"(a[3][2]), "r"(a[3][3]),
-          "l"(of_x)
+          "r"(of_x)
         : "memory");
 #else
     __trap();
@@ -185,6 +208,7 @@ struct Warpgroup {
 
 }  // namespace preamble::cuda
 
+#undef PREAMBLE_UPPER
 #undef PREAMBLE_WGMMA
 #undef PREAMBLE_FIRST_SUMS
 #undef PREAMBLE_SECOND_SUMS
