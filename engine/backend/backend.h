@@ -45,6 +45,9 @@ class Backend {
   /// depend on the machine.
   [[nodiscard]] virtual std::int64_t scratch(const NodeCost& cost) const = 0;
   [[nodiscard]] virtual CompilePolicy policy() const noexcept { return {}; }
+  /// What the node's time is worth in operations of large products, for the choice of what is computed again. Of products themselves: their
+  /// operations.
+  [[nodiscard]] virtual double work(const NodeCost& cost) const { return cost.node.op->flops(cost); }
   /// May the op's kernel write an output over an operand, where the op itself allows it?
   [[nodiscard]] virtual bool runs_in_place(const Op& /*op*/, const Alias& /*alias*/) const noexcept { return true; }
 

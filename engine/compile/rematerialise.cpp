@@ -38,7 +38,7 @@ ValueKeys saved_values(const Graph& graph) {
 struct Candidate {
   Recomputation choice;
   std::int64_t peak = std::numeric_limits<std::int64_t>::max();
-  double flops = 0;
+  double work = 0;  ///< `Backend::work`
 };
 
 /// `min` takes the fewest operations among candidates whose run needs at most one part in so many more than the smallest.
@@ -58,7 +58,7 @@ std::int64_t arena_bytes(const Graph& graph, const Backend& backend) {
 
 Candidate evaluate(const Graph& graph, const Backend& backend, Recomputation choice) {
   const Graph made = recompute(graph, choice);
-  return {std::move(choice), liveness_of(made, backend).lower_bound, flops_of(made)};
+  return {std::move(choice), liveness_of(made, backend).lower_bound, work_of(made, backend)};
 }
 
 /// All of them, in their order.
@@ -85,27 +85,27 @@ ValueKeys without_cheap(const Graph& graph, const ValueKeys& saved) {
 }
 
 /// Operations per byte of computing a kept value again, from the other kept values.
-double price(const Graph& graph, const ValueKeys& kept, ValueKey value, const std::vector<std::vector<bool>>& used) {
-  double flops = 0;
+double price(const Graph& graph, const Backend& backend, const ValueKeys& kept, ValueKey value, const std::vector<std::vector<bool>>& used) {
+  double work = 0;
   std::set<std::int32_t> seen;
   std::vector<std::int32_t> open = {value.first};
   while (!open.empty()) {
     const std::int32_t n = open.back();
     open.pop_back();
     if (!seen.insert(n).second) continue;
-    flops += flops_of(graph, n, used[static_cast<std::size_t>(n)]);
+    work += work_of(graph, n, used[static_cast<std::size_t>(n)], backend);
     for (const auto& input : graph.node(n).inputs) {
       if (input && graph.node(input).op && !kept.contains(key_of(input))) open.push_back(input.node);
     }
   }
-  return flops / static_cast<double>(graph.bytes(graph.node(value.first).outputs[static_cast<std::size_t>(value.second)]));
+  return work / static_cast<double>(graph.bytes(graph.node(value.first).outputs[static_cast<std::size_t>(value.second)]));
 }
 
 /// Kept values, those that cost the fewest operations per byte first.
-std::vector<std::pair<double, ValueKey>> by_price(const Graph& graph, const ValueKeys& kept) {
+std::vector<std::pair<double, ValueKey>> by_price(const Graph& graph, const Backend& backend, const ValueKeys& kept) {
   const auto used = used_outputs(graph);
   std::vector<std::pair<double, ValueKey>> prices;
-  for (const auto& value : kept) prices.emplace_back(price(graph, kept, value, used), value);
+  for (const auto& value : kept) prices.emplace_back(price(graph, backend, kept, value, used), value);
   std::ranges::sort(prices);
   return prices;
 }
@@ -125,9 +125,9 @@ std::int64_t leaf_bytes(const Graph& graph) {
 Candidate nearly_free(const Graph& graph, const Backend& backend, const ValueKeys& base) {
   constexpr double kShare = 0.05;
   constexpr std::size_t kChoices = 16;
-  const auto prices = by_price(graph, base);
+  const auto prices = by_price(graph, backend, base);
   Candidate best = evaluate(graph, backend, {base, {}});
-  const double operations = best.flops;
+  const double operations = best.work;
   const auto first_peak = static_cast<double>(best.peak);
   const double memory = first_peak + static_cast<double>(leaf_bytes(graph));
   const auto without = [&](std::size_t count) {
@@ -139,12 +139,12 @@ Candidate nearly_free(const Graph& graph, const Backend& backend, const ValueKey
   std::size_t beyond = prices.size() + 1;
   while (fits + 1 < beyond) {
     const std::size_t middle = (fits + beyond) / 2;
-    (without(middle).flops <= operations * (1 + kShare) ? fits : beyond) = middle;
+    (without(middle).work <= operations * (1 + kShare) ? fits : beyond) = middle;
   }
   for (std::size_t choice = 1; choice <= kChoices; ++choice) {
     Candidate candidate = without(fits * choice / kChoices);
     const double saved = (first_peak - static_cast<double>(candidate.peak)) / memory;
-    if (candidate.peak < best.peak && saved >= candidate.flops / operations - 1) best = std::move(candidate);
+    if (candidate.peak < best.peak && saved >= candidate.work / operations - 1) best = std::move(candidate);
   }
   return best;
 }
@@ -163,9 +163,9 @@ Candidate packed_where_smaller(const Graph& graph, const Backend& backend, Candi
 }
 
 /// (b): drops the cheapest values first, in steps.
-void add_partial(const Graph& graph, const ValueKeys& base, std::vector<Recomputation>& candidates) {
+void add_partial(const Graph& graph, const Backend& backend, const ValueKeys& base, std::vector<Recomputation>& candidates) {
   constexpr std::size_t kSteps = 16;
-  const auto prices = by_price(graph, base);
+  const auto prices = by_price(graph, backend, base);
   for (std::size_t step = 1; step <= kSteps; ++step) {
     ValueKeys kept = base;
     for (std::size_t i = 0; i < prices.size() * step / kSteps; ++i) kept.erase(prices[i].second);
@@ -318,19 +318,19 @@ Graph rematerialise(const Graph& graph, Budget budget, const Backend& backend) {
     return recompute(graph, best.choice);
   }
   std::vector<Recomputation> choices = {{base, {}}};
-  add_partial(graph, base, choices);
+  add_partial(graph, backend, base, choices);
   add_segmented(graph, saved, choices);
   if (budget.kept != KeptForm::exact) {
     const std::size_t count = choices.size();
     for (std::size_t i = 0; i < count; ++i) choices.push_back(with_forms(graph, choices[i], budget.kept));
   }
   std::vector<Candidate> candidates = evaluate_all(graph, backend, std::move(choices));
-  std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.flops); });
+  std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.peak, c.work); });
   const std::int64_t smallest = candidates.front().peak;
   const Recomputation smallest_choice = candidates.front().choice;
   const std::int64_t limit = budget.kind == Budget::Kind::bytes ? budget.limit : smallest + (smallest + leaf_bytes(graph)) / kIndifference;
   // the arena can be larger than the largest sum of live bytes, by what lies idle between buffers
-  std::ranges::stable_sort(candidates, {}, &Candidate::flops);
+  std::ranges::stable_sort(candidates, {}, &Candidate::work);
   for (const auto& candidate : candidates) {
     if (candidate.peak > limit) continue;
     Graph made = recompute(graph, candidate.choice);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "engine/backend/backend.h"
 #include "engine/graph/op.h"
 
 namespace preamble {
@@ -97,19 +98,42 @@ std::vector<std::vector<bool>> used_outputs(const Graph& graph) {
   return used;
 }
 
-double flops_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used) {
+namespace {
+
+/// Calls estimate(cost) for a node that is no leaf.
+template <class Estimate>
+double estimate_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used, const Estimate& estimate) {
   const Node& n = graph.node(node);
   if (!n.op) return 0;
   const auto flags = std::make_unique<bool[]>(used.size());
   std::ranges::copy(used, flags.get());
-  return n.op->flops({graph, n, {flags.get(), used.size()}});
+  return estimate(NodeCost{graph, n, {flags.get(), used.size()}});
+}
+
+template <class Estimate>
+double sum_of(const Graph& graph, const Estimate& estimate) {
+  const auto used = used_outputs(graph);
+  double total = 0;
+  for (std::int32_t n = 0; n < graph.size(); ++n) total += estimate(n, used[static_cast<std::size_t>(n)]);
+  return total;
+}
+
+}  // namespace
+
+double flops_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used) {
+  return estimate_of(graph, node, used, [](const NodeCost& cost) { return cost.node.op->flops(cost); });
 }
 
 double flops_of(const Graph& graph) {
-  const auto used = used_outputs(graph);
-  double total = 0;
-  for (std::int32_t n = 0; n < graph.size(); ++n) total += flops_of(graph, n, used[static_cast<std::size_t>(n)]);
-  return total;
+  return sum_of(graph, [&](std::int32_t node, const std::vector<bool>& used) { return flops_of(graph, node, used); });
+}
+
+double work_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used, const Backend& backend) {
+  return estimate_of(graph, node, used, [&](const NodeCost& cost) { return backend.work(cost); });
+}
+
+double work_of(const Graph& graph, const Backend& backend) {
+  return sum_of(graph, [&](std::int32_t node, const std::vector<bool>& used) { return work_of(graph, node, used, backend); });
 }
 
 }  // namespace preamble

@@ -10,6 +10,8 @@
 
 namespace preamble {
 
+class Backend;
+
 /// Who reads the values of a graph.
 class Users {
  public:
@@ -61,5 +63,8 @@ class Rewriter {
 /// Floating-point operations of one node, and of a whole graph, at capacity.
 [[nodiscard]] double flops_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used);
 [[nodiscard]] double flops_of(const Graph& graph);
+/// `Backend::work` of one node, and of a whole graph.
+[[nodiscard]] double work_of(const Graph& graph, std::int32_t node, const std::vector<bool>& used, const Backend& backend);
+[[nodiscard]] double work_of(const Graph& graph, const Backend& backend);
 
 }  // namespace preamble

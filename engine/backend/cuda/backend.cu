@@ -18,6 +18,7 @@
 #include "engine/backend/cuda/residence.h"
 #include "engine/backend/cuda/scratch.h"
 #include "engine/backend/cuda/step_clock.h"
+#include "engine/ops/attention.h"
 #include "engine/runtime/program.h"
 
 namespace preamble {
@@ -60,6 +61,12 @@ class CudaPlanning : public Backend {
   /// whole products are faster.
   [[nodiscard]] CompilePolicy policy() const noexcept override {
     return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true};
+  }
+  /// Attention reaches a sixth of the rate of large products (bench/README.md).
+  [[nodiscard]] double work(const NodeCost& cost) const override {
+    const Op* op = cost.node.op.get();
+    const bool is_attention = dynamic_cast<const Attention*>(op) != nullptr || dynamic_cast<const AttentionGrad*>(op) != nullptr;
+    return (is_attention ? 6 : 1) * op->flops(cost);
   }
   [[nodiscard]] bool runs_in_place(const Op& op, const Alias& alias) const noexcept override { return cuda::runs_in_place(op, alias); }
   [[nodiscard]] Residence& residence() const override { cuda::fail("device cuda: there is no device; ", cuda_problem()); }

@@ -57,8 +57,8 @@ void multiply(Product p, const View& w, bool out_in, const LinearScratch& scratc
 
 }  // namespace
 
-/// The bias, the residual and gelu_tanh of bf16 are the product's own epilogue. Other activations read the sum once more and write it over,
-/// with the mask of relu beside it. A few rows read a quantised weight as it lies.
+/// The bias, the residual and, where that is faster, gelu_tanh of bf16 are the product's own epilogue. Other activations read the sum once
+/// more and write it over, with the mask of relu beside it. A few rows read a quantised weight as it lies.
 template <class T>
 void linear(const Arguments& args) {
   const auto& op = static_cast<const Linear&>(args.op);
@@ -85,7 +85,7 @@ void linear(const Arguments& args) {
     sum.width = n;
   }
   const bool few = is_encoded(w.dtype) && x.rows <= kFewStoredRows;
-  const bool fused = !few && op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
+  bool fused = !few && op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
   const auto finish = [&] {
     if (op.activation && !fused && (y || keeps_mask)) finish_rows<T>("linear", *op.activation, sum, y, keeps_mask ? kept : View{}, args.queue);
   };
@@ -97,15 +97,25 @@ void linear(const Arguments& args) {
   Product p;
   p.m = x.rows, p.n = n, p.k = x.width;
   p.a = x.data, p.a_type = x.dtype, p.lda = x.width;
-  p.c = fused ? y.data : sum.data, p.c_type = real_dtype<T>, p.ldc = n;
+  p.c_type = real_dtype<T>, p.ldc = n;
   if (residual) p.addend = residual.data, p.beta = 1;
-  if (fused) p.gelu_tanh = true, p.kept = kept.data;
   if (bias && scratch.bias == 0) p.bias = bias.data;
   if (scratch.bias != 0) {
     std::byte* converted = args.scratch + scratch.sum;
     copy_rows("linear", {Reals(bias), 0, n}, {Reals(in_scratch(bias, converted, real_dtype<T>)), 0, n}, {nullptr, 1, n}, args.queue);
     p.bias = converted;
   }
+  const auto end_in_gelu = [&](Product product) {
+    product.c = y.data, product.gelu_tanh = true, product.kept = kept.data;
+    return product;
+  };
+  if (fused && w.dtype == p.a_type) {
+    Product whole = end_in_gelu(p);
+    whole.b = w.data, whole.b_type = w.dtype, whole.transpose_b = out_in, whole.ldb = out_in ? p.k : n;
+    fused = args.queue.products->fused_gelu_pays(whole);
+  }
+  p.c = sum.data;
+  if (fused) p = end_in_gelu(p);
   multiply(p, w, out_in, scratch, args.scratch + scratch.sum + scratch.bias, args.queue);
   finish();
 }

@@ -51,8 +51,9 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(NormGradCal
     }
     if (call.dx == nullptr) continue;
     const float count = static_cast<float>(width);
-    const float center = call.kind == NormKind::layer ? block_sum(sum) / count : 0.0F;
-    const float slope = block_sum(product) * s.rstd * s.rstd / count;
+    const float2 sums = block_sums({sum, product});
+    const float center = call.kind == NormKind::layer ? sums.x / count : 0.0F;
+    const float slope = sums.y * s.rstd * s.rstd / count;
 #pragma unroll
     for (int k = 0; k < held; ++k) {
       const std::int64_t first = x.first(k), left = width - first;

@@ -180,6 +180,7 @@ struct Products::Impl {
   cublasLtHandle_t handle = nullptr;
   std::mutex mutex;
   std::map<Key, Plan> plans;
+  std::map<Key, bool> fused;  ///< of products with gelu_tanh
 
   [[nodiscard]] bool is_captured() const {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
@@ -219,13 +220,14 @@ struct Products::Impl {
     return algorithms;
   }
 
+  static constexpr int kTrialRuns = 4;
+
   /// Milliseconds of some runs; empty for an algorithm that does not run after all.
   [[nodiscard]] std::optional<float> trial(const StopWatch& watch, const Plan& plan, const Product& p,
                                            const cublasLtMatmulAlgo_t& algorithm) const {
-    constexpr int kRuns = 4;
     if (multiply(plan, p, algorithm) != CUBLAS_STATUS_SUCCESS) return {};
     watch.start();
-    for (int run = 0; run < kRuns; ++run) {
+    for (int run = 0; run < kTrialRuns; ++run) {
       if (multiply(plan, p, algorithm) != CUBLAS_STATUS_SUCCESS) return {};
     }
     return watch.milliseconds();
@@ -289,6 +291,30 @@ void Products::run(const Product& p) {
   const std::lock_guard lock(impl_->mutex);
   const Plan& plan = impl_->plan_of(p);
   check(impl_->multiply(plan, p, plan.algorithm), describe(p));
+}
+
+bool Products::fused_gelu_pays(const Product& p) {
+  // what a pass over [M, N] reaches: reads and writes of large matrices
+  constexpr double kBytesOfMillisecond = 3e9;
+  // trials write the result, which may be an addend
+  if (!p.gelu_tanh || p.beta != 0 || p.m == 0 || p.n == 0 || p.k == 0) return true;
+  const std::lock_guard lock(impl_->mutex);
+  const Key key = key_of(p);
+  if (const auto found = impl_->fused.find(key); found != impl_->fused.end()) return found->second;
+  if (impl_->is_captured()) return true;
+  Product plain = p;
+  plain.gelu_tanh = false, plain.kept = nullptr;
+  const StopWatch watch(impl_->stream);
+  const auto time = [&](const Product& tried) {
+    const Plan& plan = impl_->plan_of(tried);
+    return impl_->trial(watch, plan, tried, plan.algorithm);
+  };
+  const auto whole = time(p);
+  const auto apart = time(plain);
+  const double pass = 2.0 * static_cast<double>(p.m * p.n) * static_cast<double>(size_of(p.c_type)) / kBytesOfMillisecond;
+  const bool pays = !apart || (whole && *whole <= *apart + Impl::kTrialRuns * pass);
+  impl_->fused.emplace(key, pays);
+  return pays;
 }
 
 }  // namespace preamble::cuda

@@ -58,6 +58,9 @@ class Products {
   /// Nothing happens without rows or columns; over no numbers (k = 0) the sum is 0. Throws DeviceError for a product that cuBLASLt refuses,
   /// with its shape.
   void run(const Product& p);
+  /// Is a product that ends in gelu_tanh faster than one without it and a pass over its result? Tried when the shape is met first, like
+  /// algorithms; true while the stream is captured.
+  [[nodiscard]] bool fused_gelu_pays(const Product& p);
 
  private:
   struct Impl;

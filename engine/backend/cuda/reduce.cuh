@@ -34,6 +34,17 @@ template <class T>
   return warp_sum(threadIdx.x % kWarp < blockDim.x / kWarp ? parts[threadIdx.x % kWarp] : T(0));
 }
 
+/// The same for two sums at once.
+[[nodiscard]] __device__ inline float2 block_sums(float2 x) {
+  __shared__ float2 parts[kWarp];
+  x.x = warp_sum(x.x), x.y = warp_sum(x.y);
+  __syncthreads();
+  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = x;
+  __syncthreads();
+  x = threadIdx.x % kWarp < blockDim.x / kWarp ? parts[threadIdx.x % kWarp] : float2{0, 0};
+  return {warp_sum(x.x), warp_sum(x.y)};
+}
+
 /// As `block_sum`.
 [[nodiscard]] __device__ inline float block_max(float x) {
   __shared__ float parts[kWarp];

@@ -41,4 +41,10 @@ __device__ inline void share_biases(const AttentionProblem& p, int head, float* 
   }
 }
 
+/// The bias, · log2(e), of all keys that are `reach` or more ahead of a query, or behind it. `biases`: as `share_biases` makes them, if it does.
+[[nodiscard]] __device__ inline float far_bias(const AttentionProblem& p, int head, const float* biases, bool shared, bool ahead) {
+  if (shared) return biases[ahead ? 2 * (p.reach + kBiasMargin) : 0];
+  return kLog2E * p.bias[std::int64_t{head} * (2 * p.reach + 1) + (ahead ? 2 * p.reach : 0)];
+}
+
 }  // namespace preamble::cuda

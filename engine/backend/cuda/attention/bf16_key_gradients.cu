@@ -293,7 +293,7 @@ class KeyBlock {
     if (to_.target.prefix || tile.straight == 0) return false;
     const bool behind = key_position_ + rows_ - 1 - tile.nearest <= -p_.reach, ahead = key_position_ - tile.farthest >= p_.reach;
     if (!behind && !ahead) return false;
-    bias = kLog2E * p_.bias[std::int64_t{s_.head[stage]} * (2 * p_.reach + 1) + (ahead ? 2 * p_.reach : 0)];
+    bias = far_bias(p_, s_.head[stage], s_.bias, bias_is_shared(), ahead);
     return true;
   }
 
@@ -406,7 +406,7 @@ class KeyBlock {
 };
 
 template <int D, int M, Share share, Extras extras>
-__global__ void __launch_bounds__(kBlockThreads, (share == Share::group && extras != Extras::all ? 3 : 2))
+__global__ void __launch_bounds__(kBlockThreads, (share == Share::group && extras == Extras::none ? 3 : 2))
     key_gradients_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                          const __grid_constant__ KeyGradients to) {
   using Block = KeyBlock<D, M, share, extras>;

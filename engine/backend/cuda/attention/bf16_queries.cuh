@@ -200,7 +200,7 @@ class QueryBlock : public QueryProducts<D, M, Keys, warps, grouped> {
       // far keys share a bias
       const bool behind = position + Keys - 1 - nearest_ <= -p_.reach, ahead = position - farthest_ >= p_.reach;
       if (behind || ahead) {
-        const float far = kLog2E * p_.bias[std::int64_t{head_} * (2 * p_.reach + 1) + (ahead ? 2 * p_.reach : 0)];
+        const float far = far_bias(p_, head_, s_.bias, bias_is_shared(), ahead);
         for_scores(c, [&](int, int, int, float& x) { x = x * scale + far; });
         return;
       }
