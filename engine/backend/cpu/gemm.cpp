@@ -5,6 +5,7 @@
 
 #include <cblas.h>
 
+#include "engine/backend/cpu/blas_kernels.h"
 #include "engine/core/parallel.h"
 
 namespace preamble::cpu {
@@ -58,6 +59,6 @@ void parallel_gemm(const Gemm<T>& p) {
 template void parallel_gemm<float>(const Gemm<float>&);
 template void parallel_gemm<double>(const Gemm<double>&);
 
-std::string gemm_description() { return std::string(openblas_get_config()) + " / " + openblas_get_corename(); }
+std::string gemm_description() { return std::string(openblas_get_config()) + " / " + choose_blas_kernels(); }
 
 }  // namespace preamble::cpu
