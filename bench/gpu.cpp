@@ -1,10 +1,12 @@
 // Training steps of the sizes of published models on a GPU: time and memory, in bf16 beside the check of its loss in float32, of full and
-// of ragged batches, and of each step of the programs.
+// of ragged batches, and of each step of the programs. Started by mpirun, each rank has a GPU and a batch of its own:
+// `mpirun -n 2 bench/gpu --model gpt2-medium`.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "engine/backend/choose.h"
 #include "engine/backend/cuda/backend.h"
 #include "engine/core/error.h"
+#include "engine/distributed/launch.h"
 #include "engine/optim/optimizer.h"
 #include "models/made_up_model.h"
 #include "peft/made_up_training.h"
@@ -60,6 +63,7 @@ struct Result {
 
 struct Runs {
   int timed = 20;
+  Communicator* ranks = nullptr;  ///< those that mpirun has started, each with a batch of its own
   int by_step = 0;  ///< in which each step of the programs is timed
 };
 
@@ -75,6 +79,8 @@ Result run(const Workload& work, const std::string& device, Dtype compute, const
   const auto examples = made_up_examples(work.batch, *model, kSeed);
   TrainingStepOptions step_options;
   step_options.memory = budget;
+  step_options.ranks = runs.ranks;
+  const std::size_t first_part = runs.ranks != nullptr ? static_cast<std::size_t>(runs.ranks->rank()) : 0;
   TrainingStep step(made_up_loss(work.batch, *model, examples), *method, step_options);
   const auto optimizer = make_adamw(step.shapes(), {});
   step.optimize_with(*optimizer);
@@ -87,7 +93,7 @@ Result run(const Workload& work, const std::string& device, Dtype compute, const
     std::vector<double> times;
     for (int i = 0; i < runs.timed + kWarm; ++i) {
       const auto begin = std::chrono::steady_clock::now();
-      const StepResult made = step.update(std::span(&batch, 1), 1e-3, updates);
+      const StepResult made = step.update(std::span(&batch, 1), 1e-3, updates, first_part);
       const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
       if (updates++ == 0) result.loss = made.loss;
       if (i >= kWarm) times.push_back(passed.count());
@@ -106,7 +112,7 @@ Result run(const Workload& work, const std::string& device, Dtype compute, const
   }
   if (runs.by_step > 0) {
     time_cuda_steps(backend, true);
-    for (int i = 0; i < runs.by_step; ++i) step.update(std::span(&batch, 1), 1e-3, updates++);
+    for (int i = 0; i < runs.by_step; ++i) step.update(std::span(&batch, 1), 1e-3, updates++, first_part);
     time_cuda_steps(backend, false);
     result.steps = cuda_step_times(backend);
   }
@@ -133,28 +139,38 @@ int main_of(int argc, char** argv) {
   app.add_flag("!--no-check", check, "do not compare the loss with that in float32");
   app.add_option("--json", json, "JSON lines");
   CLI11_PARSE(app, argc, argv);
+  std::unique_ptr<LaunchedProcesses> processes;
+  if (launched()) {
+    constexpr std::chrono::minutes kPatience(10);
+    processes = join_launched(kPatience);
+    device = fmt::format("cuda:{}", processes->local_rank());
+    runs.ranks = processes.get();
+  }
+  // the losses of all ranks are one number
+  const bool prints = processes == nullptr || processes->is_root();
   set_default_backend(backend_of(device));
   std::ofstream log;
-  if (!json.empty()) log.open(json);
+  if (!json.empty() && prints) log.open(json);
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   bool right = true;
-  fmt::print("{:14} {:>7} {:>9} {:>9} {:>9} {:>11} {:>11} {:>10}\n", "model", "budget", "ms", "fastest", "ragged", "planned GiB", "measured", "loss");
+  if (prints) fmt::print("{:14} {:>7} {:>9} {:>9} {:>9} {:>11} {:>11} {:>10}\n", "model", "budget", "ms", "fastest", "ragged", "planned GiB", "measured", "loss");
   for (const auto& work : workloads()) {
     if (!only.empty() && std::ranges::find(only, work.model) == only.end()) continue;
     double reference = std::nan("");
     const bool checked = check && work.checked;
-    if (checked) reference = run(work, device, Dtype::f32, Budget::automatic(), {.timed = 1}).loss;
+    if (checked) reference = run(work, device, Dtype::f32, Budget::automatic(), {.timed = 1, .ranks = runs.ranks}).loss;
     for (const bool min : {false, true}) {
       if (min && !smallest) continue;
       const Result r = run(work, device, Dtype::bf16, min ? Budget::smallest() : Budget::automatic(), runs);
       const bool agrees = !checked || std::abs(r.loss - reference) <= 0.02 * std::abs(reference);
       right = right && agrees;
+      if (!prints) continue;
       fmt::print("{:14} {:>7} {:9.2f} {:9.2f} {:9.2f} {:11.2f} {:11.2f} {:10.4f}{}\n", work.model, min ? "min" : "auto", r.milliseconds,
                  r.fastest, r.ragged, static_cast<double>(r.planned) / kGiB, static_cast<double>(r.measured) / kGiB, r.loss,
                  agrees ? "" : fmt::format("  float32 has {:.4f}", reference));
       if (runs.by_step > 0) print_steps(r.steps, runs.by_step);
       std::fflush(stdout);
-      if (log) {
+      if (log.is_open()) {
         log << nlohmann::json({{"model", work.model},
                                {"method", work.method.method},
                                {"budget", min ? "min" : "auto"},

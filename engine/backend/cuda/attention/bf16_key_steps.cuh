@@ -23,8 +23,13 @@ struct Step {
 class Steps {
  public:
   /// Of `rows` keys, from number `key` of their segment on.
-  __device__ Steps(const AttentionProblem& problem, const KeyTarget& target, std::int32_t key_segment, int key, int rows, int kv_head, std::int32_t chunk)
-      : p_(problem), end_(key + rows), prefix_(target.prefix), first_head_(kv_head * problem.group), walk_(problem, target, key_segment, key, chunk) {}
+  __device__ Steps(const AttentionProblem& problem, const KeyTarget& target, std::int32_t key_segment, int key, int rows, int kv_head,
+                   std::int32_t chunk)
+      : p_(problem),
+        end_(key + rows),
+        prefix_(target.prefix),
+        first_head_(kv_head * problem.group),
+        walk_(problem, target, key_segment, key, chunk) {}
 
   __device__ bool next(Step& step) {
     if (step.head + 1 < first_head_ + p_.group) {

@@ -99,7 +99,8 @@ void launch(const AttentionGrid& grid, const AttentionProblem& p, const Attentio
   using Block = QueryBlock<D, M, Keys, extras, warps, grouped>;
   const std::int64_t tiles = Block::kRows == 64 ? grid.q_tiles64 : grid.q_tiles128;
   launch_blocks(purpose == Purpose::gradient ? "attention_grad: dq" : "attention_grad: products",
-                query_gradient_kernel<D, M, Keys, extras, purpose, warps, grouped>, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
+                query_gradient_kernel<D, M, Keys, extras, purpose, warps, grouped>,
+                dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(p.heads)),
                 32 * warps, sizeof(GradientShared<Block, D, Keys>), grid.queue, p, given, dq);
 }
 
@@ -113,13 +114,16 @@ void launch(const AttentionGrid& grid, const AttentionProblem& p, const Attentio
       return has_long_queries(grid) ? launch<64, 1, 64, extras, purpose, kMost, true>(grid, p, given, dq)
                                     : launch<64, 1, 64, extras, purpose, kWarps, true>(grid, p, given, dq);
     }
-    has_long_queries(grid) ? launch<64, 2, 64, kExtras, purpose>(grid, p, given, dq) : launch<64, 1, 64, kExtras, purpose>(grid, p, given, dq);
+    has_long_queries(grid) ? launch<64, 2, 64, kExtras, purpose>(grid, p, given, dq)
+                           : launch<64, 1, 64, kExtras, purpose>(grid, p, given, dq);
   });
 }
 
 }  // namespace
 
-void products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given) { launch<Purpose::products>(grid, p, given, {}); }
+void products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given) {
+  launch<Purpose::products>(grid, p, given, {});
+}
 
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
   launch<Purpose::gradient>(grid, p, given, dq);
