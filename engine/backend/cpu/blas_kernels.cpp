@@ -1,8 +1,8 @@
 #include "engine/backend/cpu/blas_kernels.h"
 
 #include <cstdlib>
+#include <string>
 
-#include <cblas.h>
 #include <dlfcn.h>
 
 namespace preamble::cpu {
@@ -28,26 +28,32 @@ bool is_old(const std::string& name) {
   return false;
 }
 
+/// A function of OpenBLAS, or null.
+template <class Type>
+Type* function(const char* name) {
+  return reinterpret_cast<Type*>(::dlsym(RTLD_DEFAULT, name));
+}
+
 }  // namespace
 
-std::string choose_blas_kernels() {
+void choose_blas_kernels() {
   const char* const best = best_kernels();
-  if (std::getenv(kChoice) != nullptr || best == nullptr || !is_old(openblas_get_corename())) return openblas_get_corename();
-  // builds of OpenBLAS for several processors have these; one for a single processor has nothing to choose
-  const auto quit = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "gotoblas_dynamic_quit"));
-  const auto init = reinterpret_cast<void (*)()>(::dlsym(RTLD_DEFAULT, "gotoblas_dynamic_init"));
-  if (quit == nullptr || init == nullptr) return openblas_get_corename();
+  if (std::getenv(kChoice) != nullptr || best == nullptr) return;
+  // of builds for several processors
+  const auto name = function<char*()>("openblas_get_corename");
+  const auto quit = function<void()>("gotoblas_dynamic_quit");
+  const auto init = function<void()>("gotoblas_dynamic_init");
+  if (name == nullptr || quit == nullptr || init == nullptr || !is_old(name())) return;
   ::setenv(kChoice, best, 0);
   quit();
   init();
   ::unsetenv(kChoice);
-  return openblas_get_corename();
 }
 
 namespace {
 
 // while there is one thread: others may not read the environment meanwhile, nor multiply
-const std::string chosen = choose_blas_kernels();
+const bool chosen = (choose_blas_kernels(), true);
 
 }  // namespace
 }  // namespace preamble::cpu

@@ -1,14 +1,12 @@
 // Which of OpenBLAS's kernels run.
 #pragma once
 
-#include <string>
-
 namespace preamble::cpu {
 
 /// OpenBLAS chooses its kernels when it is loaded, by models of processors that it knows: for one that is younger than itself it takes those of a
 /// Pentium 4, which are several times slower, and whose sums depend on how many columns are multiplied at a time. This lets it choose again,
-/// kernels for AVX-512 or AVX2 as far as the processor has them; not where the user has set OPENBLAS_CORETYPE, nor where it chose well. Runs
-/// before `main`, and costs a look-up. Returns the name of the kernels that run, as `Haswell`.
-std::string choose_blas_kernels();
+/// kernels for AVX-512 or AVX2 as far as the processor has them; not where the user has set OPENBLAS_CORETYPE, nor where it chose well, nor where
+/// OpenBLAS was built for one processor alone. Runs before `main`; further calls change nothing.
+void choose_blas_kernels();
 
 }  // namespace preamble::cpu

@@ -59,6 +59,9 @@ void parallel_gemm(const Gemm<T>& p) {
 template void parallel_gemm<float>(const Gemm<float>&);
 template void parallel_gemm<double>(const Gemm<double>&);
 
-std::string gemm_description() { return std::string(openblas_get_config()) + " / " + choose_blas_kernels(); }
+std::string gemm_description() {
+  choose_blas_kernels();
+  return std::string(openblas_get_config()) + " / " + openblas_get_corename();
+}
 
 }  // namespace preamble::cpu

@@ -1,8 +1,9 @@
-#include "engine/backend/cpu/blas_kernels.h"
-
+// Which of OpenBLAS's kernels run: see engine/backend/cpu/blas_kernels.h.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -40,9 +41,9 @@ std::vector<float> product(const std::vector<float>& x, const std::vector<float>
 TEST_CASE("blas: a processor with AVX2 runs no kernels of older ones") {
 #if defined(__x86_64__)
   if (std::getenv("OPENBLAS_CORETYPE") != nullptr || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
-  const std::string kernels = cpu::choose_blas_kernels();
+  const std::string kernels = cpu::gemm_description();
   CAPTURE(kernels);
-  for (const char* old : {"Prescott", "Core2", "Nehalem", "Sandybridge", "Barcelona", "Unknown"}) CHECK(kernels != old);
+  for (const char* old : {"Prescott", "Core2", "Nehalem", "Sandybridge", "Barcelona", "Unknown"}) CHECK(!kernels.ends_with(old));
 #endif
 }
 
