@@ -63,7 +63,7 @@ std::chrono::milliseconds patience_of(int argc, const char* const* argv) {
     const std::string_view word = argv[i];
     const char* value = nullptr;
     if (word == kOption && i + 1 < argc) value = argv[i + 1];
-    if (word.starts_with(std::string(kOption) + "=")) value = argv[i] + kOption.size() + 1;
+    if (word.starts_with(kOption) && word.substr(kOption.size()).starts_with('=')) value = argv[i] + kOption.size() + 1;
     if (value == nullptr) continue;
     char* end = nullptr;
     const double given = std::strtod(value, &end);
