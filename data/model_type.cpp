@@ -47,7 +47,9 @@ std::string model_type_of(const JsonFile& config, std::optional<std::string> oth
     if (found != kClasses.end()) return std::string(found->second);
   }
   if (otherwise) return *otherwise;
-  require<FileError>(names.empty(), "{}: no 'model_type', and the class '{}' is not known; wanted a model_type", config.where(), names.front());
+  if (!names.empty()) {
+    raise<FileError>("{}: no 'model_type', and the class '{}' is not known; wanted a model_type", config.where(), names.front());
+  }
   return config.get<std::string>("model_type");
 }
 

@@ -29,7 +29,7 @@ bool AddedTokens::stands_alone(std::string_view text, ByteRange match) const {
   return match.end == text.size() || !word_at(text, match.end);
 }
 
-std::vector<AddedPiece> AddedTokens::pieces(std::string_view text) const {
+std::vector<AddedPiece> AddedTokens::pieces(std::string_view text) const& {
   std::vector<AddedPiece> pieces;
   std::size_t covered = 0;
   for (std::size_t at = 0; at < text.size();) {

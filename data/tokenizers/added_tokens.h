@@ -43,7 +43,9 @@ class AddedTokens {
 
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
   /// The pieces of a text in their order, none of them empty.
-  [[nodiscard]] std::vector<AddedPiece> pieces(std::string_view text) const;
+  [[nodiscard]] std::vector<AddedPiece> pieces(std::string_view text) const&;
+  /// Pieces point at the tokens.
+  void pieces(std::string_view text) const&& = delete;
 
  private:
   [[nodiscard]] bool stands_alone(std::string_view text, ByteRange match) const;

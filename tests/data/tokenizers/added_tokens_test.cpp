@@ -9,7 +9,8 @@ namespace {
 /// The pieces as `text` for what lies between and `id:text` for tokens.
 std::vector<std::string> cut(const std::vector<AddedToken>& tokens, std::string_view text) {
   std::vector<std::string> out;
-  for (const auto& [range, token] : AddedTokens(tokens, [](const AddedToken& x) { return x.content; }).pieces(text)) {
+  const AddedTokens added(tokens, [](const AddedToken& x) { return x.content; });
+  for (const auto& [range, token] : added.pieces(text)) {
     const std::string part(text.substr(range.begin, range.end - range.begin));
     out.push_back(token == nullptr ? part : std::to_string(token->id) + ":" + part);
   }
