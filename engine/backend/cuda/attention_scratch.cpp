@@ -7,7 +7,7 @@ namespace preamble::cuda {
 namespace {
 
 constexpr std::int64_t kNarrow = 2;  ///< bytes of a bf16 number
-constexpr std::int64_t kTile = 64, kVisibility = 48;  ///< rows of a tile of queries, bytes of its `Visibility`
+constexpr std::int64_t kTile = 64;   ///< rows of a tile of queries
 
 constexpr std::int64_t rounded(std::int64_t bytes) noexcept { return (bytes + 255) / 256 * 256; }
 

@@ -30,6 +30,8 @@ struct SharedGradients {
 
 /// Regions in bytes, in their order. No sum of regions shrinks when a size grows, so a plan for capacities holds every run.
 struct AttentionScratch {
+  /// Bytes of the `Visibility` of a tile of queries.
+  static constexpr std::int64_t kVisibility = 48;
   /// Columns of a head that kernels of float32 arithmetic make at a time.
   static constexpr std::int64_t kColumns = 64;
 

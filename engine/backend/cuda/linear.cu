@@ -18,18 +18,11 @@ View in_scratch(const View& like, std::byte* data, Dtype dtype) {
   return view;
 }
 
-/// y = x W (+ ...) as `p` says, whose weight is still open, in blocks of columns of y whose weights are converted.
+/// y = x W (+ ...) as `p` says. Where its weight is still open, in blocks of columns of y whose weights are converted.
 void multiply(Product p, const View& w, bool out_in, const LinearScratch& scratch, std::byte* converted, const Queue& queue) {
+  if (p.b != nullptr) return queue.products->run(p);
   const std::int64_t n = p.n;
   const auto c_size = static_cast<std::int64_t>(size_of(p.c_type));
-  p.b_type = p.a_type;
-  p.transpose_b = out_in;
-  if (w.dtype == p.a_type) {
-    p.b = w.data;
-    p.ldb = out_in ? p.k : n;
-    queue.products->run(p);
-    return;
-  }
   const auto at = [&](void* base, std::int64_t first) {
     return base == nullptr ? nullptr : static_cast<std::byte*>(base) + first * c_size;
   };
@@ -96,7 +89,9 @@ void linear(const Arguments& args) {
 
   Product p;
   p.m = x.rows, p.n = n, p.k = x.width;
-  p.a = x.data, p.a_type = x.dtype, p.lda = x.width;
+  p.a = x.data, p.a_type = p.b_type = x.dtype, p.lda = x.width;
+  p.transpose_b = out_in;
+  if (w.dtype == p.a_type) p.b = w.data, p.ldb = out_in ? p.k : n;
   p.c_type = real_dtype<T>, p.ldc = n;
   if (residual) p.addend = residual.data, p.beta = 1;
   if (bias && scratch.bias == 0) p.bias = bias.data;
@@ -109,11 +104,7 @@ void linear(const Arguments& args) {
     product.c = y.data, product.gelu_tanh = true, product.kept = kept.data;
     return product;
   };
-  if (fused && w.dtype == p.a_type) {
-    Product whole = end_in_gelu(p);
-    whole.b = w.data, whole.b_type = w.dtype, whole.transpose_b = out_in, whole.ldb = out_in ? p.k : n;
-    fused = args.queue.products->fused_gelu_pays(whole);
-  }
+  if (fused && p.b != nullptr) fused = args.queue.products->fused_gelu_pays(end_in_gelu(p));
   p.c = sum.data;
   if (fused) p = end_in_gelu(p);
   multiply(p, w, out_in, scratch, args.scratch + scratch.sum + scratch.bias, args.queue);

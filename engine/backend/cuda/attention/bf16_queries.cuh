@@ -76,8 +76,6 @@ class QueryBlock : public QueryScores<D, M, Keys, extras, warps, grouped> {
   [[nodiscard]] __device__ int rows() const { return rows_; }
   [[nodiscard]] __device__ std::int64_t first() const { return first_; }
   [[nodiscard]] __device__ int column() const { return head_ * p_.dim; }
-  /// Keys that any query sees.
-  [[nodiscard]] __device__ int most() const { return most_; }
 
   /// Begins to fill a tile with the queries' rows.
   __device__ void fetch_rows(const RowsIn& x, Bf16* tile) const {

@@ -24,7 +24,7 @@ struct alignas(16) Visibility {
   [[nodiscard]] static __device__ std::int32_t place(std::int32_t segment, std::int32_t first) { return first / 64 + segment; }
 };
 
-static_assert(sizeof(Visibility) == 48, "AttentionScratch counts these bytes");
+static_assert(sizeof(Visibility) == AttentionScratch::kVisibility);
 
 /// Looks up what each query sees, and each tile of 64 queries. `memory` holds `AttentionScratch::seen` bytes; the problem points at it.
 void find_seen_keys(const Arguments& args, std::byte* memory, AttentionProblem& problem);
