@@ -19,6 +19,7 @@
 #include "peft/peft_config.h"
 #include "peft/text_generator.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/tools/encoder_command_options.h"
 #include "tools/eval_command.h"
 #include "tools/eval_encoder.h"
 #include "tools/train_command.h"
@@ -29,20 +30,7 @@ using namespace preamble::testing;
 
 namespace {
 
-using Line = std::vector<std::string>;
-
-/// Options as the command line gives them.
-struct Options {
-  explicit Options(const Line& line) : app("", "train") {
-    files.add_to(app);
-    task.add_to(app);
-    app.parse(Line(line.rbegin(), line.rend()));
-  }
-
-  CLI::App app;
-  TaskOptions files;
-  EncoderOptions task;
-};
+using Options = EncoderCommandOptions;
 
 /// A GLM of random numbers that knows a handful of words.
 struct Setting {
