@@ -19,7 +19,7 @@ void attention(const Arguments& args) {
   std::byte* const seen = args.scratch + scratch.rows + scratch.bias + scratch.output;
   narrow_prefix(args, scratch, seen + scratch.seen, problem);
   if (scratch.seen != 0) find_seen_keys(args, seen, problem);
-  const AttentionGrid grid = AttentionGrid::of(args.operand(Attention::kQuery), args.queue);
+  const AttentionGrid grid{args.queue, args.operand(Attention::kQuery)};
   AttentionResults results{RowsOut(o), kept.as<float>()};
   if (sizes.on_tensor_cores()) return tensor::output(grid, problem, results);
   if (!o || scratch.output == 0) return general::output(grid, problem, results);

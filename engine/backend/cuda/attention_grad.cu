@@ -51,7 +51,7 @@ class Gradient {
                                              .position_k = bool(out(Attention::kPositionKey)),
                                              .position_q = bool(out(Attention::kPositionQuery))})),
         regions_(args.scratch, scratch_),
-        grid_(AttentionGrid::of(args.operand(Attention::kQuery), args.queue)) {
+        grid_{args.queue, args.operand(Attention::kQuery)} {
     const View kept = args.operand(AttentionGrad::kLogSumExp);
     if (kept.dtype != Dtype::f32) fail("attention_grad: log_sum_exp is ", name_of(kept.dtype), "; wanted F32");
     given_ = {RowsIn(args.operand(AttentionGrad::kOutputGradient)), kept.as<const float>(), regions_.products};
@@ -94,9 +94,8 @@ class Gradient {
     const std::int64_t rows = keys.operand.rows;
     const std::int64_t chunks = to.target.direct(problem_) ? 1 : AttentionScratch::chunks(rows, problem_.kv_heads);
     to.target.chunks = static_cast<std::int32_t>(chunks);
-    to.tiles64 = keys.operand.tiles(64);
-    to.tiles128 = keys.operand.tiles(128);
-    to.average_keys = rows / std::max<std::int64_t>(keys.operand.segments, 1);
+    to.rows = rows;
+    to.segments = keys.operand.segments;
     to.joint = !prefix && op_.joint;
     to.chunk_elements = rows * keys.operand.width;
     const auto sums = [&](const View& gradient, float* partial) {

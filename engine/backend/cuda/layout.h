@@ -3,12 +3,19 @@
 
 #include <cstdint>
 
+#include "engine/backend/cuda/host_device.h"
+
 namespace preamble::cuda {
 
 /// A tile of rows of one segment: rows [first, first + N) as far as the segment goes.
 struct Tile {
   std::int32_t segment;
   std::int32_t first;
+};
+
+struct TileList {
+  const Tile* tiles;
+  std::int32_t count;
 };
 
 /// `RowLayout` as kernels see it: all of it lies in device memory, so that a captured graph serves batches of any layout. Kernels are
@@ -22,11 +29,13 @@ struct Layout {
   const std::int32_t* positions;
   /// [rows] segment of each row.
   const std::int32_t* segment_of_row;
-  /// Tiles of 64 and of 128 rows that cover all segments, segment by segment.
-  const Tile* tiles64;
-  const Tile* tiles128;
-  std::int32_t tile64_count;
-  std::int32_t tile128_count;
+  /// Tiles of 64, 128 and 192 rows that cover all segments, segment by segment.
+  TileList lists[3];
+
+  /// The list of tiles of so many rows.
+  [[nodiscard]] PREAMBLE_HOST_AND_DEVICE const Tile* tiles(std::int32_t tile_rows) const { return lists[tile_rows / kTileStep - 1].tiles; }
+  [[nodiscard]] PREAMBLE_HOST_AND_DEVICE std::int32_t tile_count(std::int32_t tile_rows) const { return lists[tile_rows / kTileStep - 1].count; }
+  static constexpr std::int32_t kTileStep = 64;
 };
 
 }  // namespace preamble::cuda

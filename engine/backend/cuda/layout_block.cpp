@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::size_t kAlignment = 16;
 
+/// Rows of the tiles of a list.
+constexpr std::int32_t tile_rows(std::size_t list) noexcept { return Layout::kTileStep * (static_cast<std::int32_t>(list) + 1); }
+
 /// Tiles of at most `size` rows.
 std::int32_t write_tiles(const RowLayout& layout, std::int32_t size, Tile* tiles) noexcept {
   std::int32_t count = 0;
@@ -33,8 +36,7 @@ LayoutBlock::LayoutBlock(std::span<const RowSpace> spaces) {
     at.offsets = take((segments + 1) * sizeof(std::int32_t));
     at.positions = take(rows * sizeof(std::int32_t));
     at.segments = take(rows * sizeof(std::int32_t));
-    at.tiles64 = take((rows / 64 + segments) * sizeof(Tile));
-    at.tiles128 = take((rows / 128 + segments) * sizeof(Tile));
+    for (std::size_t k = 0; k < at.tiles.size(); ++k) at.tiles[k] = take((rows / tile_rows(k) + segments) * sizeof(Tile));
     offsets_.push_back(at);
   }
 }
@@ -58,10 +60,10 @@ void LayoutBlock::write(std::span<const RowLayout> layouts, std::byte* block, st
     to.offsets = reinterpret_cast<const std::int32_t*>(device + at.offsets);
     to.positions = reinterpret_cast<const std::int32_t*>(device + at.positions);
     to.segment_of_row = reinterpret_cast<const std::int32_t*>(device + at.segments);
-    to.tiles64 = reinterpret_cast<const Tile*>(device + at.tiles64);
-    to.tiles128 = reinterpret_cast<const Tile*>(device + at.tiles128);
-    to.tile64_count = write_tiles(from, 64, reinterpret_cast<Tile*>(block + at.tiles64));
-    to.tile128_count = write_tiles(from, 128, reinterpret_cast<Tile*>(block + at.tiles128));
+    for (std::size_t k = 0; k < at.tiles.size(); ++k) {
+      const std::int32_t count = write_tiles(from, tile_rows(k), reinterpret_cast<Tile*>(block + at.tiles[k]));
+      to.lists[k] = {reinterpret_cast<const Tile*>(device + at.tiles[k]), count};
+    }
     new (block + at.layout) Layout(to);
   }
 }

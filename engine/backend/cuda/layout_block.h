@@ -1,8 +1,10 @@
 // The row layouts of a program as one block of memory that is copied to a device as it is.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -26,7 +28,8 @@ class LayoutBlock {
 
  private:
   struct Offsets {
-    std::size_t layout, offsets, positions, segments, tiles64, tiles128;
+    std::size_t layout, offsets, positions, segments;
+    std::array<std::size_t, std::size(Layout{}.lists)> tiles;
   };
 
   std::vector<Offsets> offsets_;

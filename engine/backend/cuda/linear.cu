@@ -50,7 +50,7 @@ void multiply(Product p, const View& w, bool out_in, const LinearScratch& scratc
 
 }  // namespace
 
-/// The bias, the residual and, where that is faster, gelu_tanh of bf16 are the product's own epilogue. Other activations read the sum once
+/// The bias, the residual and gelu_tanh of bf16 are the product's own epilogue. Other activations read the sum once
 /// more and write it over, with the mask of relu beside it. A few rows read a quantised weight as it lies.
 template <class T>
 void linear(const Arguments& args) {
@@ -78,7 +78,7 @@ void linear(const Arguments& args) {
     sum.width = n;
   }
   const bool few = is_encoded(w.dtype) && x.rows <= kFewStoredRows;
-  bool fused = !few && op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
+  const bool fused = !few && op.activation == ActivationKind::gelu_tanh && y && fuses_gelu_tanh(real_dtype<T>, n);
   const auto finish = [&] {
     if (op.activation && !fused && (y || keeps_mask)) finish_rows<T>("linear", *op.activation, sum, y, keeps_mask ? kept : View{}, args.queue);
   };
@@ -100,13 +100,8 @@ void linear(const Arguments& args) {
     copy_rows("linear", {Reals(bias), 0, n}, {Reals(in_scratch(bias, converted, real_dtype<T>)), 0, n}, {nullptr, 1, n}, args.queue);
     p.bias = converted;
   }
-  const auto end_in_gelu = [&](Product product) {
-    product.c = y.data, product.gelu_tanh = true, product.kept = kept.data;
-    return product;
-  };
-  if (fused && p.b != nullptr) fused = args.queue.products->fused_gelu_pays(end_in_gelu(p));
   p.c = sum.data;
-  if (fused) p = end_in_gelu(p);
+  if (fused) p.c = y.data, p.gelu_tanh = true, p.kept = kept.data;
   multiply(p, w, out_in, scratch, args.scratch + scratch.sum + scratch.bias, args.queue);
   finish();
 }

@@ -9,6 +9,7 @@
 #include <cublasLt.h>
 
 #include "engine/backend/cuda/check.h"
+#include "engine/backend/cuda/product_trial.h"
 #include "engine/backend/cuda/products.h"
 
 namespace preamble::cuda {
@@ -34,8 +35,6 @@ std::int64_t alignment(const void* p) noexcept {
 
 /// What beta multiplies.
 const void* addend_of(const Product& p) noexcept { return p.addend != nullptr ? p.addend : p.c; }
-
-bool adds_in_place(const Product& p) noexcept { return p.beta != 0 && addend_of(p) == p.c; }
 
 Key key_of(const Product& p) {
   return {p.m,
@@ -129,23 +128,6 @@ struct Plan {
   }
 };
 
-/// Device memory for a trial; empty if there is none to be had.
-class TrialMemory {
- public:
-  explicit TrialMemory(std::int64_t bytes) {
-    if (cudaMalloc(&data_, static_cast<std::size_t>(bytes)) == cudaSuccess) return;
-    cudaGetLastError();
-    data_ = nullptr;
-  }
-  TrialMemory(const TrialMemory&) = delete;
-  TrialMemory& operator=(const TrialMemory&) = delete;
-  ~TrialMemory() { cudaFree(data_); }
-  [[nodiscard]] void* data() const noexcept { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
-
 /// Measures time on the device.
 class StopWatch {
  public:
@@ -180,7 +162,6 @@ struct Products::Impl {
   cublasLtHandle_t handle = nullptr;
   std::mutex mutex;
   std::map<Key, Plan> plans;
-  std::map<Key, bool> fused;  ///< of products with gelu_tanh
 
   [[nodiscard]] bool is_captured() const {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
@@ -223,8 +204,8 @@ struct Products::Impl {
   static constexpr int kTrialRuns = 4;
 
   /// Milliseconds of some runs; empty for an algorithm that does not run after all.
-  [[nodiscard]] std::optional<float> trial(const StopWatch& watch, const Plan& plan, const Product& p,
-                                           const cublasLtMatmulAlgo_t& algorithm) const {
+  [[nodiscard]] std::optional<float> time_of(const StopWatch& watch, const Plan& plan, const Product& p,
+                                             const cublasLtMatmulAlgo_t& algorithm) const {
     if (multiply(plan, p, algorithm) != CUBLAS_STATUS_SUCCESS) return {};
     watch.start();
     for (int run = 0; run < kTrialRuns; ++run) {
@@ -233,25 +214,20 @@ struct Products::Impl {
     return watch.milliseconds();
   }
 
-  /// The fastest algorithm, the earlier one of those that differ little. Trials write where the product goes, or, if that is an operand
-  /// too, to memory of their own.
-  [[nodiscard]] cublasLtMatmulAlgo_t choose(const Plan& plan, Product p, const Key& key) const {
+  /// The fastest algorithm, the earlier one of those that differ little, among those that make the bits of the first one: whoever tries
+  /// again, or does not try, gets the same results.
+  [[nodiscard]] cublasLtMatmulAlgo_t choose(const Plan& plan, const Product& p, const Key& key) const {
     constexpr float kClearly = 0.95F;
     const auto algorithms = candidates(plan, p, key);
     if (algorithms.size() == 1 || is_captured()) return algorithms.front();
-    std::optional<TrialMemory> own;
-    if (adds_in_place(p)) {
-      own.emplace(((p.batch - 1) * p.stride_c + p.m * p.ldc) * static_cast<std::int64_t>(size_of(p.c_type)));
-      if (own->data() == nullptr) return algorithms.front();
-      p.addend = p.c;
-      p.c = own->data();
-    }
+    ProductTrial trial(p, stream);
+    if (!trial) return algorithms.front();
     const StopWatch watch(stream);
+    auto time = time_of(watch, plan, trial.with_result(0), algorithms.front());
     std::size_t best = 0;
-    std::optional<float> time;
-    for (std::size_t i = 0; i < algorithms.size(); ++i) {
-      const auto taken = trial(watch, plan, p, algorithms[i]);
-      if (!taken || (time && *taken >= *time * kClearly)) continue;
+    for (std::size_t i = 1; i < algorithms.size() && time; ++i) {
+      const auto taken = time_of(watch, plan, trial.with_result(1), algorithms[i]);
+      if (!taken || *taken >= *time * kClearly || !trial.results_are_equal()) continue;
       best = i;
       time = taken;
     }
@@ -291,30 +267,6 @@ void Products::run(const Product& p) {
   const std::lock_guard lock(impl_->mutex);
   const Plan& plan = impl_->plan_of(p);
   check(impl_->multiply(plan, p, plan.algorithm), describe(p));
-}
-
-bool Products::fused_gelu_pays(const Product& p) {
-  // what a pass over [M, N] reaches: reads and writes of large matrices
-  constexpr double kBytesOfMillisecond = 3e9;
-  // trials write the result, which may be an addend
-  if (!p.gelu_tanh || p.beta != 0 || p.m == 0 || p.n == 0 || p.k == 0) return true;
-  const std::lock_guard lock(impl_->mutex);
-  const Key key = key_of(p);
-  if (const auto found = impl_->fused.find(key); found != impl_->fused.end()) return found->second;
-  if (impl_->is_captured()) return true;
-  Product plain = p;
-  plain.gelu_tanh = false, plain.kept = nullptr;
-  const StopWatch watch(impl_->stream);
-  const auto time = [&](const Product& tried) {
-    const Plan& plan = impl_->plan_of(tried);
-    return impl_->trial(watch, plan, tried, plan.algorithm);
-  };
-  const auto whole = time(p);
-  const auto apart = time(plain);
-  const double pass = 2.0 * static_cast<double>(p.m * p.n) * static_cast<double>(size_of(p.c_type)) / kBytesOfMillisecond;
-  const bool pays = !apart || (whole && *whole <= *apart + Impl::kTrialRuns * pass);
-  impl_->fused.emplace(key, pays);
-  return pays;
 }
 
 }  // namespace preamble::cuda

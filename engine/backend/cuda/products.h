@@ -42,9 +42,10 @@ struct Product {
 /// May a product end in gelu_tanh? Else it is applied to the sum by a kernel of its own.
 [[nodiscard]] constexpr bool fuses_gelu_tanh(Dtype type, std::int64_t n) noexcept { return type == Dtype::bf16 && n % 8 == 0; }
 
-/// Runs products in one stream. The algorithm of a shape is chosen when it is met first: among those that cuBLASLt's heuristics name, the
-/// first one unless a later one is clearly faster in a trial (no trial while the stream is captured). It is kept, so that equal runs of one
-/// process are equal bit by bit; all of them add in a fixed order. float32 products use no TF32 unless `allow_tf32`.
+/// Runs products in one stream. The algorithm of a shape is chosen when it is met first, and kept: the first one of those that cuBLASLt's
+/// heuristics name, unless a later one is clearly faster in a trial and makes the same bits there (no trial while the stream is captured). So
+/// results do not depend on what trials measure: equal runs are equal bit by bit, in one process and in several. float32 products use no TF32
+/// unless `allow_tf32`.
 class Products {
  public:
   /// `workspace`: device memory that cuBLASLt may use, `kWorkspaceBytes` of it.
@@ -58,9 +59,6 @@ class Products {
   /// Nothing happens without rows or columns; over no numbers (k = 0) the sum is 0. Throws DeviceError for a product that cuBLASLt refuses,
   /// with its shape.
   void run(const Product& p);
-  /// Is a product that ends in gelu_tanh faster than one without it and a pass over its result? Tried when the shape is met first, like
-  /// algorithms; true while the stream is captured.
-  [[nodiscard]] bool fused_gelu_pays(const Product& p);
 
  private:
   struct Impl;

@@ -5,6 +5,7 @@
 
 #include "engine/backend/cuda/attention/bf16_key_shared.cuh"
 #include "engine/backend/cuda/attention/bf16_products.cuh"
+#include "engine/backend/cuda/attention/kernels.cuh"
 
 namespace preamble::cuda::tensor {
 
@@ -34,25 +35,22 @@ __device__ __noinline__ void add_biases_one_by_one(Sum (&c)[M][N], const std::in
 }
 
 /// What a thread knows of its keys, and what becomes of their products with queries.
-template <int D, int M, Share share, Extras extras>
+template <int D, int M, Share share, Extras extras, class SharedMemory>
 class KeyScores {
  public:
-  static constexpr int kKeys = share == Share::queries ? 16 * M : 16 * M * kWarps;
+  static constexpr int kKeys = share == Share::queries ? 16 * M : 16 * M * kWarps;  ///< of one warpgroup where there are several
   /// Queries that a warp takes at a time.
-  static constexpr int kColumns = share == Share::group ? kQueries : share == Share::keys ? 32 : kQueries / kWarps;
+  static constexpr int kColumns = share == Share::groups ? kQueries : share == Share::keys ? 32 : kQueries / kWarps;
   static constexpr bool kExtras = extras != Extras::none, kAll = extras == Extras::all;
   using Scores = Sum[M][kColumns / 8];
-  using Shared = KeyShared<D, kKeys, extras>;
+  using Shared = SharedMemory;
 
  protected:
-  __device__ KeyScores(const AttentionProblem& problem, const KeyTarget& target, const Tile& tile, int first, Shared& shared)
-      : p_(problem),
-        target_(target),
-        first_row_(tile.first + first),
-        rows_(min(kKeys, target.layout(problem).offsets[tile.segment + 1] - first_row_)),
-        s_(shared) {}
+  /// Keys [first_row, first_row + rows) of K or P.
+  __device__ KeyScores(const AttentionProblem& problem, const KeyTarget& target, int first_row, int rows, Shared& shared)
+      : p_(problem), target_(target), first_row_(first_row), rows_(min(kKeys, rows)), s_(shared) {}
 
-  [[nodiscard]] static __device__ int warp_row() { return share == Share::queries ? 0 : warp() * 16 * M; }
+  [[nodiscard]] static __device__ int warp_row() { return share == Share::queries ? 0 : warp() % kWarps * 16 * M; }
   /// Row of the tile of keys that a thread's sums belong to.
   [[nodiscard]] static __device__ int row(int m, int half) { return warp_row() + 16 * m + 8 * half + sum_row(); }
 
@@ -74,8 +72,8 @@ class KeyScores {
     }
   }
 
-  /// K Qᵀ becomes P, V dOᵀ becomes dS / scale: of queries from `column` on, to whom the block's first key is number `first`.
-  __device__ void finish(int first, int stage, int column, Scores& p, Scores& d) const {
+  /// K Qᵀ becomes P: of queries from `column` on, to whom the first key is number `first`.
+  __device__ void make_probabilities(int first, int stage, int column, Scores& p) const {
     float scale = p_.scale * kLog2E;
     float far = 0;
     if constexpr (kExtras) {
@@ -106,17 +104,40 @@ class KeyScores {
         });
       }
     }
-    if (kAll && p_.mask) {
-      apply_dropout(first, stage, column, p, d);
-    } else {
+  }
+
+  /// V dOᵀ becomes dS / scale, of P, which becomes M ∘ P.
+  __device__ void make_gradients(int first, int stage, int column, Scores& p, Scores& d) const {
+    if (kAll && p_.mask) return apply_dropout(first, stage, column, p, d);
 #pragma unroll
-      for (int n = 0; n < kColumns / 8; ++n) {
-        const float2 mean = pair_of(stage, column, n, 1);
+    for (int n = 0; n < kColumns / 8; ++n) {
+      const float2 mean = pair_of(stage, column, n, 1);
 #pragma unroll
-        for (int m = 0; m < M; ++m) {
+      for (int m = 0; m < M; ++m) {
 #pragma unroll
-          for (int i = 0; i < 4; ++i) d[m][n].x[i] = p[m][n].x[i] * (d[m][n].x[i] - (i % 2 == 0 ? mean.x : mean.y));
-        }
+        for (int i = 0; i < 4; ++i) d[m][n].x[i] = p[m][n].x[i] * (d[m][n].x[i] - (i % 2 == 0 ? mean.x : mean.y));
+      }
+    }
+  }
+
+  /// Writes a thread's sums of dK / scale and of dV, where they are asked for.
+  __device__ void store(const KeyGradients& to, std::int32_t chunk, int kv_head, Sum (&dk)[M][D / 8], const Sum (&dv)[M][D / 8]) const {
+    const int column = kv_head * p_.dim;
+    const RowsOut keys = to.keys ? to.keys.shifted(chunk * to.chunk_elements) : to.keys;
+    const RowsOut values = to.values ? to.values.shifted(chunk * to.chunk_elements) : to.values;
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int n = 0; n < D / 8; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) dk[m][n].x[i] = p_.scale * dk[m][n].x[i] + (to.joint ? dv[m][n].x[i] : 0.0F);
+      }
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int r = row(m, half);
+        if (r >= rows_) continue;
+        if (keys) store_row(keys, first_row_ + r, column, p_.dim, dk[m], half, 1.0F);
+        if (values) store_row(values, first_row_ + r, column, p_.dim, dv[m], half, 1.0F);
       }
     }
   }
@@ -127,7 +148,9 @@ class KeyScores {
   const KeyTarget& target_;
   int first_row_, rows_;
   Shared& s_;
-  std::int32_t key_position_ = 0;  ///< of the first key, where there are biases
+  // where there are biases: of the first key, and what `share_biases` has made
+  std::int32_t key_position_ = 0;
+  const float* biases_ = nullptr;
 
  private:
   /// A statistic of the two queries that the thread's elements [m][n] belong to.
@@ -165,7 +188,7 @@ class KeyScores {
     if (target_.prefix || tile.straight == 0) return false;
     const bool behind = key_position_ + rows_ - 1 - tile.nearest <= -p_.reach, ahead = key_position_ - tile.farthest >= p_.reach;
     if (!behind && !ahead) return false;
-    bias = far_bias(p_, s_.head[stage], s_.bias, bias_is_shared(), ahead);
+    bias = far_bias(p_, s_.head[stage], biases_, bias_is_shared(), ahead);
     return true;
   }
 
@@ -179,7 +202,7 @@ class KeyScores {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           const int r = min(row(m, half), rows_ - 1);
-          const float* biases = s_.bias + (key_position_ + r - (tile.nearest + column + sum_column()) + p_.reach + kBiasMargin);
+          const float* biases = biases_ + (key_position_ + r - (tile.nearest + column + sum_column()) + p_.reach + kBiasMargin);
 #pragma unroll
           for (int n = 0; n < kColumns / 8; ++n) {
 #pragma unroll

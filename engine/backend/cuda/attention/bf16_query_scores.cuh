@@ -9,11 +9,11 @@
 
 namespace preamble::cuda {
 
-/// What a thread knows of its queries, and what becomes of their products with keys. `QueryBlock` looks it up.
-template <int D, int M, int Keys, Extras extras, int warps, bool grouped>
-class QueryScores : public QueryProducts<D, M, Keys, warps, grouped> {
+/// What a thread knows of its queries, and what becomes of their products with keys.
+template <int D, int M, int Keys, Extras extras>
+class QueryScores : public QueryProducts<D, M, Keys> {
  public:
-  using Products = QueryProducts<D, M, Keys, warps, grouped>;
+  using Products = QueryProducts<D, M, Keys>;
   using Products::for_scores, Products::kScores, Products::row;
 
   static constexpr bool kExtras = extras != Extras::none, kAll = extras == Extras::all;
@@ -75,6 +75,26 @@ class QueryScores : public QueryProducts<D, M, Keys, warps, grouped> {
   /// `key_positions` [2, Keys], `biases`: in shared memory.
   __device__ QueryScores(const AttentionProblem& problem, int head, int segment, const std::int32_t (*key_positions)[Keys], const float* biases)
       : p_(problem), head_(head), segment_(segment), key_positions_(key_positions), biases_(biases) {}
+
+  /// Learns what is known of `rows` queries of the segment: `record` tells of those that the warp's own are among, and the arrays begin at
+  /// the tile's first row.
+  __device__ void learn(const Visibility& record, int rows, const std::int32_t* seen, const std::int32_t* positions, const std::int32_t* hidden) {
+    rows_ = rows;
+    keys_ = record.keys();
+    key_position_ = record.key_position;
+    all_see_ = record.all_see, nearest_ = record.nearest, farthest_ = record.farthest;
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int i = row(m, half);
+        const bool exists = i < rows_;
+        seen_[m][half] = exists ? seen[i] : 0;
+        if constexpr (kExtras) position_[m][half] = exists ? positions[i] : 0;
+        if constexpr (kAll) hidden_[m][half] = exists && p_.window > 0 ? hidden[i] : 0;
+      }
+    }
+  }
 
   [[nodiscard]] __device__ bool bias_is_shared() const { return shares_biases(p_); }
 

@@ -18,9 +18,9 @@ template <class Combine>
 __global__ void __launch_bounds__(kTileThreads)
     output_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionResults results) {
   const auto index = static_cast<std::int32_t>(blockIdx.x);
-  if (index >= p.q_layout->tile64_count) return;
+  if (index >= p.q_layout->tile_count(64)) return;
   PairTiles& s = *shared_memory<PairTiles>();
-  const QueryTile queries = query_tile(p, p.q_layout->tile64_count - 1 - index);
+  const QueryTile queries = query_tile(p, p.q_layout->tile_count(64) - 1 - index);
   const int head = static_cast<int>(blockIdx.y);
   const int part = static_cast<int>(blockIdx.z);
   const Pair pair(p, queries, head, s);
@@ -80,8 +80,7 @@ __global__ void __launch_bounds__(kTileThreads)
 
 void output(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionResults& results) {
   const auto parts = static_cast<unsigned>(results.output ? (problem.dim + kTile - 1) / kTile : 1);
-  launch_blocks("attention", output_kernel, dim3(static_cast<unsigned>(grid.q_tiles64), static_cast<unsigned>(problem.heads), parts),
-                kTileThreads, kForwardBytes, grid.queue, problem, results);
+  launch_blocks("attention", output_kernel, grid.queries(kTile, problem.heads, parts), kTileThreads, kForwardBytes, grid.queue, problem, results);
 }
 
 }  // namespace preamble::cuda::general

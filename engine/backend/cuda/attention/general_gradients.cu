@@ -9,7 +9,7 @@ namespace {
 __global__ void __launch_bounds__(kTileThreads)
     products_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given) {
   const auto index = static_cast<std::int32_t>(blockIdx.x);
-  if (index >= p.q_layout->tile64_count) return;
+  if (index >= p.q_layout->tile_count(64)) return;
   PairTiles& s = *shared_memory<PairTiles>();
   const QueryTile queries = query_tile(p, index);
   const int head = static_cast<int>(blockIdx.y);
@@ -40,9 +40,9 @@ __global__ void __launch_bounds__(kTileThreads)
     query_gradient_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                           const __grid_constant__ RowsOut dq) {
   const auto index = static_cast<std::int32_t>(blockIdx.x);
-  if (index >= p.q_layout->tile64_count) return;
+  if (index >= p.q_layout->tile_count(64)) return;
   PairTiles& s = *shared_memory<PairTiles>();
-  const QueryTile queries = query_tile(p, p.q_layout->tile64_count - 1 - index);
+  const QueryTile queries = query_tile(p, p.q_layout->tile_count(64) - 1 - index);
   const int head = static_cast<int>(blockIdx.y);
   const int part = static_cast<int>(blockIdx.z);
   const Pair pair(p, queries, head, s);
@@ -90,9 +90,9 @@ __global__ void __launch_bounds__(kTileThreads)
                          const __grid_constant__ KeyGradients to) {
   const Layout& layout = to.target.layout(p);
   const auto index = static_cast<std::int32_t>(blockIdx.x);
-  if (index >= layout.tile64_count) return;
+  if (index >= layout.tile_count(64)) return;
   PairTiles& s = *shared_memory<PairTiles>();
-  const Tile tile = layout.tiles64[index];
+  const Tile tile = layout.tiles(64)[index];
   const int kv_head = static_cast<int>(blockIdx.y);
   const int parts = (p.dim + kTile - 1) / kTile;
   const int part = static_cast<int>(blockIdx.z) % parts;
@@ -160,23 +160,20 @@ unsigned parts_of(const AttentionProblem& problem) { return static_cast<unsigned
 }  // namespace
 
 void products(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients) {
-  launch_blocks("attention_grad: products", products_kernel,
-                dim3(static_cast<unsigned>(grid.q_tiles64), static_cast<unsigned>(problem.heads)), kTileThreads, sizeof(PairTiles),
-                grid.queue, problem, gradients);
+  launch_blocks("attention_grad: products", products_kernel, grid.queries(kTile, problem.heads), kTileThreads, sizeof(PairTiles), grid.queue,
+                problem, gradients);
 }
 
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const RowsOut& dq) {
-  launch_blocks("attention_grad: dq", query_gradient_kernel,
-                dim3(static_cast<unsigned>(grid.q_tiles64), static_cast<unsigned>(problem.heads), parts_of(problem)), kTileThreads,
+  launch_blocks("attention_grad: dq", query_gradient_kernel, grid.queries(kTile, problem.heads, parts_of(problem)), kTileThreads,
                 sizeof(PairTiles), grid.queue, problem, gradients, dq);
 }
 
 void key_gradients(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients,
                    const KeyGradients& to) {
-  const unsigned layers = parts_of(problem) * static_cast<unsigned>(to.target.chunks);
-  launch_blocks("attention_grad: dk, dv", key_gradients_kernel,
-                dim3(static_cast<unsigned>(to.tiles64), static_cast<unsigned>(problem.kv_heads), layers), kTileThreads, sizeof(PairTiles),
-                grid.queue, problem, gradients, to);
+  dim3 blocks = to.grid(kTile, problem.kv_heads);
+  blocks.z *= parts_of(problem);
+  launch_blocks("attention_grad: dk, dv", key_gradients_kernel, blocks, kTileThreads, sizeof(PairTiles), grid.queue, problem, gradients, to);
 }
 
 }  // namespace preamble::cuda::general

@@ -12,13 +12,14 @@ namespace preamble::cuda {
 /// What a launch is made for: bounds of a run.
 struct AttentionGrid {
   const Queue& queue;
-  std::int64_t q_tiles64 = 0, q_tiles128 = 0;
-  /// Rows of an average segment of queries.
-  std::int64_t average_queries = 0;
+  View q;
 
-  [[nodiscard]] static AttentionGrid of(const View& q, const Queue& queue) {
-    return {queue, q.tiles(64), q.tiles(128), q.rows / std::max<std::int64_t>(q.segments, 1)};
+  /// Tiles of so many queries, times heads, times layers.
+  [[nodiscard]] dim3 queries(std::int64_t tile_rows, std::int64_t heads, unsigned layers = 1) const {
+    return {static_cast<unsigned>(q.tiles(tile_rows)), static_cast<unsigned>(heads), layers};
   }
+  /// Rows of an average segment of queries.
+  [[nodiscard]] std::int64_t average_queries() const { return q.rows / std::max<std::int64_t>(q.segments, 1); }
 };
 
 /// Results of the forward pass; each may be absent.
@@ -34,14 +35,20 @@ struct AttentionGradients {
   float* products = nullptr;  ///< Σ P ∘ dP of each row and head: made once, then read
 };
 
-/// Gradients of keys and values that a launch makes. `layout` tiles are those of the target's rows.
+/// Gradients of keys and values that a launch makes.
 struct KeyGradients {
   KeyTarget target;
-  std::int64_t tiles64 = 0, tiles128 = 0;
-  std::int64_t average_keys = 0;    ///< rows of an average segment
-  RowsOut keys, values;             ///< each may be absent; of chunk 0
-  std::int64_t chunk_elements = 0;  ///< from one chunk's sums to the next
-  bool joint = false;               ///< `keys` gets both gradients
+  std::int64_t rows = 0, segments = 0;  ///< of the keys: bounds of the run
+  RowsOut keys, values;                 ///< each may be absent; of chunk 0
+  std::int64_t chunk_elements = 0;      ///< from one chunk's sums to the next
+  bool joint = false;                   ///< `keys` gets both gradients
+
+  /// Tiles of so many keys, times heads, times chunks.
+  [[nodiscard]] dim3 grid(std::int64_t tile_rows, std::int64_t kv_heads) const {
+    return {static_cast<unsigned>(rows / tile_rows + segments), static_cast<unsigned>(kv_heads), static_cast<unsigned>(target.chunks)};
+  }
+  /// Rows of an average segment.
+  [[nodiscard]] std::int64_t average_keys() const { return rows / std::max<std::int64_t>(segments, 1); }
 };
 
 /// Any type of operands, any size of heads, position tables: float32 arithmetic.
@@ -72,6 +79,8 @@ void output(const AttentionGrid& grid, const AttentionProblem& problem, const At
 void products(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients);
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const RowsOut& dq);
 void key_gradients(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const KeyGradients& to);
+/// The same on GPUs whose warpgroups multiply, for heads of up to 64 columns and segments of more than a few keys.
+void grouped_key_gradients(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const KeyGradients& to);
 }  // namespace tensor
 
 /// products[row, head] = Σ dO ∘ O

@@ -170,7 +170,7 @@ class Pair {
 
 /// Tile `index` of 64 queries.
 [[nodiscard]] __device__ inline QueryTile query_tile(const AttentionProblem& p, std::int32_t index) {
-  const Tile t = p.q_layout->tiles64[index];
+  const Tile t = p.q_layout->tiles(64)[index];
   return {t.segment, t.first, min(kTile, p.q_layout->offsets[t.segment + 1] - t.first)};
 }
 

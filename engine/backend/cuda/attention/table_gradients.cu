@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kTileThreads)
   }
   __syncthreads();
 
-  const std::int64_t tiles = p.q_layout->tile64_count;
+  const std::int64_t tiles = p.q_layout->tile_count(64);
   const auto end = static_cast<std::int32_t>((chunk + 1) * tiles / to.chunks);
   for (auto index = static_cast<std::int32_t>(chunk * tiles / to.chunks); index < end; ++index) {
     const QueryTile queries = query_tile(p, index);

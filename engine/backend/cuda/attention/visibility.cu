@@ -21,8 +21,8 @@ __global__ void __launch_bounds__(kLanes* kTilesOfBlock)
     visibility_kernel(const __grid_constant__ AttentionProblem p, Visibility* tiles, std::int32_t* seen, std::int32_t* hidden) {
   const auto index = static_cast<std::int32_t>(blockIdx.x * kTilesOfBlock + threadIdx.x / kLanes);
   const int lane = static_cast<int>(threadIdx.x) % kLanes;
-  if (index >= p.q_layout->tile64_count) return;
-  const Tile tile = p.q_layout->tiles64[index];
+  if (index >= p.q_layout->tile_count(64)) return;
+  const Tile tile = p.q_layout->tiles(64)[index];
   const SegmentKeys keys = p.keys(tile.segment);
   Visibility v{keys.prefix_first, keys.prefixes, keys.first, keys.count, INT_MAX, 0, INT_MAX, 0, INT_MAX, INT_MIN, 0, 0};
   v.left = p.q_layout->offsets[tile.segment + 1] - tile.first;

@@ -35,7 +35,7 @@ class QueryWalk {
       if (any && p.causal && p.context == nullptr && p.q_layout == p.k_layout) at_ += key / kRows * kRows;
       end_ = any ? p.q_layout->offsets[key_segment + 1] : 0;
     } else {
-      const std::int64_t tiles = p.q_layout->tile64_count;
+      const std::int64_t tiles = p.q_layout->tile_count(64);
       at_ = static_cast<std::int32_t>(chunk * tiles / target.chunks);
       end_ = static_cast<std::int32_t>((chunk + 1) * tiles / target.chunks);
     }
@@ -50,7 +50,7 @@ class QueryWalk {
       return true;
     }
     while (at_ < end_) {
-      const Tile t = problem_.q_layout->tiles64[at_++];
+      const Tile t = problem_.q_layout->tiles(64)[at_++];
       if ((prefix_ ? problem_.slot(t.segment) : problem_.key_segment(t.segment)) != key_segment_) continue;
       tile = {t.segment, t.first, min(kRows, problem_.q_layout->offsets[t.segment + 1] - t.first)};
       return true;

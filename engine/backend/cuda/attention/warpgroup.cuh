@@ -12,20 +12,22 @@
 
 // The upper half of a tile's descriptor: 1024 bytes from one group of eight rows to the next, a swizzle of 128 bytes.
 #define PREAMBLE_UPPER "0x40000040"
-// The text of an instruction, the 32 sums that it adds to (the first or the second of a statement), and these as operands.
+// The text of an instruction, the 32 sums that it adds to, and these and a left operand as operands of a statement.
 #define PREAMBLE_WGMMA "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-#define PREAMBLE_FIRST_SUMS                                                          \
+#define PREAMBLE_SUM_NAMES                                                           \
   "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "          \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-#define PREAMBLE_SECOND_SUMS                                                                \
-  "{%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "       \
-  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
 #define PREAMBLE_FOUR_SUMS(constraint, c, n) \
   constraint((c)[0][n].x[0]), constraint((c)[0][n].x[1]), constraint((c)[0][n].x[2]), constraint((c)[0][n].x[3])
 #define PREAMBLE_SUMS(constraint, c)                                                                                               \
   PREAMBLE_FOUR_SUMS(constraint, c, 0), PREAMBLE_FOUR_SUMS(constraint, c, 1), PREAMBLE_FOUR_SUMS(constraint, c, 2),                \
       PREAMBLE_FOUR_SUMS(constraint, c, 3), PREAMBLE_FOUR_SUMS(constraint, c, 4), PREAMBLE_FOUR_SUMS(constraint, c, 5),            \
       PREAMBLE_FOUR_SUMS(constraint, c, 6), PREAMBLE_FOUR_SUMS(constraint, c, 7)
+#define PREAMBLE_FOUR_WEIGHTS(constraint, w, k) \
+  constraint((w).of[k].x[0]), constraint((w).of[k].x[1]), constraint((w).of[k].x[2]), constraint((w).of[k].x[3])
+#define PREAMBLE_WEIGHTS(constraint, w)                                                        \
+  PREAMBLE_FOUR_WEIGHTS(constraint, w, 0), PREAMBLE_FOUR_WEIGHTS(constraint, w, 1),            \
+      PREAMBLE_FOUR_WEIGHTS(constraint, w, 2), PREAMBLE_FOUR_WEIGHTS(constraint, w, 3)
 
 namespace preamble::cuda {
 
@@ -35,6 +37,21 @@ __device__ inline void publish_to_tensor_cores() {
   asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
 #endif
 }
+
+/// A left operand [64, 64] of bf16 in registers.
+struct Weights {
+  FragmentA of[4];
+
+  /// Sums that become bf16.
+  __device__ explicit Weights(const Sum (&w)[1][8]) {
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const Sum& left = w[0][2 * k];
+      const Sum& right = w[0][2 * k + 1];
+      of[k] = {{pack(left.x[0], left.x[1]), pack(left.x[2], left.x[3]), pack(right.x[0], right.x[1]), pack(right.x[2], right.x[3])}};
+    }
+  }
+};
 
 /// Products over tiles of rows of 64 columns of bf16, which start at multiples of 1024 bytes and whose pieces of 16 bytes are permuted as
 /// `SharedRows<64>` does: rows of 128 bytes, the layout that the hardware calls a swizzle of 128 bytes. The sums of a warp are those of
@@ -46,12 +63,9 @@ struct Warpgroup {
     return kLeading | (shared_address(tile) & 0x3FFFFU) >> 4U;
   }
 
-  /// c [64, 64] = a bᵀ, 64 rows of each tile.
-  static __device__ void scores(const Bf16* a, const Bf16* b, Sum (&c)[1][8]) {
+  /// Begins c [64, 64] = a bᵀ, 64 rows of each tile. Nobody may touch c before `wait`.
+  static __device__ void begin_scores(const Bf16* a, const Bf16* b, Sum (&c)[1][8]) {
 #ifdef PREAMBLE_HAS_WARPGROUPS
-    const std::uint32_t of_a = descriptor(a);
-    const std::uint32_t of_b = descriptor(b);
-    // one statement: nobody may touch the sums while they are made
     asm volatile(
         "{\n"
         ".reg .pred p;\n"
@@ -74,102 +88,25 @@ struct Warpgroup {
         "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
         "wgmma.fence.sync.aligned;\n"
         "setp.ne.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "a0, b0, p, 1, 1, 0, 0;\n"
         "setp.eq.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a1, b1, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a2, b2, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a3, b3, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "a1, b1, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "a2, b2, p, 1, 1, 0, 0;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "a3, b3, p, 1, 1, 0, 0;\n"
         "wgmma.commit_group.sync.aligned;\n"
-        "wgmma.wait_group.sync.aligned 0;\n"
         "}\n"
         :
         PREAMBLE_SUMS("=f", c)
-        : "r"(of_a), "r"(of_b)
+        : "r"(descriptor(a)), "r"(descriptor(b))
         : "memory");
 #else
     __trap();
 #endif
   }
 
-  /// x [64, 64] = a bᵀ and y [64, 64] = c dᵀ.
-  static __device__ void two_scores(const Bf16* a, const Bf16* b, Sum (&x)[1][8], const Bf16* c, const Bf16* d, Sum (&y)[1][8]) {
+  /// Begins c [64, 64] += w x: x 64 rows of a tile. Nobody may touch w and c before `wait`.
+  static __device__ void begin_rows(const Weights& w, const Bf16* x, Sum (&c)[1][8]) {
 #ifdef PREAMBLE_HAS_WARPGROUPS
-    const std::uint32_t of_a = descriptor(a);
-    const std::uint32_t of_b = descriptor(b);
-    const std::uint32_t of_c = descriptor(c);
-    const std::uint32_t of_d = descriptor(d);
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        ".reg .b32 t, u;\n"
-        ".reg .b64 a<4>, b<4>, c<4>, d<4>;\n"
-        "mov.b32 t, 0;\n"
-        "mov.b64 a0, {%64, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %64, 2;\n"
-        "mov.b64 a1, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %64, 4;\n"
-        "mov.b64 a2, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %64, 6;\n"
-        "mov.b64 a3, {u, " PREAMBLE_UPPER "};\n"
-        "mov.b64 b0, {%65, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %65, 2;\n"
-        "mov.b64 b1, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %65, 4;\n"
-        "mov.b64 b2, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %65, 6;\n"
-        "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
-        "mov.b64 c0, {%66, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %66, 2;\n"
-        "mov.b64 c1, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %66, 4;\n"
-        "mov.b64 c2, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %66, 6;\n"
-        "mov.b64 c3, {u, " PREAMBLE_UPPER "};\n"
-        "mov.b64 d0, {%67, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %67, 2;\n"
-        "mov.b64 d1, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %67, 4;\n"
-        "mov.b64 d2, {u, " PREAMBLE_UPPER "};\n"
-        "add.u32 u, %67, 6;\n"
-        "mov.b64 d3, {u, " PREAMBLE_UPPER "};\n"
-        "wgmma.fence.sync.aligned;\n"
-        "setp.ne.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a0, b0, p, 1, 1, 0, 0;\n"
-        "setp.eq.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a1, b1, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a2, b2, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "a3, b3, p, 1, 1, 0, 0;\n"
-        "setp.ne.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c0, d0, p, 1, 1, 0, 0;\n"
-        "setp.eq.b32 p, t, t;\n"
-        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c1, d1, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c2, d2, p, 1, 1, 0, 0;\n"
-        PREAMBLE_WGMMA PREAMBLE_SECOND_SUMS "c3, d3, p, 1, 1, 0, 0;\n"
-        "wgmma.commit_group.sync.aligned;\n"
-        "wgmma.wait_group.sync.aligned 0;\n"
-        "}\n"
-        :
-        PREAMBLE_SUMS("=f", x),
-        PREAMBLE_SUMS("=f", y)
-        : "r"(of_a), "r"(of_b), "r"(of_c), "r"(of_d)
-        : "memory");
-#else
-    __trap();
-#endif
-  }
-
-  /// c [64, 64] += w x: w [64, 64] sums that become bf16, x 64 rows of a tile.
-  static __device__ void add_rows(const Sum (&w)[1][8], const Bf16* x, Sum (&c)[1][8]) {
-#ifdef PREAMBLE_HAS_WARPGROUPS
-    std::uint32_t a[4][4];
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const Sum& left = w[0][2 * k];
-      const Sum& right = w[0][2 * k + 1];
-      a[k][0] = pack(left.x[0], left.x[1]), a[k][1] = pack(left.x[2], left.x[3]);
-      a[k][2] = pack(right.x[0], right.x[1]), a[k][3] = pack(right.x[2], right.x[3]);
-    }
-    const std::uint32_t of_x = descriptor(x);
     asm volatile(
         "{\n"
         ".reg .pred p;\n"
@@ -185,21 +122,34 @@ struct Warpgroup {
         "add.u32 u, %48, 384;\n"
         "mov.b64 b3, {u, " PREAMBLE_UPPER "};\n"
         "wgmma.fence.sync.aligned;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%32, %33, %34, %35}, b0, p, 1, 1, 1;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%36, %37, %38, %39}, b1, p, 1, 1, 1;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%40, %41, %42, %43}, b2, p, 1, 1, 1;\n"
-        PREAMBLE_WGMMA PREAMBLE_FIRST_SUMS "{%44, %45, %46, %47}, b3, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "{%32, %33, %34, %35}, b0, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "{%36, %37, %38, %39}, b1, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "{%40, %41, %42, %43}, b2, p, 1, 1, 1;\n"
+        PREAMBLE_WGMMA PREAMBLE_SUM_NAMES "{%44, %45, %46, %47}, b3, p, 1, 1, 1;\n"
         "wgmma.commit_group.sync.aligned;\n"
-        "wgmma.wait_group.sync.aligned 0;\n"
         "}\n"
         :
         PREAMBLE_SUMS("+f", c)
-        : "r"(a[0][0]), "r"(a[0][1]), "r"(a[0][2]), "r"(a[0][3]),
-          "r"(a[1][0]), "r"(a[1][1]), "r"(a[1][2]), "r"(a[1][3]),
-          "r"(a[2][0]), "r"(a[2][1]), "r"(a[2][2]), "r"(a[2][3]),
-          "r"(a[3][0]), "r"(a[3][1]), "r"(a[3][2]), "r"(a[3][3]),
-          "r"(of_x)
+        : PREAMBLE_WEIGHTS("r", w), "r"(descriptor(x))
         : "memory");
+#else
+    __trap();
+#endif
+  }
+
+  /// Waits for all products but the last `begun` ones: c is made then.
+  template <int begun>
+  static __device__ void wait(Sum (&c)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    asm volatile("wgmma.wait_group.sync.aligned %32;\n" : PREAMBLE_SUMS("+f", c) : "n"(begun) : "memory");
+#else
+    __trap();
+#endif
+  }
+  /// Waits for all products. w: what one of them reads.
+  static __device__ void wait(Weights& w, Sum (&c)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    asm volatile("wgmma.wait_group.sync.aligned 0;\n" : PREAMBLE_SUMS("+f", c), PREAMBLE_WEIGHTS("+r", w) : : "memory");
 #else
     __trap();
 #endif
@@ -210,7 +160,8 @@ struct Warpgroup {
 
 #undef PREAMBLE_UPPER
 #undef PREAMBLE_WGMMA
-#undef PREAMBLE_FIRST_SUMS
-#undef PREAMBLE_SECOND_SUMS
+#undef PREAMBLE_SUM_NAMES
 #undef PREAMBLE_FOUR_SUMS
 #undef PREAMBLE_SUMS
+#undef PREAMBLE_FOUR_WEIGHTS
+#undef PREAMBLE_WEIGHTS
