@@ -1,6 +1,7 @@
 #include "engine/ops/attention.h"
 
 #include "engine/backend/cpu/attention_lanes.h"
+#include "engine/backend/cpu/attention_panels.h"
 #include "engine/backend/cpu/attention_scores.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -10,11 +11,11 @@ namespace {
 template <class T>
 void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.width();
+    T* row = s + i * b.stride;
     const std::int64_t seen = b.seen(i);
     const std::int64_t hidden = b.hidden[i];
     std::fill(row, row + hidden, T(0));
-    std::fill(row + seen, row + b.width(), T(0));
+    std::fill(row + seen, row + b.stride, T(0));
     sum[i] = log_sum_exp[i] = 0;
     if (seen == hidden) continue;
     const T largest = max_of(row + hidden, seen - hidden);
@@ -26,7 +27,7 @@ void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
 template <class T>
 void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head, T* s) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.width();
+    T* row = s + i * b.stride;
     mask.for_pieces({b.segment, b.position[i], head}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
 #pragma omp simd
       for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
@@ -34,12 +35,88 @@ void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head
   }
 }
 
-}  // namespace
-
+/// What a task computes a block with: operands as they lie, by BLAS.
 template <class T>
-void attention(const KernelArguments& args) {
+class PlainBlocks {
+ public:
+  PlainBlocks(const AttentionProblem<T>& problem, const AttentionScratch& scratch, std::byte* lane) noexcept
+      : problem_(problem), terms_(reinterpret_cast<T*>(lane)), scores_(terms_ + scratch.terms / std::int64_t{sizeof(T)}) {}
+
+  void begin(std::int32_t /*segment*/, std::int64_t /*kv_head*/, bool /*weighs*/) const noexcept {}
+  [[nodiscard]] T* make_scores(const QueryBlock& b, std::int64_t head) const {
+    scores(problem_, b, head, scores_, terms_);
+    return scores_;
+  }
+  /// o = normal[row] · w V
+  void weigh(const QueryBlock& b, std::int64_t head, const T* sum, const View& o) const {
+    times_rows(problem_, b, head, T(1), scores_, problem_.prefix_v, problem_.v, o);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      if (sum[i] == T(0)) continue;
+      T* row = o.as<T>() + (b.first + i) * o.width + head * problem_.dim;
+      const T normal = T(1) / sum[i];
+#pragma omp simd
+      for (std::int64_t c = 0; c < problem_.dim; ++c) row[c] *= normal;
+    }
+  }
+
+ private:
+  const AttentionProblem<T>& problem_;
+  T* terms_;
+  T* scores_;
+};
+
+/// The same with products of bf16 numbers.
+class PanelBlocks {
+ public:
+  PanelBlocks(const AttentionProblem<float>& problem, const AttentionScratch& scratch, std::byte* lane) noexcept
+      : PanelBlocks(problem, AttentionPanelsScratch::of(problem.sizes(), problem.options.kv_heads), scratch, lane) {}
+
+  void begin(std::int32_t segment, std::int64_t kv_head, bool weighs) {
+    panels_.begin(segment, kv_head);
+    panels_.pack_transposed(problem_.prefix_k, problem_.k, keys_);
+    if (weighs) panels_.pack(problem_.prefix_v, problem_.v, values_);
+  }
+  [[nodiscard]] float* make_scores(const QueryBlock& b, std::int64_t head) const {
+    panels_.copy_rows(problem_.q, b, head, rows_);
+    panels_.times_keys(b, rows_, keys_, scores_);
+    scale_scores(problem_, b, scores_);
+    add_biases(problem_, b, head, scores_);
+    return scores_;
+  }
+  void weigh(const QueryBlock& b, std::int64_t head, const float* sum, const View& o) const {
+    round_row(scores_, weights_, b.rows * b.stride);
+    panels_.times_rows(b, weights_, values_, result_);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      float* row = result_ + i * panels_.dim();
+      const float normal = sum[i] == 0 ? 0 : 1 / sum[i];
+#pragma omp simd
+      for (std::int64_t c = 0; c < problem_.dim; ++c) row[c] *= normal;
+      store_float(row, o, b.first + i, head * problem_.dim, problem_.dim);
+    }
+  }
+
+ private:
+  PanelBlocks(const AttentionProblem<float>& problem, const AttentionPanelsScratch& sizes, const AttentionScratch& scratch, std::byte* lane) noexcept
+      : problem_(problem),
+        panels_(problem, sizes, lane),
+        scores_(panels_.take<float>(scratch.block)),
+        keys_(panels_.take<BFloat16>(sizes.matrix())),
+        values_(panels_.take<BFloat16>(sizes.matrix())),
+        rows_(panels_.take<BFloat16>(sizes.rows())),
+        weights_(panels_.take<BFloat16>(sizes.weights())),
+        result_(panels_.take<float>(sizes.result())) {}
+
+  const AttentionProblem<float>& problem_;
+  HeadPanels panels_;
+  float* scores_;
+  BFloat16 *keys_, *values_, *rows_, *weights_;
+  float* result_;
+};
+
+template <class T, class Blocks>
+void run(const KernelArguments& args, std::int64_t key_unit) {
   const AttentionOptions& options = static_cast<const Attention&>(args.op).options;
-  AttentionProblem<T> problem(args, options);
+  AttentionProblem<T> problem(args, options, key_unit);
   const AttentionScratch scratch = AttentionScratch::forward(options, problem.sizes());
   problem.relative = RelativeBias<T>::make(problem.table, options, scratch, args.workspace);
   problem.disentangled.list_rows(options, args.workspace);
@@ -49,25 +126,30 @@ void attention(const KernelArguments& args) {
   run_lanes(lanes_of(scratch, args.workspace_bytes), problem.q.layout->segments * options.heads, [&](std::int64_t lane, std::int64_t task) {
     const auto segment = static_cast<std::int32_t>(task / options.heads);
     const std::int64_t head = task % options.heads;
-    T* terms = reinterpret_cast<T*>(args.workspace + scratch.fixed + lane * scratch.lane);
-    T* s = terms + scratch.terms / std::int64_t{sizeof(T)};
+    Blocks blocks(problem, scratch, args.workspace + scratch.fixed + lane * scratch.lane);
+    blocks.begin(segment, head / problem.group, bool(o));
     problem.for_blocks(segment, [&](const QueryBlock& b) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
-      scores(problem, b, head, s, terms);
+      T* s = blocks.make_scores(b, head);
       exponentials(b, s, sum, log_sum_exp);
       if (o && problem.mask) drop(problem.mask, b, head, s);
-      if (o) times_rows(problem, b, head, T(1), s, problem.prefix_v, problem.v, o);
-      for (std::int64_t i = 0; i < b.rows; ++i) {
-        if (kept) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];
-        if (!o || sum[i] == T(0)) continue;
-        T* row = o.as<T>() + (b.first + i) * o.width + head * problem.dim;
-        const T normal = T(1) / sum[i];
-#pragma omp simd
-        for (std::int64_t c = 0; c < problem.dim; ++c) row[c] *= normal;
-      }
+      if (o) blocks.weigh(b, head, sum, o);
+      for (std::int64_t i = 0; kept && i < b.rows; ++i) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];
     });
   });
+}
+
+}  // namespace
+
+template <class T>
+void attention(const KernelArguments& args) {
+  run<T, PlainBlocks<T>>(args, 1);
+}
+
+template <>
+void attention<BFloat16>(const KernelArguments& args) {
+  run<float, PanelBlocks>(args, AttentionPanelsScratch::kUnit);
 }
 
 template void attention<float>(const KernelArguments&);

@@ -1,19 +1,25 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "engine/backend/cpu/attention_lanes.h"
+#include "engine/backend/cpu/attention_panels.h"
 #include "engine/backend/cpu/attention_scores.h"
 #include "engine/ops/attention.h"
 
 namespace preamble::PREAMBLE_ISA {
 namespace {
 
-template <class T>
+/// Sums and scores in T; `Operand`: what products read, T itself, or bf16 through `HeadPanels`.
+template <class T, class Operand>
 class Gradient {
+  static constexpr bool kPanels = !std::is_same_v<T, Operand>;
+
  public:
   Gradient(const KernelArguments& args, const AttentionGrad& op)
-      : problem_(args, op.options),
+      : problem_(args, op.options, kPanels ? AttentionPanelsScratch::kUnit : 1),
         output_gradient_(args.in[AttentionGrad::kOutputGradient]),
         log_sum_exp_(args.in[AttentionGrad::kLogSumExp].as<const T>()),
         output_(operand(args, AttentionGrad::kOutput)),
@@ -87,7 +93,9 @@ class Gradient {
     T* dprefix_v = prefix_v_sums_ + prefix_elements;
     if (dprefix_k_) clear(dprefix_k_, dprefix_k, 0, sizes_.prefix_rows, kv_head);
     if (dprefix_v_) clear(dprefix_v_, dprefix_v, 0, sizes_.prefix_rows, kv_head);
-    const Scratch s = scratch(lane, index);
+    Scratch s = scratch(lane, index);
+    std::optional<Panels> panels;
+    if constexpr (kPanels) panels.emplace(*this, s);
     if (dposition_k_) clear(dposition_k_, s.position_k, 0, sizes_.positions, kv_head);
     if (dposition_q_) clear(dposition_q_, s.position_q, 0, sizes_.positions, kv_head);
     for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
@@ -100,7 +108,11 @@ class Gradient {
       for_segments(unit, [&](std::int32_t segment) {
         for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
           if (dbias_) std::fill_n(s.distances, 2 * problem_.relative.reach + 1, 0.0);
-          problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, sums, dprefix_k, dprefix_v); });
+          if constexpr (kPanels) {
+            panels->segment(segment, head, s, sums, dprefix_k, dprefix_v);
+          } else {
+            problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, sums, dprefix_k, dprefix_v); });
+          }
           if (dbias_) fold_distances(head, s);
         }
       });
@@ -114,6 +126,7 @@ class Gradient {
     T* gradients;       ///< another: dP, then dS
     T* keys;            ///< sums of dK, [keys, d]
     T* values;          ///< sums of dV
+    std::byte* panels;  ///< of bf16 numbers
     double* distances;  ///< Σ dS by clamped distance
     double* bias;       ///< [buckets, H] of the group
     T* position_k;      ///< [2·span, H·d] of the group; null if not wanted
@@ -149,13 +162,15 @@ class Gradient {
   /// Keys and values of the unit and head have been read for the last time.
   void end_unit(std::int64_t unit, std::int64_t kv_head, const UnitGradients& sums) const noexcept {
     if (scratch_.key_gradient == 0) return;
-    const auto store = [&](const T* sum, const View& gradient) {
+    const auto store_sums = [&](const T* sum, const View& gradient) {
       if (sum == nullptr) return;
-      T* rows = rows_of(gradient, unit, kv_head);
-      for (std::int64_t r = 0; r < sums.rows; ++r) std::copy_n(sum + r * sums.width, problem_.dim, rows + r * gradient.width);
+      for (std::int64_t r = 0; r < sums.rows; ++r) {
+        const std::int64_t row = problem_.k.layout->offsets[unit] + r;
+        store(sum + r * sums.width, gradient, row * gradient.width + kv_head * problem_.dim, problem_.dim);
+      }
     };
-    store(sums.keys, dk_);
-    store(sums.values, dv_);
+    store_sums(sums.keys, dk_);
+    store_sums(sums.values, dv_);
   }
 
   /// Calls body(segment) for the segments of Q that read a unit.
@@ -172,15 +187,15 @@ class Gradient {
 
   [[nodiscard]] Scratch scratch(std::int64_t lane, std::int64_t chunk_index) const noexcept {
     std::byte* at = workspace_ + scratch_.fixed + lane * scratch_.lane;
-    const std::int64_t scores = AttentionScratch::rounded(AttentionScratch::block_elements(sizes_.q_rows, sizes_.keys) * sizes_.element);
     const std::int64_t positions = chunk_index * sizes_.positions * sizes_.kv_width;
     Scratch s;
     s.terms = reinterpret_cast<T*>(at);
     s.probabilities = reinterpret_cast<T*>(at + scratch_.terms);
-    s.gradients = reinterpret_cast<T*>(at + scratch_.terms + scores);
-    s.keys = reinterpret_cast<T*>(at + scratch_.terms + 2 * scores);
-    s.values = reinterpret_cast<T*>(at + scratch_.terms + 2 * scores + scratch_.key_gradient);
-    s.distances = reinterpret_cast<double*>(at + scratch_.terms + 2 * (scores + scratch_.key_gradient));
+    s.gradients = reinterpret_cast<T*>(at + scratch_.terms + scratch_.block);
+    s.keys = reinterpret_cast<T*>(at + scratch_.terms + 2 * scratch_.block);
+    s.values = reinterpret_cast<T*>(at + scratch_.terms + 2 * scratch_.block + scratch_.key_gradient);
+    s.panels = at + scratch_.terms + 2 * (scratch_.block + scratch_.key_gradient);
+    s.distances = reinterpret_cast<double*>(s.panels + scratch_.panels);
     s.bias = bias_sums_ + chunk_index * sizes_.buckets * problem_.options.heads;
     s.position_k = dposition_k_ ? position_k_sums_ + positions : nullptr;
     s.position_q = dposition_q_ ? position_q_sums_ + positions : nullptr;
@@ -223,24 +238,30 @@ class Gradient {
   /// dO · O of one row and head: Σ P ∘ dP over all keys, whichever of them are seen here.
   [[nodiscard]] T output_product(std::int64_t row, std::int64_t head) const noexcept {
     const std::int64_t first = row * output_.width + head * problem_.dim;
-    return dot(output_gradient_.as<const T>() + first, output_.as<const T>() + first, problem_.dim);
+    const auto* gradient = output_gradient_.as<const Operand>() + first;
+    const auto* output = output_.as<const Operand>() + first;
+    if constexpr (!kPanels) return dot(gradient, output, problem_.dim);
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t c = 0; c < problem_.dim; ++c) sum += static_cast<T>(widen(gradient[c])) * static_cast<T>(widen(output[c]));
+    return sum;
   }
 
   /// Scores and the gradients of what multiplies the values, of one row, become just that, M ∘ P, and dS = P ∘ (dP - Σ P ∘ dP).
   void row(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
     const std::int64_t hidden = b.hidden[i];
     const std::int64_t seen = b.seen(i);
-    T* p = s.probabilities + i * b.width();
-    T* d = s.gradients + i * b.width();
+    T* p = s.probabilities + i * b.stride;
+    T* d = s.gradients + i * b.stride;
     std::fill(p, p + hidden, T(0));
     std::fill(d, d + hidden, T(0));
-    std::fill(p + seen, p + b.width(), T(0));
+    std::fill(p + seen, p + b.stride, T(0));
     exp_row(p + hidden, seen - hidden, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
     const auto& mask = problem_.mask;
     if (mask) mark_dropped({b.segment, b.position[i], head}, b.keys.skipped, seen, p, d);
     if (needs_scores_) {
       const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
-      std::fill(d + seen, d + b.width(), T(0));
+      std::fill(d + seen, d + b.stride, T(0));
 #pragma omp simd
       for (std::int64_t j = 0; j < seen; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
     }
@@ -279,11 +300,26 @@ class Gradient {
     if (of.keys == 0) return;
     cpu::Gemm<T> p;
     p.m = of.keys, p.n = problem_.dim, p.k = b.rows;
-    p.a = of.w, p.lda = b.width(), p.transpose_a = true;
+    p.a = of.w, p.lda = b.stride, p.transpose_a = true;
     p.b = x, p.ldb = x_width;
     p.c = c.data, p.ldc = c.stride;
     p.alpha = of.alpha, p.beta = 1;
     product(p);
+  }
+
+  /// Writes elements [at, at + count) of a gradient, in its own type.
+  static void store(const T* from, const View& to, std::int64_t at, std::int64_t count) noexcept {
+    if constexpr (kPanels) {
+      if (to.dtype == Dtype::bf16) return round_row(from, to.as<BFloat16>() + at, count);
+    }
+    std::copy_n(from, count, to.as<T>() + at);
+  }
+
+  [[nodiscard]] static T load(const View& from, std::int64_t at) noexcept {
+    if constexpr (kPanels) {
+      if (from.dtype == Dtype::bf16) return widen(from.as<const BFloat16>()[at]);
+    }
+    return from.as<const T>()[at];
   }
 
   /// to = Σ over chunks, in their order.
@@ -292,12 +328,96 @@ class Gradient {
     const std::int64_t count = to.count();
     parallel_for(count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        S sum = adds_ ? static_cast<S>(to.as<T>()[i]) : S(0);
+        S sum = adds_ ? static_cast<S>(load(to, i)) : S(0);
         for (std::int64_t c = 0; c < chunks_; ++c) sum += sums[c * count + i];
-        to.as<T>()[i] = static_cast<T>(sum);
+        const T total = static_cast<T>(sum);
+        store(&total, to, i, 1);
       }
     });
   }
+
+  /// Blocks of one key/value head whose products are of bf16 numbers.
+  class Panels {
+   public:
+    Panels(const Gradient& of, const Scratch& s) noexcept
+        : of_(of),
+          sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options.kv_heads)),
+          panels_(of.problem_, sizes_, s.panels),
+          keys_(panels_.template take<BFloat16>(sizes_.matrix())),
+          key_rows_(panels_.template take<BFloat16>(sizes_.matrix())),
+          values_(panels_.template take<BFloat16>(sizes_.matrix())),
+          queries_(panels_.template take<BFloat16>(sizes_.rows())),
+          output_gradients_(panels_.template take<BFloat16>(sizes_.rows())),
+          transposed_(panels_.template take<BFloat16>(sizes_.rows())),
+          weights_(panels_.template take<BFloat16>(sizes_.weights())),
+          packed_(panels_.template take<BFloat16>(sizes_.weights())),
+          key_sums_(panels_.template take<float>(sizes_.sums())),
+          value_sums_(panels_.template take<float>(sizes_.sums())),
+          result_(panels_.template take<float>(sizes_.result())) {}
+
+    /// Adds what one head of a segment gives to the sums of the unit and of the prefix, and writes dQ.
+    void segment(std::int32_t segment, std::int64_t head, const Scratch& s, const UnitGradients& sums, T* dprefix_k, T* dprefix_v) {
+      const auto& problem = of_.problem_;
+      const std::int64_t kv_head = head / problem.group;
+      panels_.begin(segment, kv_head);
+      panels_.pack_transposed(problem.prefix_k, problem.k, keys_);
+      if (of_.needs_scores_) panels_.pack_transposed(problem.prefix_v, problem.v, values_);
+      if (of_.dq_) panels_.pack(problem.prefix_k, problem.k, key_rows_);
+      const bool keys = sums.keys != nullptr || of_.dprefix_k_, values = sums.values != nullptr || of_.dprefix_v_;
+      if (keys) std::fill_n(key_sums_, panels_.depth() * panels_.dim(), 0.0F);
+      if (values) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
+      problem.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, keys, values); });
+      const std::int64_t column = kv_head * problem.dim;
+      if (keys) add_sums(key_sums_, problem.scale, sums.keys, sums.width, of_.dprefix_k_ ? dprefix_k + column : nullptr);
+      if (values) add_sums(value_sums_, 1, sums.values, sums.width, of_.dprefix_v_ ? dprefix_v + column : nullptr);
+    }
+
+   private:
+    void block(const QueryBlock& b, std::int64_t head, const Scratch& s, bool keys, bool values) const {
+      const auto& problem = of_.problem_;
+      panels_.copy_rows(problem.q, b, head, queries_);
+      panels_.copy_rows(of_.output_gradient_, b, head, output_gradients_);
+      panels_.times_keys(b, queries_, keys_, s.probabilities);
+      scale_scores(problem, b, s.probabilities);
+      add_biases(problem, b, head, s.probabilities);
+      if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
+      for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head, s);
+      if (values) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
+      if (keys) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
+      if (!of_.dq_) return;
+      round_row(s.gradients, weights_, b.rows * b.stride);
+      panels_.times_rows(b, weights_, key_rows_, result_);
+      for (std::int64_t i = 0; i < b.rows; ++i) {
+        float* row = result_ + i * panels_.dim();
+#pragma omp simd
+        for (std::int64_t c = 0; c < problem.dim; ++c) row[c] *= problem.scale;
+        store_float(row, of_.dq_, b.first + i, head * problem.dim, problem.dim);
+      }
+    }
+
+    /// Adds alpha · the transpose of sums [dim, keys]: those of prefix keys and those of own keys, each where it is wanted.
+    void add_sums(const float* from, float alpha, float* own, std::int64_t own_width, float* prefix) const noexcept {
+      const SegmentKeys& keys = panels_.keys();
+      const std::int64_t width = of_.sizes_.kv_width;
+      const auto add = [&](std::int64_t first, std::int64_t count, float* to, std::int64_t to_width) {
+        constexpr std::int64_t kTogether = 16;  // keys whose sums share lines of the cache
+        for (std::int64_t j = 0; to != nullptr && j < count; j += kTogether) {
+          for (std::int64_t c = 0; c < of_.problem_.dim; ++c) {
+            const float* sums = from + c * panels_.depth() + first;
+            for (std::int64_t i = j; i < std::min(j + kTogether, count); ++i) to[i * to_width + c] += alpha * sums[i];
+          }
+        }
+      };
+      if (prefix != nullptr) add(0, keys.prefixes, prefix + keys.prefix_first * width, width);
+      add(keys.prefixes, keys.count, own, own_width);
+    }
+
+    const Gradient& of_;
+    AttentionPanelsScratch sizes_;
+    HeadPanels panels_;
+    BFloat16 *keys_, *key_rows_, *values_, *queries_, *output_gradients_, *transposed_, *weights_, *packed_;
+    float *key_sums_, *value_sums_, *result_;
+  };
 
   AttentionProblem<T> problem_;
   View output_gradient_;
@@ -324,7 +444,12 @@ class Gradient {
 template <class T>
 void attention_grad(const KernelArguments& args) {
   const auto& op = static_cast<const AttentionGrad&>(args.op);
-  Gradient<T>(args, op).run();
+  Gradient<T, T>(args, op).run();
+}
+
+template <>
+void attention_grad<BFloat16>(const KernelArguments& args) {
+  Gradient<float, BFloat16>(args, static_cast<const AttentionGrad&>(args.op)).run();
 }
 
 template void attention_grad<float>(const KernelArguments&);

@@ -38,6 +38,7 @@ struct QueryBlock {
   std::int32_t segment = 0;
   SegmentKeys keys;  ///< cut to what the block sees
   std::int64_t first = 0, rows = 0;
+  std::int64_t stride = 0;  ///< from a row of scores to the next
   std::int64_t position[AttentionScratch::kBlockRows];
   std::int64_t visible[AttentionScratch::kBlockRows];  ///< own keys up to the last one that each query sees
   std::int64_t hidden[AttentionScratch::kBlockRows];   ///< keys of its row that have left each query's window: the first ones

@@ -49,7 +49,7 @@ void times_keys(const AttentionProblem<T>& problem, const QueryBlock& b, std::in
   p.m = b.rows, p.k = problem.dim;
   p.a = x.as<const T>() + b.first * x.width + head * problem.dim, p.lda = x.width;
   p.transpose_b = true;
-  p.ldb = own.width, p.ldc = b.width(), p.alpha = alpha;
+  p.ldb = own.width, p.ldc = b.stride, p.alpha = alpha;
   const std::int64_t column = head / problem.group * problem.dim;
   if (b.keys.prefixes > 0) {
     p.n = b.keys.prefixes, p.b = prefix.as<const T>() + b.keys.prefix_first * own.width + column, p.c = c;
@@ -67,7 +67,7 @@ void times_rows(const AttentionProblem<T>& problem, const QueryBlock& b, std::in
                 const View& own, const View& y) {
   cpu::Gemm<T> p;
   p.m = b.rows, p.n = problem.dim;
-  p.lda = b.width(), p.ldb = own.width, p.ldc = y.width, p.alpha = alpha;
+  p.lda = b.stride, p.ldb = own.width, p.ldc = y.width, p.alpha = alpha;
   p.c = y.as<T>() + b.first * y.width + head * problem.dim;
   const std::int64_t column = head / problem.group * problem.dim;
   if (b.keys.prefixes > 0) {
@@ -85,17 +85,32 @@ void times_rows(const AttentionProblem<T>& problem, const QueryBlock& b, std::in
   }
 }
 
+/// Multiplies scores by the scale of the options.
+template <class T>
+void scale_scores(const AttentionProblem<T>& problem, const QueryBlock& b, T* s) noexcept {
+  if (problem.scale == T(1)) return;
+  const T scale = problem.scale;
+#pragma omp simd
+  for (std::int64_t i = 0; i < b.rows * b.stride; ++i) s[i] *= scale;
+}
+
+/// Adds biases by relative position to scores.
+template <class T>
+void add_biases(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s) {
+  if (problem.relative.bias == nullptr) return;
+  for (std::int64_t i = 0; i < b.rows; ++i) {
+    T* row = s + i * b.stride;
+    if (problem.options.prefix_has_positions) problem.relative.add(head, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
+    problem.relative.add(head, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
+  }
+}
+
 /// Scores [rows, width] with biases or position terms. Those of keys that a row does not see mean nothing. `terms`: scratch.
 template <class T>
 void scores(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s, T* terms) {
   times_keys(problem, b, head, problem.scale, problem.q, problem.prefix_k, problem.k, s);
   if (problem.disentangled && b.keys.count > 0) DisentangledTerms<T>(problem, b, head, terms).add(s);
-  if (problem.relative.bias == nullptr) return;
-  for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.width();
-    if (problem.options.prefix_has_positions) problem.relative.add(head, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
-    problem.relative.add(head, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
-  }
+  add_biases(problem, b, head, s);
 }
 
 }  // namespace preamble::PREAMBLE_ISA

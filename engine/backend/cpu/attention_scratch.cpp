@@ -1,5 +1,7 @@
 #include "engine/backend/cpu/attention_scratch.h"
 
+#include "engine/backend/cpu/attention_panels_scratch.h"
+
 namespace preamble {
 namespace {
 
@@ -21,7 +23,13 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   s.buckets = bucket_bytes(options, sizes);
   s.fixed = s.bias + s.buckets;
   s.terms = rounded(kBlockRows * sizes.positions * sizes.element);
-  s.lane = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element) + s.terms;
+  s.block = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
+  if (sizes.panels) {
+    const auto panels = AttentionPanelsScratch::of(sizes, options.kv_heads);
+    s.block = rounded(panels.block());
+    s.panels = panels.forward();
+  }
+  s.lane = s.terms + s.block + s.panels;
   return s;
 }
 
@@ -36,9 +44,9 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
   constexpr std::int64_t kDouble = sizeof(double);
   if (shared.bias) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
   s.fixed += 2 * (s.prefix + s.positions) + s.bias_gradient;
-  s.lane += rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
-  if (shared.keys_in_place) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
-  s.lane += 2 * s.key_gradient;
+  if (shared.keys_in_place || sizes.panels) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
+  if (sizes.panels) s.panels = AttentionPanelsScratch::of(sizes, options.kv_heads).backward();
+  s.lane = s.terms + 2 * (s.block + s.key_gradient) + s.panels;
   if (shared.bias) s.lane += rounded(distances(options) * kDouble);
   return s;
 }

@@ -17,6 +17,7 @@ struct AttentionSizes {
   std::int64_t buckets = 0;
   std::int64_t positions = 0;  ///< rows of the position tables
   std::int64_t element = 4;    ///< bytes
+  bool panels = false;         ///< products are of bf16 numbers, through `AttentionPanelsScratch`
 };
 
 /// Which of the gradients that segments share are read, and where those that they do not share lie.
@@ -46,7 +47,9 @@ struct AttentionScratch {
   std::int64_t fixed = 0;          ///< all regions above
   std::int64_t lane = 0;           ///< scratch of one task at a time, behind the others; kernels use as many lanes as they find
   std::int64_t terms = 0;          ///< part of a lane: products with a position table
-  std::int64_t key_gradient = 0;   ///< part of a lane: sums of one head's dK or dV, if these are in place; there are two such regions
+  std::int64_t key_gradient = 0;   ///< part of a lane: sums of one head's dK or dV, where they are not made in the gradients' memory; there are two such regions
+  std::int64_t block = 0;          ///< part of a lane: scores of a block
+  std::int64_t panels = 0;         ///< part of a lane, the last: that of `AttentionPanelsScratch`
   std::int64_t chunks = 0;         ///< partial sums: groups of segments
 
   [[nodiscard]] constexpr std::int64_t bytes() const noexcept { return fixed + kLanes * lane; }

@@ -20,8 +20,10 @@ namespace preamble::PREAMBLE_ISA {
 /// All that the tasks of a kernel read.
 template <class T>
 struct AttentionProblem {
-  AttentionProblem(const KernelArguments& args, const AttentionOptions& given) noexcept
+  /// `key_unit`: blocks begin and rows of scores end at multiples of so many keys.
+  AttentionProblem(const KernelArguments& args, const AttentionOptions& given, std::int64_t key_unit = 1) noexcept
       : options(given),
+        unit(key_unit),
         q(args.in[Attention::kQuery]),
         k(args.in[Attention::kKey]),
         v(args.in[Attention::kValue]),
@@ -38,6 +40,7 @@ struct AttentionProblem {
         disentangled(operand(args, Attention::kPositionKey), operand(args, Attention::kPositionQuery)) {}
 
   const AttentionOptions& options;
+  std::int64_t unit;
   View q, k, v, table, prefix_k, prefix_v;
   const std::int32_t* slots;
   const std::int32_t* kv_segment;
@@ -59,6 +62,7 @@ struct AttentionProblem {
     s.buckets = table ? (*table.dims)[0] : 0;
     s.positions = disentangled.rows();
     s.element = sizeof(T);
+    s.panels = unit > 1;
     return s;
   }
 
@@ -128,7 +132,10 @@ struct AttentionProblem {
       skipped = std::min(skipped, b.hidden[i]);
     }
     b.keys.count = most;
-    if (options.window == 0 || skipped == 0) return;
+    skipped -= skipped % unit;
+    if (options.window == 0) skipped = 0;
+    b.stride = (b.keys.prefixes + most - skipped + unit - 1) / unit * unit;
+    if (skipped == 0) return;
     b.keys.skip(skipped);
     for (std::int64_t i = 0; i < b.rows; ++i) {
       b.hidden[i] -= skipped;

@@ -24,14 +24,16 @@ void configure(std::int64_t upper, std::int64_t lower) {
   for (const int tile : {2, 3, 5}) config.rows[tile] = static_cast<std::uint8_t>(lower);
   for (const int tile : {6, 7}) config.rows[tile] = kTileRows;
   for (int tile = 0; tile < 8; ++tile) config.bytes[tile] = config.rows[tile] == 0 ? 0 : kTileBytes;
+  // the intrinsic of g++ 12 says that it reads 8 bytes of the 64
+  asm volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
 }
 
 void both_groups(const Bf16Panel& p) {
   const auto a_bytes = static_cast<std::size_t>(p.lda) * sizeof(BFloat16), c_bytes = static_cast<std::size_t>(p.ldc) * sizeof(float);
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
-    const BFloat16* left = p.packed + j * p.k;
-    const BFloat16* right = left + Bf16Panel::kPacked * p.k;
+    const BFloat16* left = p.packed + j * p.column();
+    const BFloat16* right = left + Bf16Panel::kPacked * p.column();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -57,8 +59,8 @@ void both_groups(const Bf16Panel& p) {
 void upper_group(const Bf16Panel& p) {
   const auto a_bytes = static_cast<std::size_t>(p.lda) * sizeof(BFloat16), c_bytes = static_cast<std::size_t>(p.ldc) * sizeof(float);
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
-    const BFloat16* left = p.packed + j * p.k;
-    const BFloat16* right = left + Bf16Panel::kPacked * p.k;
+    const BFloat16* left = p.packed + j * p.column();
+    const BFloat16* right = left + Bf16Panel::kPacked * p.column();
     _tile_zero(0);
     _tile_zero(1);
     for (std::int64_t k = 0; k < p.k; k += Bf16Panel::kDepth) {

@@ -13,8 +13,8 @@ template <int kRows>
 void rows_of(const Bf16Panel& p, std::int64_t first) {
   const BFloat16* a = p.a + first * p.lda;
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
-    const BFloat16* left = p.packed + j * p.k;
-    const BFloat16* right = left + Bf16Panel::kPacked * p.k;
+    const BFloat16* left = p.packed + j * p.column();
+    const BFloat16* right = left + Bf16Panel::kPacked * p.column();
     __m512 sums[kRows][2];
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();

@@ -23,6 +23,10 @@ struct Bf16Panel {
   std::int64_t k = 0, columns = 0;
   float* c = nullptr;  ///< [rows, columns], written over
   std::int64_t ldc = 0;
+  std::int64_t depth = 0;  ///< k that the columns are packed with, where the panel multiplies a part of it; 0: k
+
+  /// Elements from a packed column to the next.
+  [[nodiscard]] constexpr std::int64_t column() const noexcept { return depth == 0 ? k : depth; }
 };
 
 /// Computes on the calling thread.

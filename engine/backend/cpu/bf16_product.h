@@ -9,6 +9,7 @@
 
 #include "engine/backend/cpu/bf16_scratch.h"
 #include "engine/backend/cpu/few_rows.h"
+#include "engine/backend/cpu/pair_packing.h"
 #include "engine/backend/cpu/round_row.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -17,7 +18,7 @@ namespace preamble::PREAMBLE_ISA {
 inline void widening_product(const cpu::Bf16Panel& p) noexcept {
   constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kRows = 4;
   for (std::int64_t j = 0; j < p.columns; j += kGroup) {
-    const BFloat16* packed = p.packed + j * p.k;
+    const BFloat16* packed = p.packed + j * p.column();
     for (std::int64_t first = 0; first < p.rows; first += kRows) {
       const std::int64_t rows = std::min(kRows, p.rows - first);
       FloatVector sums[kRows] = {};
@@ -68,9 +69,7 @@ inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t c
           std::fill_n(numbers + (row ? there : 0), kPart - (row ? there : 0), BFloat16{0});
         }
         const std::int64_t half = std::min(kPart, depth - k) / 2;
-        for (std::int64_t p = 0; p < half; ++p) {
-          for (std::int64_t n = 0; n < kGroup; ++n) to[(k / 2 + p) * kGroup + n] = pairs[n][p];
-        }
+        pack_column_pairs(static_cast<const std::uint32_t*>(pairs[0]), kPart / 2, half, to + k / 2 * kGroup);
       }
     });
     return;
@@ -87,15 +86,7 @@ inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t c
           std::fill_n(numbers, there, BFloat16{0});
         }
       }
-      for (std::int64_t g = begin; g < end; g += kGroup) {
-        BFloat16* to = packed + g * depth + k * kGroup;
-        const BFloat16* e = even + (g - begin);
-        const BFloat16* o = odd + (g - begin);
-        for (std::int64_t n = 0; n < kGroup; ++n) {
-          to[2 * n] = e[n];
-          to[2 * n + 1] = o[n];
-        }
-      }
+      pack_row_pair(static_cast<const BFloat16*>(even), odd, end - begin, packed + begin * depth + k * kGroup, depth);
     }
   });
 }
@@ -107,11 +98,12 @@ struct Bf16Rows {
   std::int64_t stride = 0;
 };
 
-/// A B for A [rows, k]: calls epilogue(row, column, count, sums) for parts of rows of the result, from several threads. `scratch`: the
-/// bytes of `Bf16Scratch::of(rows, k, n, a.f32 != nullptr)`. Sums depend on the shapes alone. Not for use inside `parallel_for`.
+/// A B for A [rows, k]: calls epilogue(row, column, count, sums) for parts of rows of the result, from several threads; it may write over the
+/// sums. `scratch`: the bytes of `Bf16Scratch::of(rows, k, n, a.f32 != nullptr)`. Sums depend on the shapes alone. Not for use inside
+/// `parallel_for`.
 template <class Epilogue>
 void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std::byte* scratch, const Epilogue& epilogue) {
-  constexpr std::int64_t kTogether = 128, kSums = cpu::Bf16Panel::kMostRows * kTogether;
+  constexpr std::int64_t kMostTogether = 128, kSums = cpu::Bf16Panel::kMostRows * kMostTogether, kUnit = cpu::Bf16Panel::kColumns;
   const std::int64_t k = b.k(), n = b.n();
   const auto sizes = cpu::Bf16Scratch::of(rows, k, n, a.f32 != nullptr);
   auto* packed = reinterpret_cast<BFloat16*>(scratch);
@@ -132,24 +124,29 @@ void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std
     left = {copy, sizes.depth};
   }
   const cpu::Bf16Engine engine = cpu::best_bf16_engine();
+  // Some rows and some columns share the second-level cache: columns are read from further away once for all of these rows.
+  const std::int64_t together = std::clamp(cpu::Bf16Scratch::kTogether / sizes.depth / kUnit * kUnit, kUnit, kMostTogether);
+  const std::int64_t panels = std::clamp<std::int64_t>(cpu::Bf16Scratch::kGroup / sizes.depth / engine.rows, 1, 8);
   for (std::int64_t first = 0; first < n; first += sizes.columns) {
     const std::int64_t count = std::min(sizes.columns, n - first);
-    const std::int64_t padded = (count + cpu::Bf16Panel::kColumns - 1) / cpu::Bf16Panel::kColumns * cpu::Bf16Panel::kColumns;
+    const std::int64_t padded = (count + kUnit - 1) / kUnit * kUnit;
     pack_columns(b, first, count, sizes.depth, packed);
-    parallel_for(rows, engine.rows, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(rows, panels * engine.rows, [&](std::int64_t group, std::int64_t group_end) {
       alignas(64) float sums[kSums];
-      for (std::int64_t j = 0; j < padded; j += kTogether) {
-        cpu::Bf16Panel panel;
-        panel.a = left.data + begin * left.stride, panel.lda = left.stride, panel.rows = end - begin;
-        panel.packed = packed + j * sizes.depth, panel.k = sizes.depth, panel.columns = std::min(kTogether, padded - j);
-        panel.c = sums, panel.ldc = kTogether;
-        if (engine.product != nullptr) {
-          engine.product(panel);
-        } else {
-          widening_product(panel);
+      for (std::int64_t j = 0; j < padded; j += together) {
+        const std::int64_t there = std::min(together, count - j);
+        for (std::int64_t begin = group; begin < group_end; begin += engine.rows) {
+          cpu::Bf16Panel panel;
+          panel.a = left.data + begin * left.stride, panel.lda = left.stride, panel.rows = std::min(engine.rows, group_end - begin);
+          panel.packed = packed + j * sizes.depth, panel.k = sizes.depth, panel.columns = std::min(together, padded - j);
+          panel.c = sums, panel.ldc = kMostTogether;
+          if (engine.product != nullptr) {
+            engine.product(panel);
+          } else {
+            widening_product(panel);
+          }
+          for (std::int64_t r = 0; r < panel.rows; ++r) epilogue(begin + r, first + j, there, sums + r * kMostTogether);
         }
-        const std::int64_t there = std::min(kTogether, count - j);
-        for (std::int64_t r = begin; r < end; ++r) epilogue(r, first + j, there, sums + (r - begin) * kTogether);
       }
     });
   }

@@ -10,6 +10,9 @@ namespace preamble::cpu {
 
 /// A block of packed columns, and the rows of A where they are not bf16 already or k must be padded. Sizes in elements of bf16.
 struct Bf16Scratch {
+  /// Elements of packed columns and of rows that a task multiplies with each other at a time: they share the second-level cache.
+  static constexpr std::int64_t kTogether = 1 << 17, kGroup = 1 << 18;
+
   std::int64_t depth = 0;    ///< k, padded
   std::int64_t columns = 0;  ///< of a block, padded
   std::int64_t packed = 0;

@@ -100,7 +100,7 @@ class DisentangledTerms {
   /// Scores of own keys of a query.
   template <class S>
   [[nodiscard]] S* scores_of(S* scores, std::int64_t i) const noexcept {
-    return scores + i * block_.width() + block_.keys.prefixes;
+    return scores + i * block_.stride + block_.keys.prefixes;
   }
 
   [[nodiscard]] KeyPositions positions(const KeyRange& keys) const noexcept {

@@ -24,23 +24,19 @@ class Finish {
     bias_ = bias;
   }
 
-  /// For columns [column, column + count) of a row, 128 at most; columns begin at multiples of 8.
-  void operator()(std::int64_t row, std::int64_t column, std::int64_t count, const float* sums) const {
-    float v[128], addend[128];
-    std::copy_n(sums, count, v);
+  /// For columns [column, column + count) of a row, whose sums are written over; columns begin at multiples of 8.
+  void operator()(std::int64_t row, std::int64_t column, std::int64_t count, float* sums) const {
     const std::int64_t at = row * width() + column;
-    if (bias_ != nullptr) add(bias_ + column, v, count);
-    if (residual_ != nullptr) {
-      widen_row(residual_ + at, static_cast<float*>(addend), count);
-      add(addend, v, count);
-    }
+    if (bias_ != nullptr) add(bias_ + column, sums, count);
+    if (residual_ != nullptr) add(residual_ + at, sums, count);
+    const float* v = sums;
     if (kept_ && kept_.dtype == Dtype::u8) {
-      pack_positive(static_cast<const float*>(v), kept_.as<std::uint8_t>() + row * kept_.width + column / 8, count);
+      pack_positive(v, kept_.as<std::uint8_t>() + row * kept_.width + column / 8, count);
     } else if (kept_) {
       round_row(v, kept_.as<BFloat16>() + at, count);
     }
     if (!y_) return;
-    if (op_.activation) activate_row(*op_.activation, static_cast<const float*>(v), static_cast<float*>(v), count);
+    if (op_.activation) activate_row(*op_.activation, v, sums, count);
     round_row(v, y_.as<BFloat16>() + at, count);
   }
 
@@ -52,6 +48,10 @@ class Finish {
   static void add(const float* x, float* y, std::int64_t n) noexcept {
 #pragma omp simd
     for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+  }
+  static void add(const BFloat16* x, float* y, std::int64_t n) noexcept {
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] += widen(x[i]);
   }
 
   const Linear& op_;

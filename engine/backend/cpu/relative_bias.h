@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/backend/cpu/math.h"
+#include "engine/core/widen.h"
 #include "engine/graph/kernel.h"
 #include "engine/backend/cpu/attention_scratch.h"
 
@@ -48,9 +49,12 @@ struct RelativeBias {
     T* bias = reinterpret_cast<T*>(workspace);
     auto* buckets = reinterpret_cast<std::int32_t*>(workspace + scratch.bias);
     const std::int64_t count = (*table.dims)[0];
+    const auto number = [&](std::int64_t i) {
+      return table.dtype == Dtype::bf16 ? static_cast<T>(widen(table.as<const BFloat16>()[i])) : table.as<const T>()[i];
+    };
     for (std::int64_t d = 0; d < distances; ++d) {
       buckets[d] = relative_position_bucket(d - options.relative.max_distance, options.relative, count);
-      for (std::int64_t h = 0; h < options.heads; ++h) bias[h * distances + d] = table.as<const T>()[buckets[d] * options.heads + h];
+      for (std::int64_t h = 0; h < options.heads; ++h) bias[h * distances + d] = number(buckets[d] * options.heads + h);
     }
     return {bias, buckets, options.relative.max_distance};
   }

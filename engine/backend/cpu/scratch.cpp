@@ -58,6 +58,7 @@ AttentionSizes attention_sizes(const NodeCost& cost) {
     if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
   }
   sizes.element = element(cost);
+  sizes.panels = activation_type(cost.node) == Dtype::bf16 && own_kernel(best_kernel_table(), cost.node) != nullptr;
   return sizes;
 }
 
@@ -176,6 +177,8 @@ std::int64_t own_bf16(const NodeCost& cost) {
     const Type& x = cost.input(Linear::kInput);
     return linear_bf16_bytes(cost.rows(x), x.width(), cost.output(0).width());
   }
+  if (cost.node.op->name() == "attention") return attention(cost);
+  if (cost.node.op->name() == "attention_grad") return attention_grad(cost);
   if (cost.node.op->name() != "linear_cross_entropy") return 0;
   const Type& x = cost.input(LinearCrossEntropy::kInput);
   return LossBf16Scratch::of(cost.rows(x), x.width(), cost.input(LinearCrossEntropy::kWeights).dims[0]).bytes;
@@ -185,7 +188,7 @@ std::int64_t own_bf16(const NodeCost& cost) {
 
 std::int64_t scratch(const NodeCost& cost) {
   if (activation_type(cost.node) != Dtype::bf16) return scratch_of(kEntries, cost);
-  if (find_kernel(best_kernel_table(), cost.node.op->name(), Dtype::bf16) != nullptr) return own_bf16(cost);
+  if (own_kernel(best_kernel_table(), cost.node) != nullptr) return own_bf16(cost);
   std::int64_t bytes = scratch_of(kEntries, cost);
   for (const Value& input : cost.node.inputs) {
     if (input && is_converted(cost.graph, input)) bytes += converted_bytes(cost.graph, input.type());

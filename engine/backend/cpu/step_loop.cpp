@@ -18,7 +18,7 @@ StepLoop::StepLoop(const Program& program, const KernelTable& kernels, std::byte
   for (const auto& step : program.steps()) {
     const Node& node = program.graph().node(step.node);
     const Dtype activation = activation_type(node);
-    const Kernel own = find_kernel(kernels, node.op->name(), activation);
+    const Kernel own = cpu::own_kernel(kernels, node);
     kernels_.push_back(own != nullptr ? own : find_kernel(kernels, node.op->name(), Dtype::f32));
     conversions_.push_back(own == nullptr && activation == Dtype::bf16 ? conversions_of(conversions_.size()) : Conversions{});
     in_.emplace_back(step.in.size());
