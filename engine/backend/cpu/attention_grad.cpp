@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <optional>
 #include <type_traits>
@@ -31,13 +32,15 @@ class Gradient {
         dprefix_v_(args.out[Attention::kPrefixValue]),
         dposition_k_(args.out[Attention::kPositionKey]),
         dposition_q_(args.out[Attention::kPositionQuery]),
+        joint_(op.joint),
         needs_scores_(dq_ || dk_ || dbias_ || dprefix_k_ || dposition_k_ || dposition_q_),
         sizes_(problem_.sizes()),
         scratch_(AttentionScratch::backward(op.options, sizes_,
                                             {.prefix = dprefix_k_ || dprefix_v_,
                                              .bias = bool(dbias_),
                                              .positions = dposition_k_ || dposition_q_,
-                                             .keys_in_place = op.keys_in_place})),
+                                             .keys_in_place = op.keys_in_place,
+                                             .joint = op.joint})),
         workspace_(args.workspace),
         lanes_(lanes_of(scratch_, args.workspace_bytes)),
         parts_(args.parts) {
@@ -106,15 +109,19 @@ class Gradient {
     for (std::int64_t unit = first_ + index * units_ / chunks_; unit < first_ + (index + 1) * units_ / chunks_; ++unit) {
       const UnitGradients sums = begin_unit(unit, kv_head, s);
       for_segments(unit, [&](std::int32_t segment) {
+        if constexpr (kPanels) panels->begin(segment, kv_head, sums);
         for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
           if (dbias_) std::fill_n(s.distances, 2 * problem_.relative.reach + 1, 0.0);
-          if constexpr (kPanels) {
-            panels->segment(segment, head, s, sums, dprefix_k, dprefix_v);
-          } else {
-            problem_.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, sums, dprefix_k, dprefix_v); });
-          }
+          problem_.for_blocks(segment, [&](const QueryBlock& b) {
+            if constexpr (kPanels) {
+              panels->block(b, head, s);
+            } else {
+              block(b, head, s, sums, dprefix_k, dprefix_v);
+            }
+          });
           if (dbias_) fold_distances(head, s);
         }
+        if constexpr (kPanels) panels->end(kv_head, sums, dprefix_k, dprefix_v);
       });
       end_unit(unit, kv_head, sums);
     }
@@ -137,6 +144,7 @@ class Gradient {
   struct UnitGradients {
     T* keys = nullptr;
     T* values = nullptr;
+    std::int64_t first = 0;  ///< row of K
     std::int64_t rows = 0, width = 0;
   };
 
@@ -149,10 +157,20 @@ class Gradient {
   [[nodiscard]] UnitGradients begin_unit(std::int64_t unit, std::int64_t kv_head, const Scratch& s) const noexcept {
     UnitGradients sums;
     if (unit >= sizes_.k_segments) return sums;
+    sums.first = problem_.k.layout->offsets[unit];
     sums.rows = problem_.k.layout->length(static_cast<std::int32_t>(unit));
+    if (kPanels && scratch_.key_gradient == 0) {
+      // written by the one segment that reads them, if there is one
+      for (const View* gradient : {&dk_, &dv_}) {
+        for (std::int64_t r = 0; *gradient && unit >= sizes_.q_segments && r < sums.rows; ++r) {
+          store_zeros(*gradient, (sums.first + r) * gradient->width + kv_head * problem_.dim);
+        }
+      }
+      return sums;
+    }
     sums.width = scratch_.key_gradient > 0 ? problem_.dim : sizes_.kv_width;
     if (dk_) sums.keys = scratch_.key_gradient > 0 ? s.keys : rows_of(dk_, unit, kv_head);
-    if (dv_) sums.values = scratch_.key_gradient > 0 ? s.values : rows_of(dv_, unit, kv_head);
+    if (dv_) sums.values = scratch_.key_gradient > 0 ? (joint_ ? s.keys : s.values) : rows_of(dv_, unit, kv_head);
     for (T* sum : {sums.keys, sums.values}) {
       for (std::int64_t r = 0; sum != nullptr && r < sums.rows; ++r) std::fill_n(sum + r * sums.width, problem_.dim, T(0));
     }
@@ -170,7 +188,7 @@ class Gradient {
       }
     };
     store_sums(sums.keys, dk_);
-    store_sums(sums.values, dv_);
+    if (!joint_) store_sums(sums.values, dv_);
   }
 
   /// Calls body(segment) for the segments of Q that read a unit.
@@ -315,6 +333,15 @@ class Gradient {
     std::copy_n(from, count, to.as<T>() + at);
   }
 
+  /// Zeros for one head of a row of dK or dV.
+  void store_zeros(const View& to, std::int64_t at) const noexcept {
+    if (to.dtype == Dtype::bf16) {
+      std::fill_n(to.as<BFloat16>() + at, problem_.dim, BFloat16{0});
+    } else {
+      std::fill_n(to.as<T>() + at, problem_.dim, T(0));
+    }
+  }
+
   [[nodiscard]] static T load(const View& from, std::int64_t at) noexcept {
     if constexpr (kPanels) {
       if (from.dtype == Dtype::bf16) return widen(from.as<const BFloat16>()[at]);
@@ -345,35 +372,30 @@ class Gradient {
           panels_(of.problem_, sizes_, s.panels),
           keys_(panels_.template take<BFloat16>(sizes_.matrix())),
           key_rows_(panels_.template take<BFloat16>(sizes_.matrix())),
-          values_(panels_.template take<BFloat16>(sizes_.matrix())),
+          values_(of.joint_ ? keys_ : panels_.template take<BFloat16>(sizes_.matrix())),
           queries_(panels_.template take<BFloat16>(sizes_.rows())),
           output_gradients_(panels_.template take<BFloat16>(sizes_.rows())),
           transposed_(panels_.template take<BFloat16>(sizes_.rows())),
           weights_(panels_.template take<BFloat16>(sizes_.weights())),
           packed_(panels_.template take<BFloat16>(sizes_.weights())),
           key_sums_(panels_.template take<float>(sizes_.sums())),
-          value_sums_(panels_.template take<float>(sizes_.sums())),
+          value_sums_(of.joint_ ? key_sums_ : panels_.template take<float>(sizes_.sums())),
           result_(panels_.template take<float>(sizes_.result())) {}
 
-    /// Adds what one head of a segment gives to the sums of the unit and of the prefix, and writes dQ.
-    void segment(std::int32_t segment, std::int64_t head, const Scratch& s, const UnitGradients& sums, T* dprefix_k, T* dprefix_v) {
+    void begin(std::int32_t segment, std::int64_t kv_head, const UnitGradients& unit) {
       const auto& problem = of_.problem_;
-      const std::int64_t kv_head = head / problem.group;
       panels_.begin(segment, kv_head);
       panels_.pack_transposed(problem.prefix_k, problem.k, keys_);
-      if (of_.needs_scores_) panels_.pack_transposed(problem.prefix_v, problem.v, values_);
+      if (of_.needs_scores_ && !of_.joint_) panels_.pack_transposed(problem.prefix_v, problem.v, values_);
       if (of_.dq_) panels_.pack(problem.prefix_k, problem.k, key_rows_);
-      const bool keys = sums.keys != nullptr || of_.dprefix_k_, values = sums.values != nullptr || of_.dprefix_v_;
-      if (keys) std::fill_n(key_sums_, panels_.depth() * panels_.dim(), 0.0F);
-      if (values) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
-      problem.for_blocks(segment, [&](const QueryBlock& b) { block(b, head, s, keys, values); });
-      const std::int64_t column = kv_head * problem.dim;
-      if (keys) add_sums(key_sums_, problem.scale, sums.keys, sums.width, of_.dprefix_k_ ? dprefix_k + column : nullptr);
-      if (values) add_sums(value_sums_, 1, sums.values, sums.width, of_.dprefix_v_ ? dprefix_v + column : nullptr);
+      sums_keys_ = of_.dprefix_k_ || (of_.dk_ && unit.rows > 0);
+      sums_values_ = of_.dprefix_v_ || (of_.dv_ && unit.rows > 0);
+      if (sums_keys_) std::fill_n(key_sums_, panels_.depth() * panels_.dim(), 0.0F);
+      if (sums_values_) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
     }
 
-   private:
-    void block(const QueryBlock& b, std::int64_t head, const Scratch& s, bool keys, bool values) const {
+    /// Adds what a block gives to the sums of its segment, and writes dQ.
+    void block(const QueryBlock& b, std::int64_t head, const Scratch& s) const {
       const auto& problem = of_.problem_;
       panels_.copy_rows(problem.q, b, head, queries_);
       panels_.copy_rows(of_.output_gradient_, b, head, output_gradients_);
@@ -382,34 +404,59 @@ class Gradient {
       add_biases(problem, b, head, s.probabilities);
       if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
       for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head, s);
-      if (values) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
-      if (keys) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
+      if (sums_values_) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
+      if (of_.needs_scores_) scale_scores(problem, b, s.gradients);
+      if (sums_keys_) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
       if (!of_.dq_) return;
       round_row(s.gradients, weights_, b.rows * b.stride);
       panels_.times_rows(b, weights_, key_rows_, result_);
       for (std::int64_t i = 0; i < b.rows; ++i) {
-        float* row = result_ + i * panels_.dim();
-#pragma omp simd
-        for (std::int64_t c = 0; c < problem.dim; ++c) row[c] *= problem.scale;
-        store_float(row, of_.dq_, b.first + i, head * problem.dim, problem.dim);
+        store_float(result_ + i * panels_.dim(), of_.dq_, b.first + i, head * problem.dim, problem.dim);
       }
     }
 
-    /// Adds alpha · the transpose of sums [dim, keys]: those of prefix keys and those of own keys, each where it is wanted.
-    void add_sums(const float* from, float alpha, float* own, std::int64_t own_width, float* prefix) const noexcept {
+    /// The sums of a segment go to those of its prefix and of its unit, or to dK and dV where no other segment adds to them.
+    void end(std::int64_t kv_head, const UnitGradients& unit, T* dprefix_k, T* dprefix_v) const noexcept {
       const SegmentKeys& keys = panels_.keys();
-      const std::int64_t width = of_.sizes_.kv_width;
-      const auto add = [&](std::int64_t first, std::int64_t count, float* to, std::int64_t to_width) {
-        constexpr std::int64_t kTogether = 16;  // keys whose sums share lines of the cache
-        for (std::int64_t j = 0; to != nullptr && j < count; j += kTogether) {
-          for (std::int64_t c = 0; c < of_.problem_.dim; ++c) {
-            const float* sums = from + c * panels_.depth() + first;
-            for (std::int64_t i = j; i < std::min(j + kTogether, count); ++i) to[i * to_width + c] += alpha * sums[i];
-          }
+      const std::int64_t column = kv_head * of_.problem_.dim;
+      const auto flush = [&](const float* sums, const View& gradient, T* shared, T* prefix) {
+        if (prefix != nullptr) add_rows(sums, 0, keys.prefixes, prefix + keys.prefix_first * of_.sizes_.kv_width + column, of_.sizes_.kv_width);
+        if (shared != nullptr) {
+          add_rows(sums, keys.prefixes, keys.count, shared, unit.width);
+        } else if (gradient && unit.rows > 0) {
+          transposed_rows(sums, keys.prefixes, keys.count, [&](std::int64_t key, std::int64_t c, const float* row, std::int64_t count) {
+            store(row, gradient, (unit.first + key) * gradient.width + column + c, count);
+          });
         }
       };
-      if (prefix != nullptr) add(0, keys.prefixes, prefix + keys.prefix_first * width, width);
-      add(keys.prefixes, keys.count, own, own_width);
+      if (sums_keys_) flush(key_sums_, of_.dk_, unit.keys, of_.dprefix_k_ ? dprefix_k : nullptr);
+      if (sums_values_ && !of_.joint_) flush(value_sums_, of_.dv_, unit.values, of_.dprefix_v_ ? dprefix_v : nullptr);
+    }
+
+   private:
+    /// Calls body(key, column, numbers, count) for parts of rows of the transpose of sums [dim, keys], keys [first, first + count).
+    template <class Body>
+    void transposed_rows(const float* sums, std::int64_t first, std::int64_t count, const Body& body) const noexcept {
+      constexpr std::int64_t kTile = 16;
+      const std::int64_t dim = of_.problem_.dim;
+      for (std::int64_t j = 0; j < count; j += kTile) {
+        for (std::int64_t c = 0; c < dim; c += kTile) {
+          // sums are padded behind their last column, and what follows their last key is memory of this lane
+          alignas(64) std::uint32_t tile[kTile * kTile];
+          const float* corner = sums + c * panels_.depth() + first + j;
+          transpose_tile(reinterpret_cast<const std::uint32_t*>(corner), panels_.depth(), tile, kTile);
+          for (std::int64_t i = 0; i < std::min(kTile, count - j); ++i) {
+            body(j + i, c, reinterpret_cast<const float*>(tile + i * kTile), std::min(kTile, dim - c));
+          }
+        }
+      }
+    }
+
+    /// Adds the transpose of sums [dim, keys], keys [first, first + count), to rows of `width`.
+    void add_rows(const float* sums, std::int64_t first, std::int64_t count, float* to, std::int64_t width) const noexcept {
+      transposed_rows(sums, first, count, [&](std::int64_t key, std::int64_t c, const float* row, std::int64_t columns) {
+        for (std::int64_t i = 0; i < columns; ++i) to[key * width + c + i] += row[i];
+      });
     }
 
     const Gradient& of_;
@@ -417,6 +464,7 @@ class Gradient {
     HeadPanels panels_;
     BFloat16 *keys_, *key_rows_, *values_, *queries_, *output_gradients_, *transposed_, *weights_, *packed_;
     float *key_sums_, *value_sums_, *result_;
+    bool sums_keys_ = false, sums_values_ = false;
   };
 
   AttentionProblem<T> problem_;
@@ -424,6 +472,7 @@ class Gradient {
   const T* log_sum_exp_;
   View output_;
   View dq_, dk_, dv_, dbias_, dprefix_k_, dprefix_v_, dposition_k_, dposition_q_;
+  bool joint_;
   bool needs_scores_;  ///< dS is needed, not P alone
   AttentionSizes sizes_;
   AttentionScratch scratch_;

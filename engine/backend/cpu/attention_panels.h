@@ -108,11 +108,7 @@ class HeadPanels {
   void add_outer(const QueryBlock& b, const BFloat16* x, const float* w, BFloat16* transposed, BFloat16* packed, float* sums) const noexcept {
     constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kTogether = 128;
     const std::int64_t rows = AttentionPanelsScratch::padded(b.rows), dim = sizes_.dim;
-    for (std::int64_t c = 0; c < dim; ++c) {
-      BFloat16* to = transposed + c * rows;
-      for (std::int64_t i = 0; i < b.rows; ++i) to[i] = x[i * dim + c];
-      std::fill_n(to + b.rows, rows - b.rows, BFloat16{0});
-    }
+    transpose(x, b.rows, rows, transposed);
     for (std::int64_t i = 0; i < rows; i += 2) {
       // rows that are not there: zeros in both operands
       const float* even = w + std::min(i, b.rows - 1) * b.stride;
@@ -135,6 +131,25 @@ class HeadPanels {
   }
 
  private:
+  /// to [dim, rows] = xᵀ, `there` of whose rows are there; zeros behind them.
+  void transpose(const BFloat16* x, std::int64_t there, std::int64_t rows, BFloat16* to) const noexcept {
+    constexpr std::int64_t kSide = 16;
+    const std::int64_t dim = sizes_.dim;
+    alignas(64) std::uint32_t pairs[kSide * kSide];
+    alignas(64) BFloat16 none[kSide] = {};
+    for (std::int64_t first = 0; first < rows; first += 2 * kSide) {
+      for (std::int64_t c = 0; c < dim; c += kSide) {
+        for (std::int64_t i = 0; i < kSide; ++i) {
+          const std::int64_t row = first + 2 * i;
+          const BFloat16* even = row < there ? x + row * dim + c : none;
+          const BFloat16* odd = row + 1 < there ? x + (row + 1) * dim + c : none;
+          pack_row_pair(even, odd, kSide, reinterpret_cast<BFloat16*>(pairs + i * kSide), kSide);
+        }
+        transpose_tile(pairs, kSide, reinterpret_cast<std::uint32_t*>(to + c * rows + first), rows / 2);
+      }
+    }
+  }
+
   /// Elements [first, first + count) of a key's head, count even; zeros behind the last key and behind its columns.
   void copy_key(const View& prefix, const View& own, std::int64_t key, std::int64_t first, std::int64_t count, BFloat16* to) const noexcept {
     const std::int64_t own_key = key - keys_.prefixes;

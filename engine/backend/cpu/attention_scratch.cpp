@@ -44,8 +44,8 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
   constexpr std::int64_t kDouble = sizeof(double);
   if (shared.bias) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
   s.fixed += 2 * (s.prefix + s.positions) + s.bias_gradient;
-  if (shared.keys_in_place || sizes.panels) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
-  if (sizes.panels) s.panels = AttentionPanelsScratch::of(sizes, options.kv_heads).backward();
+  if (sizes.panels ? sizes.shared_keys : shared.keys_in_place) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
+  if (sizes.panels) s.panels = AttentionPanelsScratch::of(sizes, options.kv_heads).backward(shared.joint);
   s.lane = s.terms + 2 * (s.block + s.key_gradient) + s.panels;
   if (shared.bias) s.lane += rounded(distances(options) * kDouble);
   return s;

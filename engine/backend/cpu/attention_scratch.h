@@ -18,12 +18,14 @@ struct AttentionSizes {
   std::int64_t positions = 0;  ///< rows of the position tables
   std::int64_t element = 4;    ///< bytes
   bool panels = false;         ///< products are of bf16 numbers, through `AttentionPanelsScratch`
+  bool shared_keys = false;    ///< several segments of queries may read one of keys
 };
 
 /// Which of the gradients that segments share are read, and where those that they do not share lie.
 struct SharedGradients {
   bool prefix = false, bias = false, positions = false;
   bool keys_in_place = false;  ///< `AttentionGrad::keys_in_place`
+  bool joint = false;          ///< `AttentionGrad::joint`
 
   explicit operator bool() const noexcept { return prefix || bias || positions; }
 };

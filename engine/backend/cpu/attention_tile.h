@@ -63,6 +63,7 @@ struct AttentionProblem {
     s.positions = disentangled.rows();
     s.element = sizeof(T);
     s.panels = unit > 1;
+    s.shared_keys = kv_segment != nullptr;
     return s;
   }
 

@@ -75,18 +75,25 @@ inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t c
     return;
   }
   parallel_for(padded, kPart, [&](std::int64_t begin, std::int64_t end) {
+    // so many rows that the pairs of sixteen columns are written many lines at a time: from columns to columns it is far
+    constexpr std::int64_t kRows = 32;
     const std::int64_t there = std::clamp<std::int64_t>(count - begin, 0, end - begin);
-    BFloat16 even[kPart] = {}, odd[kPart] = {};
-    for (std::int64_t k = 0; k < depth; k += 2) {
+    BFloat16 rows[kRows][kPart] = {};
+    for (std::int64_t k = 0; k < depth; k += kRows) {
       // the tails stay zero; rows behind the last one are zero
-      for (const auto& [row, numbers] : {std::pair{k, static_cast<BFloat16*>(even)}, std::pair{k + 1, static_cast<BFloat16*>(odd)}}) {
-        if (row < b.count) {
-          decode_bf16(b.w, b.first + row, first + begin, there, numbers);
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        if (k + r < b.count) {
+          decode_bf16(b.w, b.first + k + r, first + begin, there, rows[r]);
         } else {
-          std::fill_n(numbers, there, BFloat16{0});
+          std::fill_n(rows[r], there, BFloat16{0});
         }
       }
-      pack_row_pair(static_cast<const BFloat16*>(even), odd, end - begin, packed + begin * depth + k * kGroup, depth);
+      for (std::int64_t g = begin; g < end; g += kGroup) {
+        for (std::int64_t r = 0; r < kRows; r += 2) {
+          const BFloat16* even = rows[r] + (g - begin);
+          pack_row_pair(even, even + kPart, kGroup, packed + g * depth + (k + r) * kGroup, depth);
+        }
+      }
     }
   });
 }
@@ -126,16 +133,20 @@ void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std
   const cpu::Bf16Engine engine = cpu::best_bf16_engine();
   // Some rows and some columns share the second-level cache: columns are read from further away once for all of these rows.
   const std::int64_t together = std::clamp(cpu::Bf16Scratch::kTogether / sizes.depth / kUnit * kUnit, kUnit, kMostTogether);
-  const std::int64_t panels = std::clamp<std::int64_t>(cpu::Bf16Scratch::kGroup / sizes.depth / engine.rows, 1, 8);
+  const std::int64_t most = std::clamp<std::int64_t>(cpu::Bf16Scratch::kGroup / sizes.depth / engine.rows, 1, 8);
+  const std::int64_t panels = (rows + engine.rows - 1) / engine.rows;
+  const std::int64_t groups = std::min(panels, std::max<std::int64_t>(4, (panels / most + 2) / 2 * 2));
   for (std::int64_t first = 0; first < n; first += sizes.columns) {
     const std::int64_t count = std::min(sizes.columns, n - first);
     const std::int64_t padded = (count + kUnit - 1) / kUnit * kUnit;
     pack_columns(b, first, count, sizes.depth, packed);
-    parallel_for(rows, panels * engine.rows, [&](std::int64_t group, std::int64_t group_end) {
+    parallel_for(groups, 1, [&](std::int64_t group, std::int64_t) {
       alignas(64) float sums[kSums];
+      const std::int64_t group_begin = group * panels / groups * engine.rows;
+      const std::int64_t group_end = std::min(rows, (group + 1) * panels / groups * engine.rows);
       for (std::int64_t j = 0; j < padded; j += together) {
         const std::int64_t there = std::min(together, count - j);
-        for (std::int64_t begin = group; begin < group_end; begin += engine.rows) {
+        for (std::int64_t begin = group_begin; begin < group_end; begin += engine.rows) {
           cpu::Bf16Panel panel;
           panel.a = left.data + begin * left.stride, panel.lda = left.stride, panel.rows = std::min(engine.rows, group_end - begin);
           panel.packed = packed + j * sizes.depth, panel.k = sizes.depth, panel.columns = std::min(together, padded - j);

@@ -58,6 +58,7 @@ AttentionSizes attention_sizes(const NodeCost& cost) {
     if (has(cost, i)) sizes.positions = cost.rows(cost.input(i));
   }
   sizes.element = element(cost);
+  sizes.shared_keys = has(cost, Attention::kKeySegment);
   sizes.panels = activation_type(cost.node) == Dtype::bf16 && own_kernel(best_kernel_table(), cost.node) != nullptr;
   return sizes;
 }
@@ -71,7 +72,8 @@ std::int64_t attention_grad(const NodeCost& cost) {
   const SharedGradients shared{.prefix = cost.used[Attention::kPrefixKey] || cost.used[Attention::kPrefixValue],
                                .bias = cost.used[Attention::kBiasTable],
                                .positions = cost.used[Attention::kPositionKey] || cost.used[Attention::kPositionQuery],
-                               .keys_in_place = op.keys_in_place};
+                               .keys_in_place = op.keys_in_place,
+                               .joint = op.joint};
   return AttentionScratch::backward(op.options, attention_sizes(cost), shared).bytes();
 }
 
@@ -190,6 +192,10 @@ std::int64_t scratch(const NodeCost& cost) {
   if (activation_type(cost.node) != Dtype::bf16) return scratch_of(kEntries, cost);
   if (own_kernel(best_kernel_table(), cost.node) != nullptr) return own_bf16(cost);
   std::int64_t bytes = scratch_of(kEntries, cost);
+  if (converts_by_rows(cost.node, cost.used)) {
+    const auto rows = ConvertedRows::of(cost.graph, cost.node, cost.used);
+    return bytes + rows.whole + ConvertedRows::kLanes * rows.lane;
+  }
   for (const Value& input : cost.node.inputs) {
     if (input && is_converted(cost.graph, input)) bytes += converted_bytes(cost.graph, input.type());
   }

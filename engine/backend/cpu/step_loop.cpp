@@ -1,12 +1,21 @@
 #include "engine/backend/cpu/step_loop.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/converted_values.h"
+#include "engine/core/parallel.h"
 #include "engine/runtime/program.h"
 
 namespace preamble {
+namespace {
+
+/// Most operands or results of an op.
+constexpr std::size_t kMostValues = 16;
+
+}  // namespace
 
 StepLoop::StepLoop(const Program& program, const KernelTable& kernels, std::byte* arena, const LeafMemory& leaf_memory)
     : program_(program),
@@ -39,7 +48,7 @@ void StepLoop::set_layouts(std::span<const RowLayout> layouts) {
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].in.size(); ++i) in_[s][i] = view(steps[s].in[i]);
     for (std::size_t i = 0; i < steps[s].out.size(); ++i) out_[s][i] = view(steps[s].out[i]);
-    if (conversions_[s].bytes == 0) continue;
+    if (conversions_[s].bytes == 0 && conversions_[s].by_rows.rows == 0) continue;
     const auto widen = [&](const std::vector<Conversion>& conversions, const std::vector<View>& views, std::vector<View>& wide) {
       wide = views;
       for (const auto& c : conversions) {
@@ -56,9 +65,16 @@ StepLoop::Conversions StepLoop::conversions_of(std::size_t step) const {
   const Graph& graph = program_.graph();
   const Program::Step& made = program_.steps()[step];
   Conversions all;
+  const Node& node = graph.node(made.node);
+  std::array<bool, kMostValues> used{};
+  for (std::size_t i = 0; i < made.out.size(); ++i) used[i] = made.out[i].node >= 0 && (made.out[i].offset >= 0 || made.out[i].leaf >= 0);
+  if (cpu::converts_by_rows(node, used)) all.by_rows = cpu::ConvertedRows::of(graph, node, used);
+  std::int64_t in_lane = 0;
   const auto add = [&](std::vector<Conversion>& list, std::size_t index, const Type& type) {
-    list.push_back({index, all.bytes});
-    all.bytes += cpu::converted_bytes(graph, type);
+    const bool rows = all.by_rows.rows > 0 && type.has_rows();
+    std::int64_t& next = rows ? in_lane : all.bytes;
+    list.push_back({index, next});
+    next += rows ? all.by_rows.bytes(type) : cpu::converted_bytes(graph, type);
   };
   const auto type_of = [&](const Location& of) -> const Type& { return graph.node(of.node).outputs[static_cast<std::size_t>(of.output)]; };
   for (std::size_t i = 0; i < made.in.size(); ++i) {
@@ -67,8 +83,7 @@ StepLoop::Conversions StepLoop::conversions_of(std::size_t step) const {
   }
   for (std::size_t i = 0; i < made.out.size(); ++i) {
     const Location& to = made.out[i];
-    const bool used = to.node >= 0 && (to.offset >= 0 || to.leaf >= 0);
-    if (!used || type_of(to).dtype != Dtype::bf16) continue;
+    if (!used[i] || type_of(to).dtype != Dtype::bf16) continue;
     // written over an operand: over its numbers, too
     const auto same =
         std::ranges::find_if(all.in, [&](const Conversion& c) { return to.offset >= 0 && made.in[c.index].offset == to.offset; });
@@ -95,7 +110,62 @@ void StepLoop::run_converted(std::size_t step) {
   for (const auto& c : conversions.out) cast_({op, {&wide_out_[step][c.index], 1}, {&out_[step][c.index], 1}, nullptr, 0});
 }
 
+void StepLoop::run_by_rows(std::size_t step) {
+  const Program::Step& made = program_.steps()[step];
+  const Conversions& conversions = conversions_[step];
+  const Op& op = *program_.graph().node(made.node).op;
+  for (const auto& c : conversions.in) {
+    if (in_[step][c.index].layout == nullptr) cast_({op, {&in_[step][c.index], 1}, {&wide_in_[step][c.index], 1}, nullptr, 0});
+  }
+  std::int64_t rows = 0;
+  for (const auto* views : {&in_[step], &out_[step]}) {
+    for (const View& view : *views) rows = view.layout != nullptr ? view.rows : rows;
+  }
+  const std::int64_t block = conversions.by_rows.rows, lane_bytes = conversions.by_rows.lane;
+  const std::int64_t room = (made.workspace_bytes - conversions.bytes) / lane_bytes;
+  const std::int64_t lanes = std::clamp<std::int64_t>(room, 1, threads());
+  const std::int64_t blocks = (rows + block - 1) / block;
+  std::atomic<std::int64_t> next{0};
+  parallel_for(std::min(lanes, blocks), 1, [&](std::int64_t lane, std::int64_t) {
+    std::byte* memory = arena_ + made.workspace + conversions.bytes + lane * lane_bytes;
+    for (std::int64_t b = next.fetch_add(1); b < blocks; b = next.fetch_add(1)) run_rows(step, memory, b * block, std::min(rows, (b + 1) * block));
+  });
+}
+
+void StepLoop::run_rows(std::size_t step, std::byte* lane, std::int64_t first, std::int64_t end) {
+  const Program::Step& made = program_.steps()[step];
+  const Conversions& conversions = conversions_[step];
+  const Op& op = *program_.graph().node(made.node).op;
+  std::array<View, kMostValues> narrow_in, narrow_out, wide_in, wide_out;
+  const auto part = [&](const std::vector<View>& views, const std::vector<View>& wide, const std::vector<Conversion>& converted, auto& from, auto& to) {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      from[i] = views[i];
+      to[i] = wide[i];
+      if (views[i].layout == nullptr) continue;
+      if (views[i]) from[i].data = views[i].as<std::byte>() + first * views[i].width * static_cast<std::int64_t>(size_of(views[i].dtype));
+      from[i].rows = end - first;
+      to[i] = from[i];
+    }
+    for (const auto& c : converted) {
+      if (views[c.index].layout == nullptr) continue;
+      to[c.index].dtype = Dtype::f32;
+      to[c.index].data = lane + c.offset;
+    }
+  };
+  part(in_[step], wide_in_[step], conversions.in, narrow_in, wide_in);
+  part(out_[step], wide_out_[step], conversions.out, narrow_out, wide_out);
+  for (const auto& c : conversions.in) {
+    if (narrow_in[c.index].layout != nullptr) cast_({op, {&narrow_in[c.index], 1}, {&wide_in[c.index], 1}, nullptr, 0});
+  }
+  kernels_[step]({op, {wide_in.data(), in_[step].size()}, {wide_out.data(), out_[step].size()}, nullptr, 0});
+  for (const auto& c : conversions.out) cast_({op, {&wide_out[c.index], 1}, {&narrow_out[c.index], 1}, nullptr, 0});
+}
+
 void StepLoop::run_step(std::size_t step) {
+  if (conversions_[step].by_rows.rows > 0) {
+    run_by_rows(step);
+    return;
+  }
   if (conversions_[step].bytes > 0) {
     run_converted(step);
     return;

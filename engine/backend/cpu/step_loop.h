@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/backend/cpu/converted_values.h"
 #include "engine/backend/cpu/table.h"
 #include "engine/core/rows.h"
 #include "engine/core/tensor.h"
@@ -43,11 +44,15 @@ class StepLoop {
   };
   struct Conversions {
     std::vector<Conversion> in, out;
-    std::int64_t bytes = 0;
+    std::int64_t bytes = 0;  ///< in front of the kernel's own scratch memory
+    /// Where the step runs for some rows at a time: offsets of values with rows count from the beginning of a lane.
+    cpu::ConvertedRows by_rows = {};
   };
 
   [[nodiscard]] Conversions conversions_of(std::size_t step) const;
   void run_converted(std::size_t step);
+  void run_by_rows(std::size_t step);
+  void run_rows(std::size_t step, std::byte* lane, std::int64_t first, std::int64_t end);
 
   const Program& program_;
   std::byte* arena_;

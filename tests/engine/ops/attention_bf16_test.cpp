@@ -11,8 +11,13 @@
 #include <fmt/format.h>
 
 #include "engine/ops/attention.h"
+#include "engine/ops/cast.h"
+#include "engine/ops/elementwise.h"
+#include "engine/runtime/compile.h"
+#include "engine/runtime/session.h"
 #include "tests/support/attention_cases.h"
 #include "tests/support/threads.h"
+#include "tests/support/values.h"
 
 using namespace preamble;
 using namespace preamble::testing;
@@ -46,6 +51,28 @@ void check_bf16(const std::string& name, const NaiveAttention& a) {
   }
 }
 
+/// Output and gradients where keys and values are one value, as where a compiler has absorbed their projections.
+std::vector<Tensor> run_joint(Dtype real, const AttentionOptions& options, std::int64_t dim) {
+  const std::vector<std::int32_t> queries{40, 0, 7, 1}, keys{70, 3, 130, 2, 5};
+  Graph graph(real);
+  const RowSpaceId q_rows = graph.rows("q", 48, 4), k_rows = graph.rows("k", 210, 5);
+  const auto operand = [&](const char* name, RowSpaceId rows, std::int64_t count, std::int64_t width, std::uint64_t seed) {
+    const Tensor values = random_tensor({count, width}, seed).to(Dtype::bf16);
+    return cast(graph.trainable(name, values.to(graph.statistic()).clone(), rows), real);
+  };
+  const Value q = operand("q", q_rows, 48, options.heads * dim, 1), k = operand("k", k_rows, 210, options.kv_heads * dim, 2);
+  const Value o = attention({.q = q, .k = k, .v = k}, options);
+  graph.output("o", o);
+  graph.output("loss", dot(o, graph.frozen("direction", random_tensor({48, options.heads * dim}, 9).to(Dtype::bf16).to(real), q_rows)));
+  CompileOptions compile_options;
+  compile_options.loss = "loss";
+  Session session(compile(std::move(graph), compile_options));
+  session.rows("q", Segments(queries));
+  session.rows("k", Segments(keys));
+  session.run();
+  return {session.result_tensor("o"), session.result_tensor("grad.q"), session.result_tensor("grad.k")};
+}
+
 AttentionOptions options_of(int heads, int kv_heads, bool causal) {
   return {.heads = heads, .kv_heads = kv_heads, .scale = 0.3, .causal = causal};
 }
@@ -69,6 +96,15 @@ TEST_CASE("attention in bf16: other keys than those of the queries, several quer
   NaiveAttention beams = filled({both, segments_of({20, 30, 10, 70, 3}), segments_of({30, 130, 4})}, {.dim = 24});
   beams.kv_segment = {2, 0, 2, 1, -1};
   check_bf16("kv_segment", beams);
+}
+
+TEST_CASE("attention in bf16: one value for keys and values, keys that no query reads") {
+  for (const int kv_heads : {1, 4}) {
+    CAPTURE(kv_heads);
+    const auto expected = run_joint(Dtype::f64, options_of(4, kv_heads, false), 40);
+    const auto found = run_joint(Dtype::bf16, options_of(4, kv_heads, false), 40);
+    for (std::size_t i = 0; i < expected.size(); ++i) CHECK(distance(found[i], expected[i], largest_of(expected[i])) < 0.04);
+  }
 }
 
 TEST_CASE("attention in bf16: more keys than a block of scores holds for 32 queries") {
