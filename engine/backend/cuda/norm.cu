@@ -25,22 +25,25 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_kernel(NormCall<T> call
 #pragma unroll
   for (int k = 0; k < held; ++k) {
     const std::int64_t first = row.first(k), left = width - first;
-    load(call.x + start + first, left, row.v[k]);
-    if (call.residual == nullptr) continue;
-    float other[kOctet];
-    load(call.residual + start + first, left, other);
+    if (call.residual == nullptr) {
+      load(call.x + start + first, left, row.v[k]);
+      continue;
+    }
+    float v[2][kOctet];
+    load_each<2, T>({call.x, call.residual}, start + first, left, v);
 #pragma unroll
-    for (int i = 0; i < kOctet; ++i) row.v[k][i] += other[i];
+    for (int i = 0; i < kOctet; ++i) row.v[k][i] = v[0][i] + v[1][i];
     round_to<T>(row.v[k]);  // what is normalised is what the gradient reads
     if (call.sum != nullptr) store(call.sum + start + first, left, row.v[k]);
   }
   if (call.y == nullptr) return;
-  const NormStatistics s = row.statistics(call.kind, call.epsilon, width);
+  const float mean = row.mean(call.kind, width);
+  const float rstd = row.rstd(block_sum(row.squares(mean, width)), call.epsilon, width);
 #pragma unroll
   for (int k = 0; k < held; ++k) {
     const std::int64_t first = row.first(k), left = width - first;
 #pragma unroll
-    for (int i = 0; i < kOctet; ++i) row.v[k][i] = (row.v[k][i] - s.mean) * s.rstd;
+    for (int i = 0; i < kOctet; ++i) row.v[k][i] = (row.v[k][i] - mean) * rstd;
     float parameter[kOctet];
     if (call.scale) {
       load(call.scale, first, left, parameter);

@@ -18,22 +18,26 @@ struct NormGradCall {
   Matrix size;
 };
 
-/// A block owns every gridDim-th row, one after the other, in registers: all operands are read once, dx is written once. The parameters'
-/// gradients of its rows are summed in registers and left behind as one part of the sums.
-template <int held, class T>
+/// A block owns every gridDim-th row, one after the other, in registers: all operands are read once, dx is written once. Gradients of the
+/// parameters, if there are any, are summed in registers over the block's rows and left behind as one part of the sums.
+template <int held, bool parameters, class T>
 __global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(NormGradCall<T> call) {
   const std::int64_t width = call.size.columns, rows = call.size.rows();
-  float dscale[held][kOctet] = {}, dbias[held][kOctet] = {};
+  float dscale[parameters ? held : 1][kOctet] = {}, dbias[parameters ? held : 1][kOctet] = {};
   for (std::int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    NormRow<held> x, g;
+    NormRow<held> x, g, other;
 #pragma unroll
     for (int k = 0; k < held; ++k) {
       const std::int64_t first = x.first(k), left = width - first;
-      load(call.x + r * width + first, left, x.v[k]);
-      load(call.dy + r * width + first, left, g.v[k]);
+      float v[3][kOctet];
+      load_each<3, T>({call.x, call.dy, call.dsum != nullptr ? call.dsum : call.x}, r * width + first, left, v);
+#pragma unroll
+      for (int i = 0; i < kOctet; ++i) x.v[k][i] = v[0][i], g.v[k][i] = v[1][i], other.v[k][i] = call.dsum != nullptr ? v[2][i] : 0.0F;
     }
-    const NormStatistics s = x.statistics(call.kind, call.epsilon, width);
-    float sum = 0, product = 0;
+    const float mean = x.mean(call.kind, width);
+    float raw[parameters ? held : 1][kOctet];
+    // of squares around the mean, of dy · scale, of that times what lies around the mean
+    float sums[3] = {x.squares(mean, width), 0, 0};
 #pragma unroll
     for (int k = 0; k < held; ++k) {
       const std::int64_t first = x.first(k), left = width - first;
@@ -41,34 +45,46 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(NormGradCal
       if (call.scale) load(call.scale, first, left, scale);
 #pragma unroll
       for (int i = 0; i < kOctet; ++i) {
-        const float centered = i < left ? x.v[k][i] - s.mean : 0.0F;
-        if (call.bias_parts != nullptr) dbias[k][i] += g.v[k][i];
-        if (call.scale_parts != nullptr) dscale[k][i] += g.v[k][i] * centered * s.rstd;
+        if constexpr (parameters) raw[k][i] = g.v[k][i];
         if (call.scale) g.v[k][i] *= scale[i];
-        sum += g.v[k][i];
-        product += g.v[k][i] * centered;
+        sums[1] += g.v[k][i];
+        sums[2] += g.v[k][i] * (i < left ? x.v[k][i] - mean : 0.0F);
       }
     }
-    if (call.dx == nullptr) continue;
+    block_sums(sums);
+    const float rstd = x.rstd(sums[0], call.epsilon, width);
+    if constexpr (parameters) {
+#pragma unroll
+      for (int k = 0; k < held; ++k) {
+        const std::int64_t left = width - x.first(k);
+#pragma unroll
+        for (int i = 0; i < kOctet; ++i) {
+          dbias[k][i] += raw[k][i];
+          dscale[k][i] += i < left ? raw[k][i] * (x.v[k][i] - mean) * rstd : 0.0F;
+        }
+      }
+      if (call.dx == nullptr) continue;
+    }
     const float count = static_cast<float>(width);
-    const float2 sums = block_sums({sum, product});
-    const float center = call.kind == NormKind::layer ? sums.x / count : 0.0F;
-    const float slope = sums.y * s.rstd * s.rstd / count;
+    const float center = call.kind == NormKind::layer ? sums[1] / count : 0.0F;
+    const float slope = sums[2] * rstd * rstd / count;
 #pragma unroll
     for (int k = 0; k < held; ++k) {
       const std::int64_t first = x.first(k), left = width - first;
-      float other[kOctet] = {};
-      if (call.dsum != nullptr) load(call.dsum + r * width + first, left, other);
 #pragma unroll
-      for (int i = 0; i < kOctet; ++i) g.v[k][i] = s.rstd * (g.v[k][i] - center - (x.v[k][i] - s.mean) * slope) + other[i];
+      for (int i = 0; i < kOctet; ++i) {
+        g.v[k][i] = rstd * (g.v[k][i] - center - (x.v[k][i] - mean) * slope) + other.v[k][i];
+      }
       store(call.dx + r * width + first, left, g.v[k]);
     }
   }
+  if constexpr (parameters) {
 #pragma unroll
-  for (int k = 0; k < held; ++k) {
-    const std::int64_t first = NormRow<held>::first(k), left = width - first, at = blockIdx.x * width + first;
-    if (call.scale_parts != nullptr) store(call.scale_parts + at, left, dscale[k]);
-    if (call.bias_parts != nullptr) store(call.bias_parts + at, left, dbias[k]);
+    for (int k = 0; k < held; ++k) {
+      const std::int64_t first = NormRow<held>::first(k), left = width - first, at = blockIdx.x * width + first;
+      if (call.scale_parts != nullptr) store(call.scale_parts + at, left, dscale[k]);
+      if (call.bias_parts != nullptr) store(call.bias_parts + at, left, dbias[k]);
+    }
   }
 }
 
@@ -93,11 +109,8 @@ void norm_grad(const Arguments& args) {
                              dbias ? bias_parts : nullptr,
                              size};
   with_norm_row("norm_grad", size.columns, [&]<int held>(int threads) {
-    // as many blocks as run at once: rows are independent of each other
-    constexpr std::int64_t kThreadsOfMultiprocessor = 2048;
-    const std::int64_t at_once = args.queue.multiprocessors * (kThreadsOfMultiprocessor / threads);
-    const std::int64_t blocks = dscale || dbias ? kNormParts : size.bound < at_once ? size.bound : at_once;
-    launch("norm_grad", norm_grad_kernel<held, T>, blocks, threads, args.queue, call);
+    if (dscale || dbias) return launch("norm_grad", norm_grad_kernel<held, true, T>, kNormParts, threads, args.queue, call);
+    launch("norm_grad", norm_grad_kernel<held, false, T>, size.bound, threads, args.queue, call);
   });
   if (dscale) add_parts("norm_grad", scale_parts, kNormParts, size.columns, dscale, false, args.queue);
   if (dbias) add_parts("norm_grad", bias_parts, kNormParts, size.columns, dbias, false, args.queue);

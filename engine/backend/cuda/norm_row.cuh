@@ -10,11 +10,6 @@ namespace preamble::cuda {
 
 inline constexpr int kMostNormThreads = 1024;
 
-struct NormStatistics {
-  float mean;  ///< 0 for rms
-  float rstd;
-};
-
 /// Eight neighbouring columns a thread, `held` times, all threads of the block side by side.
 template <int held>
 struct NormRow {
@@ -22,27 +17,31 @@ struct NormRow {
 
   [[nodiscard]] static __device__ std::int64_t first(int k) { return (static_cast<std::int64_t>(k) * blockDim.x + threadIdx.x) * kOctet; }
 
-  /// Mean, then the mean square around it: nothing is lost to cancellation. Columns at `width` and behind are 0.
-  [[nodiscard]] __device__ NormStatistics statistics(NormKind kind, float epsilon, std::int64_t width) const {
-    const float count = static_cast<float>(width);
-    float mean = 0;
-    if (kind == NormKind::layer) {
-      float sum = 0;
+  /// Of the row; 0 for rms. Columns at `width` and behind are 0.
+  [[nodiscard]] __device__ float mean(NormKind kind, std::int64_t width) const {
+    if (kind != NormKind::layer) return 0;
+    float sum = 0;
 #pragma unroll
-      for (int k = 0; k < held; ++k) {
+    for (int k = 0; k < held; ++k) {
 #pragma unroll
-        for (int i = 0; i < kOctet; ++i) sum += v[k][i];
-      }
-      mean = block_sum(sum) / count;
+      for (int i = 0; i < kOctet; ++i) sum += v[k][i];
     }
-    float squares = 0;
+    return block_sum(sum) / static_cast<float>(width);
+  }
+  /// This thread's part of the sum of squares around the mean: nothing is lost to cancellation.
+  [[nodiscard]] __device__ float squares(float mean, std::int64_t width) const {
+    float sum = 0;
 #pragma unroll
     for (int k = 0; k < held; ++k) {
       const std::int64_t left = width - first(k);
 #pragma unroll
-      for (int i = 0; i < kOctet; ++i) squares += i < left ? (v[k][i] - mean) * (v[k][i] - mean) : 0.0F;
+      for (int i = 0; i < kOctet; ++i) sum += i < left ? (v[k][i] - mean) * (v[k][i] - mean) : 0.0F;
     }
-    return {mean, 1.0F / sqrtf(block_sum(squares) / count + epsilon)};
+    return sum;
+  }
+  /// Of the sum of squares over the whole row.
+  [[nodiscard]] static __device__ float rstd(float squares, float epsilon, std::int64_t width) {
+    return 1.0F / sqrtf(squares / static_cast<float>(width) + epsilon);
   }
 };
 

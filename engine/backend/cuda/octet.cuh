@@ -52,6 +52,21 @@ __device__ inline void load(const T* p, std::int64_t left, float (&v)[kOctet]) {
   for (int i = 0; i < kOctet; ++i) v[i] = i < left ? to_float(p[i]) : 0.0F;
 }
 
+/// The first `left` of eight numbers of several arrays, from element `first` on: all are on their way before one is looked at.
+template <int count, class T>
+__device__ inline void load_each(const T* const (&p)[count], std::int64_t first, std::int64_t left, float (&v)[count][kOctet]) {
+  bool whole = left >= kOctet;
+#pragma unroll
+  for (int j = 0; j < count; ++j) whole = whole && is_aligned(p[j] + first);
+  if (whole) {
+#pragma unroll
+    for (int j = 0; j < count; ++j) load_whole(p[j] + first, v[j]);
+    return;
+  }
+#pragma unroll
+  for (int j = 0; j < count; ++j) load(p[j] + first, left, v[j]);
+}
+
 /// Writes the first `left` of eight numbers.
 template <class T>
 __device__ inline void store(T* p, std::int64_t left, const float (&v)[kOctet]) {

@@ -34,15 +34,21 @@ template <class T>
   return warp_sum(threadIdx.x % kWarp < blockDim.x / kWarp ? parts[threadIdx.x % kWarp] : T(0));
 }
 
-/// The same for two sums at once.
-[[nodiscard]] __device__ inline float2 block_sums(float2 x) {
-  __shared__ float2 parts[kWarp];
-  x.x = warp_sum(x.x), x.y = warp_sum(x.y);
+/// The same for several sums at once.
+template <int count>
+__device__ inline void block_sums(float (&x)[count]) {
+  __shared__ float parts[count][kWarp];
+#pragma unroll
+  for (int i = 0; i < count; ++i) x[i] = warp_sum(x[i]);
   __syncthreads();
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = x;
+  if (threadIdx.x % kWarp == 0) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) parts[i][threadIdx.x / kWarp] = x[i];
+  }
   __syncthreads();
-  x = threadIdx.x % kWarp < blockDim.x / kWarp ? parts[threadIdx.x % kWarp] : float2{0, 0};
-  return {warp_sum(x.x), warp_sum(x.y)};
+  const unsigned lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int i = 0; i < count; ++i) x[i] = warp_sum(lane < blockDim.x / kWarp ? parts[i][lane] : 0.0F);
 }
 
 /// As `block_sum`.
