@@ -51,6 +51,14 @@ struct StoredRows {
   [[nodiscard]] std::int64_t n() const noexcept { return outputs ? count : w.columns; }
 };
 
+/// Asks for elements [first, first + count) of a row that is read soon: rows are read in short parts, which no processor foresees.
+inline void fetch_part(const StoredMatrix& w, std::int64_t row, std::int64_t first, std::int64_t count) noexcept {
+  constexpr std::int64_t kLine = 64;
+  if (w.dtype != Dtype::bf16 || row >= w.rows) return;
+  const std::byte* part = w.row(row) + first * static_cast<std::int64_t>(sizeof(BFloat16));
+  for (std::int64_t at = 0; at < count * static_cast<std::int64_t>(sizeof(BFloat16)); at += kLine) __builtin_prefetch(part + at);
+}
+
 /// Packs columns [first, first + count) of B, padded with zeros to `depth` and to whole groups of 32. Not for use inside `parallel_for`.
 inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t count, std::int64_t depth, BFloat16* packed) {
   constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kUnit = cpu::Bf16Panel::kColumns, kPart = 256;
@@ -66,6 +74,7 @@ inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t c
           const bool row = begin + n < count;
           auto* numbers = reinterpret_cast<BFloat16*>(pairs[n]);
           if (row) decode_bf16(b.w, b.first + first + begin + n, k, there, numbers);
+          fetch_part(b.w, b.first + first + begin + n + kGroup, k, there);
           std::fill_n(numbers + (row ? there : 0), kPart - (row ? there : 0), BFloat16{0});
         }
         const std::int64_t half = std::min(kPart, depth - k) / 2;
@@ -82,6 +91,7 @@ inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t c
     for (std::int64_t k = 0; k < depth; k += kRows) {
       // the tails stay zero; rows behind the last one are zero
       for (std::int64_t r = 0; r < kRows; ++r) {
+        fetch_part(b.w, b.first + k + r + kRows, first + begin, there);
         if (k + r < b.count) {
           decode_bf16(b.w, b.first + k + r, first + begin, there, rows[r]);
         } else {
