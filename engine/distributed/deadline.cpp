@@ -38,6 +38,10 @@ void Deadline::watch(std::chrono::milliseconds limit, const std::string& message
   for (WaitingTime waiting; waiting.passed() < limit;) {
     if (over_.wait_for(lock, std::min(limit, std::chrono::milliseconds(50)), [this] { return met_; })) return;
   }
+  end_process(message);
+}
+
+void Deadline::end_process(const std::string& message) noexcept {
   const std::string line = fmt::format("preamble: {}\n", message);
   // the process ends whether or not somebody reads the line
   [[maybe_unused]] const auto written = ::write(output, line.data(), line.size());

@@ -19,6 +19,9 @@ class Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
+  /// Writes `preamble: `, the message and the end of a line, and ends the process with status 1 at once.
+  [[noreturn]] static void end_process(const std::string& message) noexcept;
+
   /// The file descriptor that lines go to; standard error unless it is set.
   static void set_output(int descriptor) noexcept;
 

@@ -18,6 +18,7 @@
 #include "engine/distributed/deadline.h"
 #include "engine/distributed/launch.h"
 #include "engine/distributed/waiting_time.h"
+#include "engine/distributed/watchdog.h"
 
 namespace preamble {
 namespace {
@@ -66,7 +67,11 @@ void check(ncclResult_t status, const std::string& what) {
 
 class NcclSum final : public DeviceSum {
  public:
-  NcclSum(const Backend& backend, Communicator& ranks, int device) : backend_(backend), ranks_(ranks), device_(device) {
+  NcclSum(const Backend& backend, Communicator& ranks, int device)
+      : backend_(backend),
+        ranks_(ranks),
+        device_(device),
+        watchdog_(ranks.patience() + kLeaving, "rank " + std::to_string(ranks.rank()) + ": a sum over GPUs did not end; a rank is missing") {
     ncclUniqueId id{};
     if (ranks.is_root()) check(nccl().get_unique_id(&id), "joining the GPUs");
     ranks.broadcast(std::as_writable_bytes(std::span(&id, 1)), "joining the GPUs");
@@ -79,11 +84,14 @@ class NcclSum final : public DeviceSum {
     cuda::check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "event");
   }
   ~NcclSum() override {
+    watchdog_.begin();
     if (comm_ != nullptr) nccl().comm_destroy(comm_);
     cudaEventDestroy(done_);
+    watchdog_.end();
   }
 
   void run(std::span<const Tensor> tensors, bool contributes) override {
+    watchdog_.begin();
     const auto stream = static_cast<cudaStream_t>(cuda_stream(backend_));
     cuda::check(cudaSetDevice(device_), "device cuda:", device_);
     check(nccl().group_start(), "sum over GPUs");
@@ -96,9 +104,13 @@ class NcclSum final : public DeviceSum {
     check(nccl().group_end(), "sum over GPUs");
     cuda::check(cudaEventRecord(done_, stream), "sum over GPUs");
     wait();
+    watchdog_.end();
   }
 
  private:
+  /// Time to leave after a rank has been missed.
+  static constexpr std::chrono::seconds kLeaving{10};
+
   /// A kernel of NCCL waits for its peers without an end: the host looks at the clock.
   void wait() {
     WaitingTime waiting;
@@ -109,20 +121,28 @@ class NcclSum final : public DeviceSum {
       ncclResult_t error = ncclSuccess;
       check(nccl().comm_get_async_error(comm_, &error), "sum over GPUs");
       const auto waited = waiting.passed();
-      if (error != ncclSuccess || waited > ranks_.patience()) {
-        nccl().comm_abort(comm_);
-        comm_ = nullptr;
-        check(error, "sum over GPUs");
-        throw DistributedError("sum over GPUs: not done within " + std::to_string(ranks_.patience().count() / 1000) + " s; a rank is missing");
-      }
+      if (error != ncclSuccess || waited > ranks_.patience()) leave(error);
       // the step itself is still at work: milliseconds
       if (waited > std::chrono::milliseconds(1)) std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }
 
+  /// Ends the waiting kernel. That, too, may wait for a peer that stands still, as may whatever frees the device's memory afterwards: the process
+  /// ends in any case.
+  [[noreturn]] void leave(ncclResult_t error) {
+    const std::string message = error != ncclSuccess
+                                    ? std::string("sum over GPUs: NCCL: ") + nccl().get_error_string(error)
+                                    : "sum over GPUs: not done within " + std::to_string(ranks_.patience().count() / 1000) + " s; a rank is missing";
+    static const Deadline leaving(kLeaving, "rank " + std::to_string(ranks_.rank()) + ": " + message);
+    nccl().comm_abort(comm_);
+    comm_ = nullptr;
+    throw DistributedError(message);
+  }
+
   const Backend& backend_;
   Communicator& ranks_;
   int device_;
+  Watchdog watchdog_;  ///< of calls of NCCL that do not come back
   ncclComm_t comm_ = nullptr;
   cudaEvent_t done_ = nullptr;
 };
