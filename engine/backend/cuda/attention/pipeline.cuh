@@ -15,12 +15,20 @@ class Barrier {
  public:
   /// One thread calls it, then `publish`; a barrier of the block follows.
   __device__ void begin(int count) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(shared_address(&word_)), "r"(count) : "memory");
+#endif
   }
   /// Makes what `begin` has done visible.
-  static __device__ void publish() { asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory"); }
+  static __device__ void publish() {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory");
+#endif
+  }
   __device__ void arrive() {
+#ifdef PREAMBLE_HAS_WARPGROUPS
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(shared_address(&word_)) : "memory");
+#endif
   }
   /// Waits until the phase of that parity has ended; that of the phase before the first one is 1.
   __device__ void wait(std::uint32_t parity) {
