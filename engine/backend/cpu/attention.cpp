@@ -91,7 +91,7 @@ class PanelBlocks {
       const float normal = sum[i] == 0 ? 0 : 1 / sum[i];
 #pragma omp simd
       for (std::int64_t c = 0; c < problem_.dim; ++c) row[c] *= normal;
-      store_float(row, o, b.first + i, head * problem_.dim, problem_.dim);
+      store_floats(row, o, (b.first + i) * o.width + head * problem_.dim, problem_.dim);
     }
   }
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "engine/backend/cpu/attention_lanes.h"
-#include "engine/backend/cpu/attention_panels.h"
+#include "engine/backend/cpu/attention_gradient_panels.h"
 #include "engine/backend/cpu/attention_scores.h"
 #include "engine/ops/attention.h"
 
@@ -16,6 +16,7 @@ namespace {
 /// Sums and scores in T; `Operand`: what products read, T itself, or bf16 through `HeadPanels`.
 template <class T, class Operand>
 class Gradient {
+  friend class GradientPanels<Gradient>;
   static constexpr bool kPanels = !std::is_same_v<T, Operand>;
 
  public:
@@ -97,7 +98,7 @@ class Gradient {
     if (dprefix_k_) clear(dprefix_k_, dprefix_k, 0, sizes_.prefix_rows, kv_head);
     if (dprefix_v_) clear(dprefix_v_, dprefix_v, 0, sizes_.prefix_rows, kv_head);
     Scratch s = scratch(lane, index);
-    std::optional<Panels> panels;
+    std::optional<GradientPanels<Gradient>> panels;
     if constexpr (kPanels) panels.emplace(*this, s);
     if (dposition_k_) clear(dposition_k_, s.position_k, 0, sizes_.positions, kv_head);
     if (dposition_q_) clear(dposition_q_, s.position_q, 0, sizes_.positions, kv_head);
@@ -328,9 +329,10 @@ class Gradient {
   /// Writes elements [at, at + count) of a gradient, in its own type.
   static void store(const T* from, const View& to, std::int64_t at, std::int64_t count) noexcept {
     if constexpr (kPanels) {
-      if (to.dtype == Dtype::bf16) return round_row(from, to.as<BFloat16>() + at, count);
+      store_floats(from, to, at, count);
+    } else {
+      std::copy_n(from, count, to.as<T>() + at);
     }
-    std::copy_n(from, count, to.as<T>() + at);
   }
 
   /// Zeros for one head of a row of dK or dV.
@@ -362,110 +364,6 @@ class Gradient {
       }
     });
   }
-
-  /// Blocks of one key/value head whose products are of bf16 numbers.
-  class Panels {
-   public:
-    Panels(const Gradient& of, const Scratch& s) noexcept
-        : of_(of),
-          sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options.kv_heads)),
-          panels_(of.problem_, sizes_, s.panels),
-          keys_(panels_.template take<BFloat16>(sizes_.matrix())),
-          key_rows_(panels_.template take<BFloat16>(sizes_.matrix())),
-          values_(of.joint_ ? keys_ : panels_.template take<BFloat16>(sizes_.matrix())),
-          queries_(panels_.template take<BFloat16>(sizes_.rows())),
-          output_gradients_(panels_.template take<BFloat16>(sizes_.rows())),
-          transposed_(panels_.template take<BFloat16>(sizes_.rows())),
-          weights_(panels_.template take<BFloat16>(sizes_.weights())),
-          packed_(panels_.template take<BFloat16>(sizes_.weights())),
-          key_sums_(panels_.template take<float>(sizes_.sums())),
-          value_sums_(of.joint_ ? key_sums_ : panels_.template take<float>(sizes_.sums())),
-          result_(panels_.template take<float>(sizes_.result())) {}
-
-    void begin(std::int32_t segment, std::int64_t kv_head, const UnitGradients& unit) {
-      const auto& problem = of_.problem_;
-      panels_.begin(segment, kv_head);
-      panels_.pack_transposed(problem.prefix_k, problem.k, keys_);
-      if (of_.needs_scores_ && !of_.joint_) panels_.pack_transposed(problem.prefix_v, problem.v, values_);
-      if (of_.dq_) panels_.pack(problem.prefix_k, problem.k, key_rows_);
-      sums_keys_ = of_.dprefix_k_ || (of_.dk_ && unit.rows > 0);
-      sums_values_ = of_.dprefix_v_ || (of_.dv_ && unit.rows > 0);
-      if (sums_keys_) std::fill_n(key_sums_, panels_.depth() * panels_.dim(), 0.0F);
-      if (sums_values_) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
-    }
-
-    /// Adds what a block gives to the sums of its segment, and writes dQ.
-    void block(const QueryBlock& b, std::int64_t head, const Scratch& s) const {
-      const auto& problem = of_.problem_;
-      panels_.copy_rows(problem.q, b, head, queries_);
-      panels_.copy_rows(of_.output_gradient_, b, head, output_gradients_);
-      panels_.times_keys(b, queries_, keys_, s.probabilities);
-      scale_scores(problem, b, s.probabilities);
-      add_biases(problem, b, head, s.probabilities);
-      if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
-      for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head, s);
-      if (sums_values_) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
-      if (of_.needs_scores_) scale_scores(problem, b, s.gradients);
-      if (sums_keys_) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
-      if (!of_.dq_) return;
-      round_row(s.gradients, weights_, b.rows * b.stride);
-      panels_.times_rows(b, weights_, key_rows_, result_);
-      for (std::int64_t i = 0; i < b.rows; ++i) {
-        store_float(result_ + i * panels_.dim(), of_.dq_, b.first + i, head * problem.dim, problem.dim);
-      }
-    }
-
-    /// The sums of a segment go to those of its prefix and of its unit, or to dK and dV where no other segment adds to them.
-    void end(std::int64_t kv_head, const UnitGradients& unit, T* dprefix_k, T* dprefix_v) const noexcept {
-      const SegmentKeys& keys = panels_.keys();
-      const std::int64_t column = kv_head * of_.problem_.dim;
-      const auto flush = [&](const float* sums, const View& gradient, T* shared, T* prefix) {
-        if (prefix != nullptr) add_rows(sums, 0, keys.prefixes, prefix + keys.prefix_first * of_.sizes_.kv_width + column, of_.sizes_.kv_width);
-        if (shared != nullptr) {
-          add_rows(sums, keys.prefixes, keys.count, shared, unit.width);
-        } else if (gradient && unit.rows > 0) {
-          transposed_rows(sums, keys.prefixes, keys.count, [&](std::int64_t key, std::int64_t c, const float* row, std::int64_t count) {
-            store(row, gradient, (unit.first + key) * gradient.width + column + c, count);
-          });
-        }
-      };
-      if (sums_keys_) flush(key_sums_, of_.dk_, unit.keys, of_.dprefix_k_ ? dprefix_k : nullptr);
-      if (sums_values_ && !of_.joint_) flush(value_sums_, of_.dv_, unit.values, of_.dprefix_v_ ? dprefix_v : nullptr);
-    }
-
-   private:
-    /// Calls body(key, column, numbers, count) for parts of rows of the transpose of sums [dim, keys], keys [first, first + count).
-    template <class Body>
-    void transposed_rows(const float* sums, std::int64_t first, std::int64_t count, const Body& body) const noexcept {
-      constexpr std::int64_t kTile = 16;
-      const std::int64_t dim = of_.problem_.dim;
-      for (std::int64_t j = 0; j < count; j += kTile) {
-        for (std::int64_t c = 0; c < dim; c += kTile) {
-          // sums are padded behind their last column, and what follows their last key is memory of this lane
-          alignas(64) std::uint32_t tile[kTile * kTile];
-          const float* corner = sums + c * panels_.depth() + first + j;
-          transpose_tile(reinterpret_cast<const std::uint32_t*>(corner), panels_.depth(), tile, kTile);
-          for (std::int64_t i = 0; i < std::min(kTile, count - j); ++i) {
-            body(j + i, c, reinterpret_cast<const float*>(tile + i * kTile), std::min(kTile, dim - c));
-          }
-        }
-      }
-    }
-
-    /// Adds the transpose of sums [dim, keys], keys [first, first + count), to rows of `width`.
-    void add_rows(const float* sums, std::int64_t first, std::int64_t count, float* to, std::int64_t width) const noexcept {
-      transposed_rows(sums, first, count, [&](std::int64_t key, std::int64_t c, const float* row, std::int64_t columns) {
-        for (std::int64_t i = 0; i < columns; ++i) to[key * width + c + i] += row[i];
-      });
-    }
-
-    const Gradient& of_;
-    AttentionPanelsScratch sizes_;
-    HeadPanels panels_;
-    BFloat16 *keys_, *key_rows_, *values_, *queries_, *output_gradients_, *transposed_, *weights_, *packed_;
-    float *key_sums_, *value_sums_, *result_;
-    bool sums_keys_ = false, sums_values_ = false;
-  };
 
   AttentionProblem<T> problem_;
   View output_gradient_;

@@ -23,9 +23,8 @@ inline void copy_bf16(const View& from, std::int64_t row, std::int64_t first, st
   }
 }
 
-/// Writes elements [first, first + count) of a row.
-inline void store_float(const float* from, const View& to, std::int64_t row, std::int64_t first, std::int64_t count) noexcept {
-  const std::int64_t at = row * to.width + first;
+/// Writes elements [at, at + count), in their own type.
+inline void store_floats(const float* from, const View& to, std::int64_t at, std::int64_t count) noexcept {
   if (to.dtype == Dtype::bf16) {
     round_row(from, to.as<BFloat16>() + at, count);
   } else {
@@ -33,7 +32,8 @@ inline void store_float(const float* from, const View& to, std::int64_t row, std
   }
 }
 
-/// Rows of one head, of queries or of gradients of outputs: [rows, dim], padded with zeros to whole units of k.
+/// What products of one key/value head of a segment read: keys, values and rows of queries are copied and packed, padded with zeros to whole
+/// units.
 class HeadPanels {
  public:
   /// `memory`: `AttentionPanelsScratch::forward` or `backward` bytes.
@@ -80,7 +80,7 @@ class HeadPanels {
         const std::int64_t part = std::min(kPart, sizes_.dim - c);
         copy_key(prefix, own, key, c, part, even);
         copy_key(prefix, own, key + 1, c, part, odd);
-        pack_row_pair(static_cast<const BFloat16*>(even), odd, part, packed + c * depth_ + key * kGroup, depth_);
+        pack_row_pair<BFloat16>(even, odd, part, packed + c * depth_ + key * kGroup, depth_);
       }
     }
   }

@@ -51,28 +51,18 @@ inline void pack_column_pairs(const std::uint32_t* columns, std::int64_t stride,
   for (std::int64_t p = 0; p < pairs; p += kGroup) transpose_tile(columns + p, stride, to + p * kGroup, kGroup);
 }
 
-/// Rows k and k + 1 of B, `count` columns (a multiple of 16): the pairs of each sixteen columns go to `to`, those of the next sixteen `column` · 16
-/// elements further on.
-inline void pack_row_pair(const BFloat16* even, const BFloat16* odd, std::int64_t count, BFloat16* to, std::int64_t column) noexcept {
-  constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked;
-  for (std::int64_t g = 0; g < count; g += kGroup) {
-    auto* pairs = reinterpret_cast<std::uint32_t*>(to + g * column);
-#pragma omp simd
-    for (std::int64_t n = 0; n < kGroup; ++n) {
-      pairs[n] = static_cast<std::uint32_t>(even[g + n].bits) | static_cast<std::uint32_t>(odd[g + n].bits) << 16U;
-    }
-  }
-}
+[[nodiscard]] inline std::uint32_t bits_of(BFloat16 x) noexcept { return x.bits; }
+[[nodiscard]] inline std::uint32_t bits_of(float x) noexcept { return rounded(x).bits; }
 
-/// As above for float32 numbers, which are rounded.
-inline void pack_row_pair(const float* even, const float* odd, std::int64_t count, BFloat16* to, std::int64_t column) noexcept {
+/// Rows k and k + 1 of B, bf16 or float32, which is rounded; `count` columns (a multiple of 16): the pairs of each sixteen columns go to `to`, those
+/// of the next sixteen `column` · 16 elements further on.
+template <class Number>
+void pack_row_pair(const Number* even, const Number* odd, std::int64_t count, BFloat16* to, std::int64_t column) noexcept {
   constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked;
   for (std::int64_t g = 0; g < count; g += kGroup) {
     auto* pairs = reinterpret_cast<std::uint32_t*>(to + g * column);
 #pragma omp simd
-    for (std::int64_t n = 0; n < kGroup; ++n) {
-      pairs[n] = static_cast<std::uint32_t>(rounded(even[g + n]).bits) | static_cast<std::uint32_t>(rounded(odd[g + n]).bits) << 16U;
-    }
+    for (std::int64_t n = 0; n < kGroup; ++n) pairs[n] = bits_of(even[g + n]) | bits_of(odd[g + n]) << 16U;
   }
 }
 

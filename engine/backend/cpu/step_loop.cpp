@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/converted_values.h"
@@ -12,7 +13,7 @@
 namespace preamble {
 namespace {
 
-/// Most operands or results of an op.
+/// Most operands or results of an op that runs for some rows at a time.
 constexpr std::size_t kMostValues = 16;
 
 }  // namespace
@@ -66,9 +67,11 @@ StepLoop::Conversions StepLoop::conversions_of(std::size_t step) const {
   const Program::Step& made = program_.steps()[step];
   Conversions all;
   const Node& node = graph.node(made.node);
-  std::array<bool, kMostValues> used{};
-  for (std::size_t i = 0; i < made.out.size(); ++i) used[i] = made.out[i].node >= 0 && (made.out[i].offset >= 0 || made.out[i].leaf >= 0);
-  if (cpu::converts_by_rows(node, used)) all.by_rows = cpu::ConvertedRows::of(graph, node, used);
+  const std::size_t outputs = made.out.size();
+  const auto flags = std::make_unique<bool[]>(outputs);
+  const std::span<bool> used(flags.get(), outputs);
+  for (std::size_t i = 0; i < outputs; ++i) used[i] = made.out[i].node >= 0 && (made.out[i].offset >= 0 || made.out[i].leaf >= 0);
+  if (std::max(made.in.size(), outputs) <= kMostValues && cpu::converts_by_rows(node, used)) all.by_rows = cpu::ConvertedRows::of(graph, node, used);
   std::int64_t in_lane = 0;
   const auto add = [&](std::vector<Conversion>& list, std::size_t index, const Type& type) {
     const bool rows = all.by_rows.rows > 0 && type.has_rows();
