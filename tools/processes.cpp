@@ -16,7 +16,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/distributed/deadline.h"
+#include "engine/distributed/watchdog.h"
 #include "engine/distributed/launch.h"
 #include "tools/program.h"
 
@@ -32,12 +32,12 @@ class SilencedOutput {
     ::dup2(nowhere, STDOUT_FILENO);
     ::dup2(nowhere, STDERR_FILENO);
     ::close(nowhere);
-    Deadline::set_output(errors_);
+    Watchdog::set_output(errors_);
   }
   SilencedOutput(const SilencedOutput&) = delete;
   SilencedOutput& operator=(const SilencedOutput&) = delete;
   ~SilencedOutput() {
-    Deadline::set_output(STDERR_FILENO);
+    Watchdog::set_output(STDERR_FILENO);
     if (errors_ < 0) return;
     ::dup2(errors_, STDERR_FILENO);
     ::close(errors_);

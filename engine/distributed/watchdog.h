@@ -9,7 +9,7 @@
 
 namespace preamble {
 
-/// Ends the process with status 1 and a line, as a `Deadline` does, if a watched call takes too long. One thread watches all calls: beginning and
+/// Ends the process with status 1 and a line if a watched call takes too long. One thread watches all calls: beginning and
 /// ending one costs no thread.
 class Watchdog {
  public:
@@ -23,6 +23,9 @@ class Watchdog {
   void begin();
   /// It has ended. Whoever leaves a call by an exception does not say so: what is cleaned up meanwhile may hang, too.
   void end();
+
+  /// The file descriptor that lines go to; standard error unless it is set.
+  static void set_output(int descriptor) noexcept;
 
  private:
   void watch();

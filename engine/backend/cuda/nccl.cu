@@ -127,16 +127,12 @@ class NcclSum final : public DeviceSum {
     }
   }
 
-  /// Ends the waiting kernel. That, too, may wait for a peer that stands still, as may whatever frees the device's memory afterwards: the process
-  /// ends in any case.
+  /// Ends the waiting kernel. That, too, may wait for a peer that stands still: the watchdog ends the process then.
   [[noreturn]] void leave(ncclResult_t error) {
-    const std::string message = error != ncclSuccess
-                                    ? std::string("sum over GPUs: NCCL: ") + nccl().get_error_string(error)
-                                    : "sum over GPUs: not done within " + std::to_string(ranks_.patience().count() / 1000) + " s; a rank is missing";
-    static const Deadline leaving(kLeaving, "rank " + std::to_string(ranks_.rank()) + ": " + message);
     nccl().comm_abort(comm_);
     comm_ = nullptr;
-    throw DistributedError(message);
+    check(error, "sum over GPUs");
+    throw DistributedError("sum over GPUs: not done within " + std::to_string(ranks_.patience().count() / 1000) + " s; a rank is missing");
   }
 
   const Backend& backend_;

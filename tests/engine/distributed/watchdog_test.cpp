@@ -10,8 +10,6 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/distributed/deadline.h"
-
 using namespace preamble;
 using namespace std::chrono_literals;
 
@@ -30,7 +28,7 @@ Ended in_process(const Body& body) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    Deadline::set_output(pipe_ends[1]);
+    Watchdog::set_output(pipe_ends[1]);
     body();
     _exit(0);
   }
