@@ -1,8 +1,8 @@
 #include "engine/backend/cuda/product_trial.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
+#include <vector>
 
 #include "engine/backend/cuda/check.h"
 #include "engine/backend/cuda/equal_bits.h"
@@ -55,17 +55,16 @@ ProductTrial::ProductTrial(const Product& p, cudaStream_t stream) : stream_(stre
   const bool keeps = p.kept != nullptr;
   const std::int64_t addend = p.beta != 0 ? result_bytes_ : 0;
   const std::int64_t all = rounded(a) + rounded(b) + addend + (keeps ? 4 : 2) * result_bytes_ + kAlignment;
-  void* memory = nullptr;
-  if (cudaMalloc(&memory, static_cast<std::size_t>(all)) != cudaSuccess) {
-    cudaGetLastError();
-    return;
+  try {
+    memory_ = DeviceMemory("trial of a product", static_cast<std::size_t>(all));
+  } catch (const DeviceError&) {
+    return;  // the plan has taken what there is: no trial
   }
-  memory_ = static_cast<std::byte*>(memory);
-  std::byte* next = memory_;
+  std::byte* next = memory_.data();
   const auto take = [&](std::int64_t bytes) { return std::exchange(next, next + bytes); };
   product_.a = take(rounded(a)), product_.b = take(rounded(b));
   if (p.beta != 0) product_.addend = take(addend);
-  fill(memory_, next - memory_, stream_);
+  fill(memory_.data(), next - memory_.data(), stream_);
   std::byte* const made = next;
   for (auto& result : results_) result = take(result_bytes_);
   if (keeps) {
@@ -75,8 +74,6 @@ ProductTrial::ProductTrial(const Product& p, cudaStream_t stream) : stream_(stre
   check(cudaMemsetAsync(made, 0, static_cast<std::size_t>(next - made), stream_), "trial of a product");
   differences_ = reinterpret_cast<std::uint32_t*>(next);
 }
-
-ProductTrial::~ProductTrial() { cudaFree(memory_); }
 
 const Product& ProductTrial::with_result(int i) noexcept {
   product_.c = results_[i];

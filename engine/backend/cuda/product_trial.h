@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include <cuda_runtime_api.h>
 
+#include "engine/backend/cuda/memory.h"
 #include "engine/backend/cuda/products.h"
 
 namespace preamble::cuda {
@@ -15,12 +15,8 @@ namespace preamble::cuda {
 class ProductTrial {
  public:
   ProductTrial(const Product& p, cudaStream_t stream);
-  ProductTrial(const ProductTrial&) = delete;
-  ProductTrial& operator=(const ProductTrial&) = delete;
-  ~ProductTrial();
-
   /// False: there is not enough memory.
-  [[nodiscard]] explicit operator bool() const noexcept { return memory_ != nullptr; }
+  [[nodiscard]] explicit operator bool() const noexcept { return memory_.data() != nullptr; }
   /// The product with operands of the trial; result 0 or 1.
   [[nodiscard]] const Product& with_result(int i) noexcept;
   /// Do both results hold the same bits? Waits for the stream. Throws DeviceError.
@@ -29,7 +25,7 @@ class ProductTrial {
  private:
   cudaStream_t stream_;
   Product product_;
-  std::byte* memory_ = nullptr;
+  DeviceMemory memory_;
   std::byte* results_[2] = {};
   std::byte* kept_[2] = {};
   std::int64_t result_bytes_ = 0;

@@ -47,4 +47,29 @@ __device__ inline void share_biases(const AttentionProblem& p, int head, float* 
   return kLog2E * p.bias[std::int64_t{head} * (2 * p.reach + 1) + (ahead ? 2 * p.reach : 0)];
 }
 
+template <int M, int N>
+__device__ inline void copy_sums(const Sum (&from)[M][N], Sum (&to)[M][N]) {
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int n = 0; n < N; ++n) to[m][n] = from[m][n];
+  }
+}
+
+/// Makes products to scores · log2(e) with biases, for keys and queries that stand anywhere: rare, and not to take registers from what is
+/// frequent. `positions`: of the queries, from the thread's first column on.
+template <int M, int N>
+__device__ __noinline__ void add_biases_one_by_one(Sum (&c)[M][N], const std::int32_t (&key_position)[M][2], const std::int32_t* positions,
+                                                   const float* bias, int reach, float scale) {
+  for (int m = 0; m < M; ++m) {
+    for (int n = 0; n < N; ++n) {
+      for (int i = 0; i < 4; ++i) {
+        const std::int32_t key = key_position[m][i / 2];
+        const std::int32_t distance = min(max(key - positions[8 * n + i % 2], -reach), reach) + reach;
+        c[m][n].x[i] = c[m][n].x[i] * scale + (key == AttentionProblem::kNoPosition ? 0.0F : kLog2E * bias[distance]);
+      }
+    }
+  }
+}
+
 }  // namespace preamble::cuda

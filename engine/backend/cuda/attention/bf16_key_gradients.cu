@@ -14,9 +14,6 @@ struct BlockKeys : QueryTiles<D, 2, extras> {
   float bias[extras != Extras::none ? kSharedBiases : 1];
 };
 
-template <int M, Share share>
-inline constexpr int kKeysOf = share == Share::queries ? 16 * M : 16 * M * kWarps;
-
 /// A block owns the keys of a tile, one key/value head and a chunk of the queries: dK and dV, which stay in registers as do P and dP, all
 /// of them transposed. Keys and values lie in shared memory, and 64 queries and rows of dO at a time while the next ones are copied.
 template <int D, int M, Share share, Extras extras>

@@ -16,6 +16,10 @@ enum class Share : std::uint8_t {
   queries,  ///< each has a quarter of the queries, and all keys: for few keys
 };
 
+/// Keys that four warps own, or one warpgroup of several.
+template <int M, Share share>
+inline constexpr int kKeysOf = share == Share::queries ? 16 * M : 16 * M * kWarps;
+
 /// The queries that a block of keys meets, in stages.
 template <int D, int stages, Extras extras>
 struct QueryTiles {
