@@ -22,6 +22,8 @@ struct CompilePolicy {
   bool fuse_feed_forward = true;
   /// `keep_attention_outputs`: pays where a gradient is bound by its products rather than by memory.
   bool keep_attention_outputs = false;
+  /// `fuse_slopes`: needs products in bf16 that end in the gradient of gelu_tanh.
+  bool fuse_slopes = false;
 };
 
 class Backend {
@@ -49,7 +51,7 @@ class Backend {
   /// operations.
   [[nodiscard]] virtual double work(const NodeCost& cost) const { return cost.node.op->flops(cost); }
   /// May the op's kernel write an output over an operand, where the op itself allows it?
-  [[nodiscard]] virtual bool runs_in_place(const Op& /*op*/, const Alias& /*alias*/) const noexcept { return true; }
+  [[nodiscard]] virtual bool runs_in_place(const Node& /*node*/, const Alias& /*alias*/) const noexcept { return true; }
 
   [[nodiscard]] virtual Residence& residence() const = 0;
   /// The program must outlive the executor. Throws DeviceError if its memory cannot be had.

@@ -15,6 +15,7 @@
 #include "engine/ops/gated.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/linear_cross_entropy.h"
+#include "engine/ops/linear_slope.h"
 #include "engine/ops/norm.h"
 
 namespace preamble {
@@ -215,6 +216,25 @@ bool fuse_two_product_gradients(const Site& s) {
   return true;
 }
 
+bool fuse_slope(const Site& s) {
+  const auto* slope = dynamic_cast<const ActivationGrad*>(s.node.op.get());
+  if (slope == nullptr || slope->kind != ActivationKind::gelu_tanh) return false;
+  const Value product = s.node.inputs[ActivationGrad::kGradient];
+  const auto* op = s.sole<Linear>(product);
+  if (op == nullptr || op->activation || s.maker(product).phase != s.node.phase) return false;
+  const Node& maker = s.maker(product);
+  const Type& weight = maker.inputs[Linear::kWeight].type();
+  const Type& dy = product.type();
+  // the epilogue reads rows of whole 16 bytes
+  if (s.operand(maker, Linear::kBias) || s.operand(maker, Linear::kResidual) || dy.dtype != Dtype::bf16 || weight.dtype != Dtype::bf16 ||
+      dy.width() % 8 != 0) {
+    return false;
+  }
+  s.replace(0, s.rewriter.graph().add(std::make_shared<LinearSlope>(op->layout), {s.operand(maker, Linear::kInput), s.operand(maker, Linear::kWeight),
+                                                                                   s.operand(s.node, ActivationGrad::kKept)}));
+  return true;
+}
+
 Graph apply_rules(const Graph& graph, std::span<const Rule> rules) {
   const Users users(graph);
   Rewriter rewriter(graph);
@@ -244,6 +264,11 @@ Graph fuse_sums(const Graph& graph) {
 
 Graph fuse_feed_forward(const Graph& graph) {
   static constexpr std::array<Rule, 2> kRules = {fuse_two_products, fuse_two_product_gradients};
+  return apply_rules(graph, kRules);
+}
+
+Graph fuse_slopes(const Graph& graph) {
+  static constexpr std::array<Rule, 1> kRules = {fuse_slope};
   return apply_rules(graph, kRules);
 }
 

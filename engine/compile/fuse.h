@@ -25,4 +25,9 @@ namespace preamble {
 /// reads them: fine-tuned layers stay as they are.
 [[nodiscard]] Graph fuse_feed_forward(const Graph& graph);
 
+/// Behind fuse_sums, of bf16 alone:
+///   activation_grad(kept, linear(dy, wᵀ))  -> linear_slope, for gelu_tanh
+/// Only where nobody else reads the product.
+[[nodiscard]] Graph fuse_slopes(const Graph& graph);
+
 }  // namespace preamble

@@ -79,7 +79,7 @@ class Analysis {
       const Value operand = node.inputs[at(alias.input)];
       const std::int32_t buffer = result_.buffer_of[at(operand.node)][at(operand.output)];
       if (alias.must) return buffer < 0 ? kLeafMemory : buffer;
-      if (!backend_.runs_in_place(*node.op, alias)) continue;
+      if (!backend_.runs_in_place(node, alias)) continue;
       if (buffer < 0 || result_.buffers[at(buffer)].bytes != bytes || result_.buffers[at(buffer)].last != n) continue;
       if (std::ranges::count(node.inputs, operand) > 1 || taken(n, i, buffer)) continue;
       return buffer;

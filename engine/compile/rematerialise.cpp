@@ -48,6 +48,7 @@ constexpr std::int64_t kIndifference = 80;
 Liveness liveness_of(const Graph& graph, const Backend& backend) {
   Graph fused = fuse_sums(graph);
   if (backend.policy().fuse_feed_forward) fused = fuse_feed_forward(fused);
+  if (backend.policy().fuse_slopes) fused = fuse_slopes(fused);
   return analyse_liveness(schedule(fused), backend);
 }
 

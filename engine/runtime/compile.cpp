@@ -67,6 +67,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
   if (options.fuse) pipeline.run("fuse_sums", [](const Graph& g) { return fuse_sums(g); });
   // chunks of the wide value are made in float32: with activations in bf16 whole products are faster
   if (options.fuse && policy.fuse_feed_forward && pipeline.real() != Dtype::bf16) pipeline.run("fuse_feed_forward", [](const Graph& g) { return fuse_feed_forward(g); });
+  if (options.fuse && policy.fuse_slopes) pipeline.run("fuse_slopes", [](const Graph& g) { return fuse_slopes(g); });
   pipeline.run("schedule", [](const Graph& g) { return schedule(g); });
   return std::make_shared<const Program>(pipeline.take(), backend, pipeline.reports());
 }

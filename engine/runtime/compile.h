@@ -26,7 +26,7 @@ struct CompileOptions {
 };
 
 /// Runs the passes prune_rows, absorb_projections, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums,
-/// fuse_feed_forward, schedule, plan_memory, in this order, as the backend's policy has them. The results of the program are those of the graph
+/// fuse_feed_forward, fuse_slopes, schedule, plan_memory, in this order, as the backend's policy has them. The results of the program are those of the graph
 /// and, with a loss, the gradient `grad.<leaf>` of every trainable leaf that the loss depends on.
 /// Throws what the passes throw, and UnsupportedError for an op without a kernel.
 [[nodiscard]] std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& options = {});

@@ -60,12 +60,18 @@ class Gradient {
     if (scratch_.seen != 0) find_seen_keys(args, regions_.seen, problem_);
   }
 
-  /// dQ may lie where dO does: it is made last.
+  /// dQ may lie where dO does if o is known (`attention_runs_in_place`): it is made last then.
   void run() const {
-    products();
+    const bool both = !args_.operand(AttentionGrad::kOutput) && out(Attention::kQuery) && sizes_.on_tensor_cores() &&
+                      tensor::makes_both(grid_, problem_);
+    if (both) {
+      tensor::query_gradient_and_products(grid_, problem_, given_, RowsOut(out(Attention::kQuery)));
+    } else {
+      products();
+    }
     key_gradients();
     table_gradients();
-    query_gradient();
+    if (!both) query_gradient();
   }
 
  private:

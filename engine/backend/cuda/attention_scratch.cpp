@@ -86,9 +86,10 @@ std::int64_t cached_attention_scratch_bytes(const NodeCost& cost) {
   return AttentionScratch::forward(options, sizes).bytes();
 }
 
-bool attention_runs_in_place(const Op& op, const Alias& alias) noexcept {
-  if (op.name() == "attention_grad") return alias.output == static_cast<std::int32_t>(Attention::kQuery);
-  return true;
+bool attention_runs_in_place(const Node& node, const Alias& alias) noexcept {
+  if (dynamic_cast<const AttentionGrad*>(node.op.get()) == nullptr) return true;
+  const bool knows_output = node.inputs.size() > AttentionGrad::kOutput && node.inputs[AttentionGrad::kOutput];
+  return knows_output && alias.output == static_cast<std::int32_t>(Attention::kQuery);
 }
 
 }  // namespace preamble::cuda

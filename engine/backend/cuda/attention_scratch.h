@@ -81,7 +81,8 @@ struct AttentionScratch {
 [[nodiscard]] std::int64_t attention_grad_scratch_bytes(const NodeCost& cost);
 [[nodiscard]] std::int64_t cached_attention_scratch_bytes(const NodeCost& cost);
 
-/// o may overwrite q, and dQ may overwrite dO. dK and dV may not overwrite k and v: blocks of queries read all keys.
-[[nodiscard]] bool attention_runs_in_place(const Op& op, const Alias& alias) noexcept;
+/// o may overwrite q, and dQ may overwrite dO where o is known; where it is not, dQ and Σ P ∘ dP are made together, and dO is read again. dK and dV
+/// may not overwrite k and v: blocks of queries read all keys.
+[[nodiscard]] bool attention_runs_in_place(const Node& node, const Alias& alias) noexcept;
 
 }  // namespace preamble::cuda

@@ -60,7 +60,7 @@ class CudaPlanning : public Backend {
   /// Heads as wide as the encoder fit no tile of attention; the wide value of a feed-forward part is small beside a GPU's memory, and
   /// whole products are faster.
   [[nodiscard]] CompilePolicy policy() const noexcept override {
-    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true};
+    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true, .fuse_slopes = true};
   }
   /// Attention reaches a sixth of the rate of large products (bench/README.md).
   [[nodiscard]] double work(const NodeCost& cost) const override {
@@ -68,7 +68,7 @@ class CudaPlanning : public Backend {
     const bool is_attention = dynamic_cast<const Attention*>(op) != nullptr || dynamic_cast<const AttentionGrad*>(op) != nullptr;
     return (is_attention ? 6 : 1) * op->flops(cost);
   }
-  [[nodiscard]] bool runs_in_place(const Op& op, const Alias& alias) const noexcept override { return cuda::runs_in_place(op, alias); }
+  [[nodiscard]] bool runs_in_place(const Node& node, const Alias& alias) const noexcept override { return cuda::runs_in_place(node, alias); }
   [[nodiscard]] Residence& residence() const override { cuda::fail("device cuda: there is no device; ", cuda_problem()); }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& /*program*/) const override {
     cuda::fail("device cuda: there is no device; ", cuda_problem());

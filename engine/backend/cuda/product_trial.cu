@@ -54,7 +54,8 @@ ProductTrial::ProductTrial(const Product& p, cudaStream_t stream) : stream_(stre
   result_bytes_ = rounded(bytes_of(p.c_type, p.m, p.ldc, p.batch, p.stride_c));
   const bool keeps = p.kept != nullptr;
   const std::int64_t addend = p.beta != 0 ? result_bytes_ : 0;
-  const std::int64_t all = rounded(a) + rounded(b) + addend + (keeps ? 4 : 2) * result_bytes_ + kAlignment;
+  const std::int64_t slopes = p.slope_of != nullptr ? result_bytes_ : 0;
+  const std::int64_t all = rounded(a) + rounded(b) + addend + slopes + (keeps ? 4 : 2) * result_bytes_ + kAlignment;
   try {
     memory_ = DeviceMemory("trial of a product", static_cast<std::size_t>(all));
   } catch (const DeviceError&) {
@@ -64,6 +65,7 @@ ProductTrial::ProductTrial(const Product& p, cudaStream_t stream) : stream_(stre
   const auto take = [&](std::int64_t bytes) { return std::exchange(next, next + bytes); };
   product_.a = take(rounded(a)), product_.b = take(rounded(b));
   if (p.beta != 0) product_.addend = take(addend);
+  if (p.slope_of != nullptr) product_.slope_of = take(slopes);
   fill(memory_.data(), next - memory_.data(), stream_);
   std::byte* const made = next;
   for (auto& result : results_) result = take(result_bytes_);

@@ -50,14 +50,14 @@ Key key_of(const Product& p) {
           p.beta != 0,
           p.bias != nullptr,
           p.gelu_tanh,
-          p.kept != nullptr,
+          p.slope_of != nullptr ? 2 : p.kept != nullptr ? 1 : 0,
           p.batch,
           p.stride_a,
           p.stride_b,
           p.stride_c,
           alignment(p.a),
           alignment(p.b),
-          std::min({alignment(p.c), alignment(addend_of(p)), alignment(p.bias), alignment(p.kept)})};
+          std::min({alignment(p.c), alignment(addend_of(p)), alignment(p.bias), alignment(p.kept), alignment(p.slope_of)})};
 }
 
 std::string describe(const Product& p) {
@@ -95,6 +95,7 @@ MatrixLayout layout_of(Dtype type, std::int64_t rows, std::int64_t columns, std:
 }
 
 cublasLtEpilogue_t epilogue_of(const Product& p) noexcept {
+  if (p.slope_of != nullptr) return CUBLASLT_EPILOGUE_DGELU;
   if (!p.gelu_tanh) return p.bias != nullptr ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
   if (p.kept != nullptr) return p.bias != nullptr ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
   return p.bias != nullptr ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
@@ -114,7 +115,7 @@ struct Plan {
     set(description, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(description, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p));
-    if (p.kept != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
+    if (p.kept != nullptr || p.slope_of != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
     b = layout_of(p.b_type, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.ldb, p.batch, p.stride_b);
     a = layout_of(p.a_type, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.lda, p.batch, p.stride_a);
     c = layout_of(p.c_type, p.n, p.m, p.ldc, p.batch, p.stride_c);
@@ -125,6 +126,7 @@ struct Plan {
   void point_at(const Product& p) const {
     if (p.bias != nullptr) set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
     if (p.kept != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.kept);
+    if (p.slope_of != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.slope_of);
   }
 };
 

@@ -34,6 +34,9 @@ struct Product {
   bool gelu_tanh = false;
   /// [M, N], of C's type and leading dimension: gets the argument of gelu_tanh. May be absent.
   void* kept = nullptr;
+  /// [M, N], of C's type and leading dimension: the sum is multiplied with the slopes of gelu_tanh there. For bf16 without bias, addend and
+  /// gelu_tanh alone; may be absent.
+  const void* slope_of = nullptr;
   /// Products of equal shape, from one to the next these many elements apart.
   std::int64_t batch = 1;
   std::int64_t stride_a = 0, stride_b = 0, stride_c = 0;

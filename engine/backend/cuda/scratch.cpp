@@ -147,6 +147,6 @@ static_assert(std::ranges::is_sorted(kEntries, {}, &ScratchEntry::op));
 std::int64_t scratch(const NodeCost& cost) { return scratch_of(kEntries, cost); }
 
 /// The other kernels read what they overwrite before they write it.
-bool runs_in_place(const Op& op, const Alias& alias) noexcept { return attention_runs_in_place(op, alias); }
+bool runs_in_place(const Node& node, const Alias& alias) noexcept { return attention_runs_in_place(node, alias); }
 
 }  // namespace preamble::cuda

@@ -11,6 +11,6 @@ namespace preamble::cuda {
 [[nodiscard]] std::int64_t scratch(const NodeCost& cost);
 
 /// May the op's kernels write an output over an operand, where the op itself allows it?
-[[nodiscard]] bool runs_in_place(const Op& op, const Alias& alias) noexcept;
+[[nodiscard]] bool runs_in_place(const Node& node, const Alias& alias) noexcept;
 
 }  // namespace preamble::cuda

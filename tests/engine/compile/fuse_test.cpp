@@ -234,6 +234,26 @@ TEST_CASE("fuse_feed_forward: a wide value that is a sum is not made again insid
   check_fusion(gradient(true));
 }
 
+TEST_CASE("fuse_slopes: a product of bf16 ends in the gradient of gelu_tanh, unless somebody else reads it") {
+  const auto ops = [](Dtype weights, std::int64_t wide, ActivationKind kind, bool read) {
+    Graph graph(Dtype::bf16);
+    const RowSpaceId rows = graph.rows("rows", 8, 2);
+    const Value dy = graph.input("dy", {Dtype::bf16, rows, {16}});
+    const Value kept = graph.input("kept", {Dtype::bf16, rows, {wide}});
+    const Value product = linear(dy, graph.frozen("w", Tensor(weights, {16, wide})), {}, WeightLayout::in_out);
+    if (read) graph.output("product", product);
+    graph.output("dx", activation_grad(kind, kept, product));
+    return ops_of(fuse_slopes(graph));
+  };
+  const Ops apart{"linear", "activation_grad"};
+  CHECK(ops(Dtype::bf16, 24, ActivationKind::gelu_tanh, false) == Ops{"linear_slope"});
+  CHECK(ops(Dtype::bf16, 24, ActivationKind::gelu_tanh, true) == apart);
+  CHECK(ops(Dtype::bf16, 24, ActivationKind::gelu, false) == apart);
+  // whole pieces of 16 bytes, and matrices that need no conversion
+  CHECK(ops(Dtype::bf16, 20, ActivationKind::gelu_tanh, false) == apart);
+  CHECK(ops(Dtype::f32, 24, ActivationKind::gelu_tanh, false) == apart);
+}
+
 TEST_CASE("fuse: gradients of a fused program are those of the unfused one") {
   const auto gradients = [](bool fuse, ActivationKind kind) {
     Graph graph(Dtype::f64);

@@ -5,8 +5,8 @@
 namespace preamble::cuda::tensor {
 namespace {
 
-/// What a block makes of P and dP.
-enum class Purpose : std::uint8_t { products, gradient };
+/// What a block makes of P and dP: D = Σ P ∘ dP, dQ of a D that is known, or both at once.
+enum class Purpose : std::uint8_t { products, gradient, both };
 
 template <class Block, int D, int Keys>
 struct GradientShared {
@@ -41,7 +41,7 @@ class RowSums {
   __device__ void make_probabilities(float factor, Sum (&c)[M][N]) const {
     Scores::for_scores(c, [&](int m, int half, int, float& x) { x = exp2_fast(x * factor - log_sum_exp_[m][half]); });
   }
-  /// dP becomes dS / scale, or is added up with P.
+  /// dP becomes dS / scale, or is added up with P; of both, it becomes P ∘ dP.
   template <int N>
   __device__ void take(const Sum (&p)[M][N], Sum (&d)[M][N]) {
 #pragma unroll
@@ -53,35 +53,56 @@ class RowSums {
           if constexpr (purpose == Purpose::gradient) {
             d[m][n].x[i] = p[m][n].x[i] * (d[m][n].x[i] - mean_[m][i / 2]);
           } else {
-            products_[m][i / 2] += p[m][n].x[i] * d[m][n].x[i];
+            const float product = p[m][n].x[i] * d[m][n].x[i];
+            products_[m][i / 2] += product;
+            if constexpr (purpose == Purpose::both) d[m][n].x[i] = product;
           }
         }
       }
     }
   }
 
-  /// Writes dQ, of sums dQ / scale, or Σ P ∘ dP.
+  /// dQ / scale = Σ (P ∘ dP) K - D Σ P K, of the sums of both.
+  template <int N>
+  __device__ void join(Sum (&sums)[M][N], const Sum (&keys)[M][N]) const {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const float product = over_row(products_[m][half]);
+#pragma unroll
+        for (int n = 0; n < N; ++n) {
+#pragma unroll
+          for (int i = 2 * half; i < 2 * half + 2; ++i) sums[m][n].x[i] -= product * keys[m][n].x[i];
+        }
+      }
+    }
+  }
+  /// Writes dQ, of sums dQ / scale, and D, what of them the purpose makes.
   template <int N>
   __device__ void store(const AttentionProblem& p, float* products, const RowsOut& dq, const Sum (&sums)[M][N]) const {
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        float sum = products_[m][half];
-        sum += __shfl_xor_sync(~0U, sum, 1);
-        sum += __shfl_xor_sync(~0U, sum, 2);
+        const float product = over_row(products_[m][half]);
         const int i = Scores::row(m, half);
         if (i >= rows_) continue;
-        if constexpr (purpose == Purpose::gradient) {
-          store_row(dq, first_ + i, head_ * p.dim, p.dim, sums[m], half, p.scale);
-        } else if (lane() % 4 == 0) {
-          products[(first_ + i) * p.heads + head_] = sum;
+        if constexpr (purpose != Purpose::products) store_row(dq, first_ + i, head_ * p.dim, p.dim, sums[m], half, p.scale);
+        if constexpr (purpose != Purpose::gradient) {
+          if (lane() % 4 == 0) products[(first_ + i) * p.heads + head_] = product;
         }
       }
     }
   }
 
  private:
+  /// A sum of the four lanes that share a row.
+  [[nodiscard]] static __device__ float over_row(float sum) {
+    sum += __shfl_xor_sync(~0U, sum, 1);
+    return sum + __shfl_xor_sync(~0U, sum, 2);
+  }
+
   std::int64_t first_ = 0;
   int rows_ = 0, head_ = 0;
   float log_sum_exp_[M][2];
@@ -134,6 +155,7 @@ class GradientWork {
 
   __device__ void begin(const Group& group) {
     clear(sums_);
+    if constexpr (purpose == Purpose::both) clear(keys_);
     rows_ = {group.first(), group.rows(), group.head(), group.log_sum_exp(), group.products(), 1};
   }
   __device__ void take(const Group& group, int from, int stage) {
@@ -153,9 +175,19 @@ class GradientWork {
       Weights weights(d);
       Warpgroup::begin_rows(weights, s_.keys.k[stage], sums_);
       Warpgroup::wait(weights, sums_);
+    } else if constexpr (purpose == Purpose::both) {
+      Weights weights(d);
+      Weights probabilities(c);
+      Warpgroup::begin_rows(weights, s_.keys.k[stage], sums_);
+      Warpgroup::begin_rows(probabilities, s_.keys.k[stage], keys_);
+      Warpgroup::wait(weights, sums_);
+      Warpgroup::wait(probabilities, keys_);
     }
   }
-  __device__ void end() const { rows_.store(p_, given_.products, dq_, sums_); }
+  __device__ void end() {
+    if constexpr (purpose == Purpose::both) rows_.join(sums_, keys_);
+    rows_.store(p_, given_.products, dq_, sums_);
+  }
 
  private:
   const AttentionProblem& p_;
@@ -163,6 +195,7 @@ class GradientWork {
   const RowsOut& dq_;
   typename Groups::Shared& s_;
   Sum sums_[1][Groups::kColumns / 8];
+  Sum keys_[1][purpose == Purpose::both ? Groups::kColumns / 8 : 1];  ///< Σ P K
   RowSums<Group, 1, purpose> rows_;
 };
 
@@ -186,6 +219,7 @@ __global__ void __launch_bounds__(QueryGroups<2, extras>::Block::kThreads, 1)
 }
 
 constexpr const char* name_of(Purpose purpose) noexcept {
+  if (purpose == Purpose::both) return "attention_grad: dq and products";
   return purpose == Purpose::gradient ? "attention_grad: dq" : "attention_grad: products";
 }
 
@@ -196,16 +230,21 @@ void launch(const AttentionGrid& grid, const AttentionProblem& p, const Attentio
                 sizeof(GradientShared<Block, D, Keys>), grid.queue, p, given, dq);
 }
 
+template <Extras extras, Purpose purpose>
+void launch_groups(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
+  using Groups = QueryGroups<2, extras>;
+  using Block = typename Groups::Block;
+  launch_blocks(name_of(purpose), grouped_query_gradient_kernel<extras, purpose>,
+                Block::blocks(grid.queue, grid.q.tiles(Block::kRows) * p.heads), Block::kThreads, sizeof(typename Groups::Shared), grid.queue, p,
+                given, dq);
+}
+
 template <Purpose purpose>
 void launch(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
   with_extras(p, [&]<Extras extras>() {
     constexpr Extras kExtras = none_or_all(extras);
     if (p.dim > 64) return launch<128, 1, 32, kExtras, purpose>(grid, p, given, dq);
-    if (suits_warpgroups(p, grid.queue)) {
-      using Block = typename QueryGroups<2, extras>::Block;
-      return launch_blocks(name_of(purpose), grouped_query_gradient_kernel<extras, purpose>,
-                           Block::blocks(grid.queue, grid.q.tiles(Block::kRows) * p.heads), Block::kThreads, sizeof(typename QueryGroups<2, extras>::Shared), grid.queue, p, given, dq);
-    }
+    if (suits_warpgroups(p, grid.queue)) return launch_groups<extras, purpose>(grid, p, given, dq);
     has_long_queries(grid) ? launch<64, 2, 64, kExtras, purpose>(grid, p, given, dq) : launch<64, 1, 64, kExtras, purpose>(grid, p, given, dq);
   });
 }
@@ -218,6 +257,12 @@ void products(const AttentionGrid& grid, const AttentionProblem& p, const Attent
 
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
   launch<Purpose::gradient>(grid, p, given, dq);
+}
+
+bool makes_both(const AttentionGrid& grid, const AttentionProblem& p) { return suits_warpgroups(p, grid.queue); }
+
+void query_gradient_and_products(const AttentionGrid& grid, const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq) {
+  with_extras(p, [&]<Extras extras>() { launch_groups<extras, Purpose::both>(grid, p, given, dq); });
 }
 
 }  // namespace preamble::cuda::tensor

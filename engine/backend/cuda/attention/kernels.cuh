@@ -78,6 +78,9 @@ namespace tensor {
 void output(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionResults& results);
 void products(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients);
 void query_gradient(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const RowsOut& dq);
+/// dQ and Σ P ∘ dP in one pass over the keys, where `makes_both`.
+[[nodiscard]] bool makes_both(const AttentionGrid& grid, const AttentionProblem& problem);
+void query_gradient_and_products(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const RowsOut& dq);
 void key_gradients(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const KeyGradients& to);
 /// The same on GPUs whose warpgroups multiply, for heads of up to 64 columns and segments of more than a few keys.
 void grouped_key_gradients(const AttentionGrid& grid, const AttentionProblem& problem, const AttentionGradients& gradients, const KeyGradients& to);

@@ -44,6 +44,9 @@ TEST_CASE("kernels for GPUs: there is one for each op of the CPU and each type o
   CHECK(!gpu.has_kernel("no op", Dtype::f32));
   // what takes a kernel out of the list
   CHECK(!gpu.policy().fuse_feed_forward);
+  // what no program of a CPU has
+  CHECK(gpu.policy().fuse_slopes);
+  CHECK(gpu.has_kernel("linear_slope", Dtype::bf16));
 }
 
 TEST_CASE("kernels for GPUs: matrices of every type can be read") {

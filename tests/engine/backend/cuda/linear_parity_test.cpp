@@ -75,6 +75,24 @@ TEST_SUITE("cuda") {
     }
   }
 
+  TEST_CASE("cuda: products that end in the gradient of gelu_tanh") {
+    for (const auto layout : {WeightLayout::out_in, WeightLayout::in_out}) {
+      for (const auto& [rows, narrow, wide] : {MapSizes{130, 64, 96}, MapSizes{33, 24, 56}, MapSizes{1, 8, 16}, MapSizes{0, 16, 32}}) {
+        const auto matrix = [&](std::int64_t n, std::int64_t k) { return layout == WeightLayout::out_in ? Dims{n, k} : Dims{k, n}; };
+        GradientCase test{{{"r", Segments(std::array{rows, 0})}},
+                          {{"x", random_tensor({rows, narrow}, 1), "r"},
+                           {"up", random_tensor(matrix(wide, narrow), 2)},
+                           {"b", random_tensor({wide}, 3)},
+                           {"down", random_tensor(matrix(narrow, wide), 4)}},
+                          [layout](Graph&, const auto& v) {
+                            return linear(linear_activation(v[0], v[1], v[2], layout, ActivationKind::gelu_tanh), v[3], {}, layout);
+                          }};
+        for (std::size_t i = 1; i < test.operands.size(); ++i) test.operands[i].differentiable = false;
+        check_parity("slope", test, kOverNarrow);
+      }
+    }
+  }
+
   TEST_CASE("cuda: maps of heads") {
     constexpr std::int64_t kHeads = 3, kNarrow = 16, kWide = 40;
     for (const bool expand : {false, true}) {
