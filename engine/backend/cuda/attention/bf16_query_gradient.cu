@@ -210,7 +210,7 @@ __global__ void __launch_bounds__(QueryGroups<2, extras>::Block::kThreads, 1)
   Groups::begin(s);
   if (const int index = warpgroup(); index < 0) {
     give_up_registers<Block::kCopyingRegisters>();
-    Groups::copy(p, {p.q, given.output_gradient}, given.log_sum_exp, given.products, s);
+    Groups::copy(p, {p.q, given.output_gradient}, given.log_sum_exp, purpose == Purpose::gradient ? given.products : nullptr, s);
   } else {
     take_registers<Block::kMultiplyingRegisters>();
     GradientWork<extras, purpose> work(p, given, dq, s);

@@ -48,7 +48,7 @@ struct QueryGroups {
     __syncthreads();
   }
 
-  /// What the copying warpgroup does. `given`: may be empty for one operand.
+  /// What the copying warpgroup does. `log_sum_exp`: may be absent for one operand; `products`: where they are known.
   static __device__ void copy(const AttentionProblem& p, const RowsIn (&of)[operands], const float* log_sum_exp, const float* products, Shared& s) {
     RingWriter<kStages, kAhead> ring(s.barriers);
     RingPlace<kItems> at;
@@ -153,7 +153,7 @@ struct QueryGroups {
       if (kAll && p.window > 0) copy_4_async(&item.hidden[r], p.hidden + row, true);
       if constexpr (operands > 1) {
         copy_4_async(&item.log_sum_exp[r], log_sum_exp + row * p.heads + head, true);
-        copy_4_async(&item.products[r], products + row * p.heads + head, true);
+        if (products != nullptr) copy_4_async(&item.products[r], products + row * p.heads + head, true);
       }
     }
     if constexpr (kExtras) {
