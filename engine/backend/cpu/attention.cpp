@@ -28,7 +28,7 @@ template <class T>
 void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head, T* s) noexcept {
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.stride;
-    mask.for_pieces({b.segment, b.position[i], head}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
+    mask.for_pieces({b.segment, b.position[i], head + b.head(i)}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
 #pragma omp simd
       for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
     });
@@ -42,6 +42,8 @@ class PlainBlocks {
   PlainBlocks(const AttentionProblem<T>& problem, const AttentionScratch& scratch, std::byte* lane) noexcept
       : problem_(problem), terms_(reinterpret_cast<T*>(lane)), scores_(terms_ + scratch.terms / std::int64_t{sizeof(T)}) {}
 
+  /// Heads of a task.
+  [[nodiscard]] static std::int64_t heads(const AttentionProblem<T>& /*problem*/) noexcept { return 1; }
   void begin(std::int32_t /*segment*/, std::int64_t /*kv_head*/, bool /*weighs*/) const noexcept {}
   [[nodiscard]] T* make_scores(const QueryBlock& b, std::int64_t head) const {
     scores(problem_, b, head, scores_, terms_);
@@ -69,8 +71,15 @@ class PlainBlocks {
 class PanelBlocks {
  public:
   PanelBlocks(const AttentionProblem<float>& problem, const AttentionScratch& scratch, std::byte* lane) noexcept
-      : PanelBlocks(problem, AttentionPanelsScratch::of(problem.sizes(), problem.options.kv_heads), scratch, lane) {}
+      : PanelBlocks(problem, AttentionPanelsScratch::of(problem.sizes(), problem.options), scratch, lane) {}
 
+  /// As many heads of a task as share their keys, which are packed once for all of them, unless threads would want for tasks.
+  [[nodiscard]] static std::int64_t heads(const AttentionProblem<float>& problem) noexcept {
+    constexpr std::int64_t kTasks = 4;  // of a thread
+    const std::int64_t shared = std::max<std::int64_t>(1, problem.q.layout->segments * problem.options.kv_heads);
+    const std::int64_t parts = std::clamp<std::int64_t>((kTasks * threads() + shared - 1) / shared, 1, problem.group);
+    return (problem.group + parts - 1) / parts;
+  }
   void begin(std::int32_t segment, std::int64_t kv_head, bool weighs) {
     panels_.begin(segment, kv_head);
     panels_.pack_transposed(problem_.prefix_k, problem_.k, keys_);
@@ -91,7 +100,7 @@ class PanelBlocks {
       const float normal = sum[i] == 0 ? 0 : 1 / sum[i];
 #pragma omp simd
       for (std::int64_t c = 0; c < problem_.dim; ++c) row[c] *= normal;
-      store_floats(row, o, (b.first + i) * o.width + head * problem_.dim, problem_.dim);
+      store_floats(row, o, b.query(i) * o.width + (head + b.head(i)) * problem_.dim, problem_.dim);
     }
   }
 
@@ -123,19 +132,22 @@ void run(const KernelArguments& args, std::int64_t key_unit) {
   const View& o = args.out[Attention::kOutput];
   const View kept = args.out.size() > Attention::kLogSumExp ? args.out[Attention::kLogSumExp] : View{};
 
-  run_lanes(lanes_of(scratch, args.workspace_bytes), problem.q.layout->segments * options.heads, [&](std::int64_t lane, std::int64_t task) {
-    const auto segment = static_cast<std::int32_t>(task / options.heads);
-    const std::int64_t head = task % options.heads;
+  const std::int64_t together = Blocks::heads(problem), parts = (problem.group + together - 1) / together;
+  const std::int64_t tasks = options.kv_heads * parts;  // of a segment
+  run_lanes(lanes_of(scratch, args.workspace_bytes), problem.q.layout->segments * tasks, [&](std::int64_t lane, std::int64_t task) {
+    const auto segment = static_cast<std::int32_t>(task / tasks);
+    const std::int64_t kv_head = task % tasks / parts, first = task % parts * together;
     Blocks blocks(problem, scratch, args.workspace + scratch.fixed + lane * scratch.lane);
-    blocks.begin(segment, head / problem.group, bool(o));
-    problem.for_blocks(segment, [&](const QueryBlock& b) {
+    blocks.begin(segment, kv_head, bool(o));
+    const std::int64_t heads = std::min(together, problem.group - first);
+    problem.for_blocks(segment, kv_head * problem.group + first, heads, [&](const QueryBlock& b, std::int64_t head) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
       T* s = blocks.make_scores(b, head);
       exponentials(b, s, sum, log_sum_exp);
       if (o && problem.mask) drop(problem.mask, b, head, s);
       if (o) blocks.weigh(b, head, sum, o);
-      for (std::int64_t i = 0; kept && i < b.rows; ++i) kept.as<T>()[(b.first + i) * options.heads + head] = log_sum_exp[i];
+      for (std::int64_t i = 0; kept && i < b.rows; ++i) kept.as<T>()[b.query(i) * options.heads + head + b.head(i)] = log_sum_exp[i];
     });
   });
 }

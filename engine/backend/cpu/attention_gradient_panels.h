@@ -20,7 +20,7 @@ class GradientPanels {
   /// `s`: scratch memory of a lane.
   GradientPanels(const Gradient& of, const Scratch& s) noexcept
       : of_(of),
-        sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options.kv_heads)),
+        sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options)),
         panels_(of.problem_, sizes_, s.panels),
         keys_(panels_.take<BFloat16>(sizes_.matrix())),
         key_rows_(panels_.take<BFloat16>(sizes_.matrix())),
@@ -46,7 +46,7 @@ class GradientPanels {
     if (sums_values_) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
   }
 
-  /// Adds what a block gives to the sums of its segment, and writes dQ.
+  /// Adds what a block gives, whose first head is `head`, to the sums of its segment, and writes dQ.
   void block(const QueryBlock& b, std::int64_t head, const Scratch& s) const {
     const auto& problem = of_.problem_;
     panels_.copy_rows(problem.q, b, head, queries_);
@@ -55,7 +55,7 @@ class GradientPanels {
     scale_scores(problem, b, s.probabilities);
     add_biases(problem, b, head, s.probabilities);
     if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
-    for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head, s);
+    for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head + b.head(i), s);
     if (sums_values_) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
     if (of_.needs_scores_) scale_scores(problem, b, s.gradients);
     if (sums_keys_) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
@@ -63,7 +63,7 @@ class GradientPanels {
     round_row(s.gradients, weights_, b.rows * b.stride);
     panels_.times_rows(b, weights_, key_rows_, result_);
     for (std::int64_t i = 0; i < b.rows; ++i) {
-      store_floats(result_ + i * panels_.dim(), of_.dq_, (b.first + i) * of_.dq_.width + head * problem.dim, problem.dim);
+      store_floats(result_ + i * panels_.dim(), of_.dq_, b.query(i) * of_.dq_.width + (head + b.head(i)) * problem.dim, problem.dim);
     }
   }
 

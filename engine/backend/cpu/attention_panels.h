@@ -85,10 +85,10 @@ class HeadPanels {
     }
   }
 
-  /// The rows of one head of a block, [rows, dim] padded.
+  /// The rows of a block whose first head is `head`, [rows, dim] padded.
   void copy_rows(const View& x, const QueryBlock& b, std::int64_t head, BFloat16* to) const noexcept {
     for (std::int64_t i = 0; i < b.rows; ++i) {
-      copy_bf16(x, b.first + i, head * problem_.dim, problem_.dim, to + i * sizes_.dim);
+      copy_bf16(x, b.query(i), (head + b.head(i)) * problem_.dim, problem_.dim, to + i * sizes_.dim);
       std::fill_n(to + i * sizes_.dim + problem_.dim, sizes_.dim - problem_.dim, BFloat16{0});
     }
   }

@@ -19,12 +19,12 @@ struct AttentionPanelsScratch {
 
   [[nodiscard]] static constexpr std::int64_t padded(std::int64_t count) noexcept { return (count + kUnit - 1) / kUnit * kUnit; }
 
-  [[nodiscard]] static constexpr AttentionPanelsScratch of(const AttentionSizes& sizes, std::int64_t kv_heads) noexcept {
+  [[nodiscard]] static constexpr AttentionPanelsScratch of(const AttentionSizes& sizes, const AttentionOptions& options) noexcept {
     AttentionPanelsScratch s;
     s.keys = padded(sizes.keys);
-    s.dim = padded(sizes.kv_width / kv_heads);
+    s.dim = padded(sizes.kv_width / options.kv_heads);
     // rows of a block are padded too: 16 of them may become 32, and each of 96 may be longer by less than a unit
-    const std::int64_t rows = padded(std::min(sizes.q_rows, AttentionScratch::kBlockRows));
+    const std::int64_t rows = padded(std::min(sizes.q_rows * (options.heads / options.kv_heads), AttentionScratch::kBlockRows));
     const std::int64_t most = 2 * std::max(AttentionScratch::kBlockElements, 16 * s.keys) + 2 * AttentionScratch::kBlockRows * kUnit;
     s.scores = std::min(rows * s.keys, most);
     return s;

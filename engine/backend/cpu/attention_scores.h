@@ -94,14 +94,15 @@ void scale_scores(const AttentionProblem<T>& problem, const QueryBlock& b, T* s)
   for (std::int64_t i = 0; i < b.rows * b.stride; ++i) s[i] *= scale;
 }
 
-/// Adds biases by relative position to scores.
+/// Adds biases by relative position to scores; `head`: the first of the block.
 template <class T>
 void add_biases(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s) {
   if (problem.relative.bias == nullptr) return;
   for (std::int64_t i = 0; i < b.rows; ++i) {
     T* row = s + i * b.stride;
-    if (problem.options.prefix_has_positions) problem.relative.add(head, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
-    problem.relative.add(head, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
+    const std::int64_t of = head + b.head(i);
+    if (problem.options.prefix_has_positions) problem.relative.add(of, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
+    problem.relative.add(of, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
   }
 }
 
