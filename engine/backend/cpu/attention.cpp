@@ -1,5 +1,8 @@
 #include "engine/ops/attention.h"
 
+#include <tuple>
+#include <utility>
+
 #include "engine/backend/cpu/attention_lanes.h"
 #include "engine/backend/cpu/attention_panels.h"
 #include "engine/backend/cpu/attention_scores.h"
@@ -7,32 +10,25 @@
 namespace preamble::PREAMBLE_ISA {
 namespace {
 
-/// Turns scores into exp(score - maximum), zero where a row does not see a key. Gives each row's sum and log-sum-exp.
+/// Turns row `i` of scores into exp(score - maximum), zero where it does not see a key. Gives its sum and log-sum-exp.
 template <class T>
-void exponentials(const QueryBlock& b, T* s, T* sum, T* log_sum_exp) noexcept {
-  for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.stride;
-    const std::int64_t seen = b.seen(i);
-    const std::int64_t hidden = b.hidden[i];
-    std::fill(row, row + hidden, T(0));
-    std::fill(row + seen, row + b.stride, T(0));
-    sum[i] = log_sum_exp[i] = 0;
-    if (seen == hidden) continue;
-    const T largest = max_of(row + hidden, seen - hidden);
-    sum[i] = exp_row(row + hidden, seen - hidden, largest);
-    log_sum_exp[i] = largest + std::log(sum[i]);
-  }
+std::pair<T, T> exponentials(const QueryBlock& b, std::int64_t i, T* row) noexcept {
+  const std::int64_t seen = b.seen(i);
+  const std::int64_t hidden = b.hidden[i];
+  std::fill(row, row + hidden, T(0));
+  std::fill(row + seen, row + b.stride, T(0));
+  if (seen == hidden) return {T(0), T(0)};
+  const T largest = max_of(row + hidden, seen - hidden);
+  const T sum = exp_row(row + hidden, seen - hidden, largest);
+  return {sum, largest + std::log(sum)};
 }
 
 template <class T>
-void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t head, T* s) noexcept {
-  for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.stride;
-    mask.for_pieces({b.segment, b.position[i], head + b.head(i)}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
+void drop(const ProbabilityMask<T>& mask, const QueryBlock& b, std::int64_t i, std::int64_t head, T* row) noexcept {
+  mask.for_pieces({b.segment, b.position[i], head}, b.keys.skipped, b.seen(i), [&](std::int64_t first, std::int64_t count, const T* factors) {
 #pragma omp simd
-      for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
-    });
-  }
+    for (std::int64_t j = 0; j < count; ++j) row[first + j] *= factors[j];
+  });
 }
 
 /// What a task computes a block with: operands as they lie, by BLAS.
@@ -49,6 +45,8 @@ class PlainBlocks {
     scores(problem_, b, head, scores_, terms_);
     return scores_;
   }
+  void begin_row(const QueryBlock& /*b*/, std::int64_t /*i*/, std::int64_t /*head*/) const noexcept {}
+  void end_row(const QueryBlock& /*b*/, std::int64_t /*i*/) const noexcept {}
   /// o = normal[row] · w V
   void weigh(const QueryBlock& b, std::int64_t head, const T* sum, const View& o) const {
     times_rows(problem_, b, head, T(1), scores_, problem_.prefix_v, problem_.v, o);
@@ -88,12 +86,15 @@ class PanelBlocks {
   [[nodiscard]] float* make_scores(const QueryBlock& b, std::int64_t head) const {
     panels_.copy_rows(problem_.q, b, head, rows_);
     panels_.times_keys(b, rows_, keys_, scores_);
-    scale_scores(problem_, b, scores_);
-    add_biases(problem_, b, head, scores_);
     return scores_;
   }
+  /// All that is done to a row is done while it is in the first cache.
+  void begin_row(const QueryBlock& b, std::int64_t i, std::int64_t head) const noexcept {
+    scale_row(problem_, b, scores_ + i * b.stride);
+    add_biases(problem_, b, i, head, scores_ + i * b.stride);
+  }
+  void end_row(const QueryBlock& b, std::int64_t i) const noexcept { round_row(scores_ + i * b.stride, weights_ + i * b.stride, b.stride); }
   void weigh(const QueryBlock& b, std::int64_t head, const float* sum, const View& o) const {
-    round_row(scores_, weights_, b.rows * b.stride);
     panels_.times_rows(b, weights_, values_, result_);
     for (std::int64_t i = 0; i < b.rows; ++i) {
       float* row = result_ + i * panels_.dim();
@@ -144,8 +145,12 @@ void run(const KernelArguments& args, std::int64_t key_unit) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
       T* s = blocks.make_scores(b, head);
-      exponentials(b, s, sum, log_sum_exp);
-      if (o && problem.mask) drop(problem.mask, b, head, s);
+      for (std::int64_t i = 0; i < b.rows; ++i) {
+        blocks.begin_row(b, i, head + b.head(i));
+        std::tie(sum[i], log_sum_exp[i]) = exponentials(b, i, s + i * b.stride);
+        if (o && problem.mask) drop(problem.mask, b, i, head + b.head(i), s + i * b.stride);
+        if (o) blocks.end_row(b, i);
+      }
       if (o) blocks.weigh(b, head, sum, o);
       for (std::int64_t i = 0; kept && i < b.rows; ++i) kept.as<T>()[b.query(i) * options.heads + head + b.head(i)] = log_sum_exp[i];
     });

@@ -45,10 +45,10 @@ struct AttentionPanelsScratch {
 
   /// Two matrices, queries, weights, a result.
   [[nodiscard]] constexpr std::int64_t forward() const noexcept { return 2 * matrix() + rows() + weights() + result(); }
-  /// Keys by rows, keys and values transposed, two kinds of rows and one of them transposed, weights by rows and packed, sums of keys and of
-  /// values, a result. `joint`: values are the keys.
+  /// Keys by rows, keys and values transposed, two kinds of rows, two of weights, sums of keys and of values, a result. `joint`: values are the
+  /// keys.
   [[nodiscard]] constexpr std::int64_t backward(bool joint) const noexcept {
-    return (joint ? 2 : 3) * matrix() + 3 * rows() + 2 * weights() + (joint ? 1 : 2) * sums() + result();
+    return (joint ? 2 : 3) * matrix() + 2 * rows() + 2 * weights() + (joint ? 1 : 2) * sums() + result();
   }
 };
 

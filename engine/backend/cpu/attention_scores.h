@@ -85,25 +85,21 @@ void times_rows(const AttentionProblem<T>& problem, const QueryBlock& b, std::in
   }
 }
 
-/// Multiplies scores by the scale of the options.
+/// Multiplies a row of scores, or of their gradients, by the scale of the options.
 template <class T>
-void scale_scores(const AttentionProblem<T>& problem, const QueryBlock& b, T* s) noexcept {
+void scale_row(const AttentionProblem<T>& problem, const QueryBlock& b, T* row) noexcept {
   if (problem.scale == T(1)) return;
   const T scale = problem.scale;
 #pragma omp simd
-  for (std::int64_t i = 0; i < b.rows * b.stride; ++i) s[i] *= scale;
+  for (std::int64_t j = 0; j < b.stride; ++j) row[j] *= scale;
 }
 
-/// Adds biases by relative position to scores; `head`: the first of the block.
+/// Adds biases by relative position to row `i` of the scores of a head.
 template <class T>
-void add_biases(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s) {
+void add_biases(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t i, std::int64_t head, T* row) {
   if (problem.relative.bias == nullptr) return;
-  for (std::int64_t i = 0; i < b.rows; ++i) {
-    T* row = s + i * b.stride;
-    const std::int64_t of = head + b.head(i);
-    if (problem.options.prefix_has_positions) problem.relative.add(of, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
-    problem.relative.add(of, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
-  }
+  if (problem.options.prefix_has_positions) problem.relative.add(head, {nullptr, -b.keys.prefixes}, b.position[i], b.keys.prefixes, row);
+  problem.relative.add(head, problem.own_positions(b), b.position[i], b.visible[i], row + b.keys.prefixes);
 }
 
 /// Scores [rows, width] with biases or position terms. Those of keys that a row does not see mean nothing. `terms`: scratch.
@@ -111,7 +107,7 @@ template <class T>
 void scores(const AttentionProblem<T>& problem, const QueryBlock& b, std::int64_t head, T* s, T* terms) {
   times_keys(problem, b, head, problem.scale, problem.q, problem.prefix_k, problem.k, s);
   if (problem.disentangled && b.keys.count > 0) DisentangledTerms<T>(problem, b, head, terms).add(s);
-  add_biases(problem, b, head, s);
+  for (std::int64_t i = 0; i < b.rows; ++i) add_biases(problem, b, i, head, s + i * b.stride);
 }
 
 }  // namespace preamble::PREAMBLE_ISA

@@ -22,6 +22,7 @@ inline void widening_product(const cpu::Bf16Panel& p) noexcept {
     for (std::int64_t first = 0; first < p.rows; first += kRows) {
       const std::int64_t rows = std::min(kRows, p.rows - first);
       FloatVector sums[kRows] = {};
+      for (std::int64_t r = 0; p.adds && r < rows; ++r) std::memcpy(&sums[r], p.c + (first + r) * p.ldc + j, sizeof sums[r]);
       for (std::int64_t k = 0; k < p.k; k += 2) {
         WordVector pairs;
         std::memcpy(&pairs, packed + k * kGroup, sizeof pairs);
