@@ -10,16 +10,22 @@
 namespace preamble::PREAMBLE_ISA {
 namespace {
 
-/// Turns row `i` of scores into exp(score - maximum), zero where it does not see a key. Gives its sum and log-sum-exp.
-template <class T>
+/// Turns row `i` of scores into exp(score - maximum), zero where it does not see a key. Gives its sum and log-sum-exp. `padded`: rows end at whole
+/// units.
+template <bool padded, class T>
 std::pair<T, T> exponentials(const QueryBlock& b, std::int64_t i, T* row) noexcept {
   const std::int64_t seen = b.seen(i);
   const std::int64_t hidden = b.hidden[i];
   std::fill(row, row + hidden, T(0));
-  std::fill(row + seen, row + b.stride, T(0));
+  if (!padded || seen == hidden) std::fill(row + seen, row + b.stride, T(0));
   if (seen == hidden) return {T(0), T(0)};
   const T largest = max_of(row + hidden, seen - hidden);
-  const T sum = exp_row(row + hidden, seen - hidden, largest);
+  T sum;
+  if constexpr (padded) {
+    sum = exp_padded_row(row + hidden, seen - hidden, b.stride - hidden, largest);
+  } else {
+    sum = exp_row(row + hidden, seen - hidden, largest);
+  }
   return {sum, largest + std::log(sum)};
 }
 
@@ -45,7 +51,11 @@ class PlainBlocks {
     scores(problem_, b, head, scores_, terms_);
     return scores_;
   }
-  void begin_row(const QueryBlock& /*b*/, std::int64_t /*i*/, std::int64_t /*head*/) const noexcept {}
+  struct Biases {
+    Biases(const AttentionProblem<T>& /*problem*/, const QueryBlock& /*b*/, std::int64_t /*head*/) noexcept {}
+  };
+  static constexpr bool kPadded = false;
+  void begin_row(const QueryBlock& /*b*/, std::int64_t /*i*/, const Biases& /*biases*/) const noexcept {}
   void end_row(const QueryBlock& /*b*/, std::int64_t /*i*/) const noexcept {}
   /// o = normal[row] · w V
   void weigh(const QueryBlock& b, std::int64_t head, const T* sum, const View& o) const {
@@ -88,10 +98,12 @@ class PanelBlocks {
     panels_.times_keys(b, rows_, keys_, scores_);
     return scores_;
   }
+  using Biases = BlockBiases;
+  static constexpr bool kPadded = true;
   /// All that is done to a row is done while it is in the first cache.
-  void begin_row(const QueryBlock& b, std::int64_t i, std::int64_t head) const noexcept {
+  void begin_row(const QueryBlock& b, std::int64_t i, const Biases& biases) const noexcept {
     scale_row(problem_, b, scores_ + i * b.stride);
-    add_biases(problem_, b, i, head, scores_ + i * b.stride);
+    biases.add(i, scores_ + i * b.stride);
   }
   void end_row(const QueryBlock& b, std::int64_t i) const noexcept { round_row(scores_ + i * b.stride, weights_ + i * b.stride, b.stride); }
   void weigh(const QueryBlock& b, std::int64_t head, const float* sum, const View& o) const {
@@ -145,9 +157,10 @@ void run(const KernelArguments& args, std::int64_t key_unit) {
       T sum[AttentionScratch::kBlockRows];
       T log_sum_exp[AttentionScratch::kBlockRows];
       T* s = blocks.make_scores(b, head);
+      const typename Blocks::Biases biases(problem, b, head);
       for (std::int64_t i = 0; i < b.rows; ++i) {
-        blocks.begin_row(b, i, head + b.head(i));
-        std::tie(sum[i], log_sum_exp[i]) = exponentials(b, i, s + i * b.stride);
+        blocks.begin_row(b, i, biases);
+        std::tie(sum[i], log_sum_exp[i]) = exponentials<Blocks::kPadded>(b, i, s + i * b.stride);
         if (o && problem.mask) drop(problem.mask, b, i, head + b.head(i), s + i * b.stride);
         if (o) blocks.end_row(b, i);
       }

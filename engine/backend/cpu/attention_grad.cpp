@@ -276,15 +276,22 @@ class Gradient {
     T* d = s.gradients + i * b.stride;
     std::fill(p, p + hidden, T(0));
     std::fill(d, d + hidden, T(0));
-    std::fill(p + seen, p + b.stride, T(0));
-    exp_row(p + hidden, seen - hidden, log_sum_exp_[b.query(i) * problem_.options.heads + head]);
+    const T shift = log_sum_exp_[b.query(i) * problem_.options.heads + head];
+    if constexpr (kPanels) {
+      exp_padded_row(p + hidden, seen - hidden, b.stride - hidden, shift);
+    } else {
+      std::fill(p + seen, p + b.stride, T(0));
+      exp_row(p + hidden, seen - hidden, shift);
+    }
     const auto& mask = problem_.mask;
     if (mask) mark_dropped({b.segment, b.position[i], head}, b.keys.skipped, seen, p, d);
     if (needs_scores_) {
-      const T mean = output_ ? output_product(b.query(i), head) : dot(p, d, seen);
       std::fill(d + seen, d + b.stride, T(0));
+      // zeros stand behind what is seen: panels take them along, up to a whole unit
+      const std::int64_t whole = kPanels ? std::min((seen + 15) / 16 * 16, b.stride) : seen;
+      const T mean = output_ ? output_product(b.query(i), head) : dot(p, d, whole);
 #pragma omp simd
-      for (std::int64_t j = 0; j < seen; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
+      for (std::int64_t j = 0; j < whole; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
     }
     if (mask) {
 #pragma omp simd

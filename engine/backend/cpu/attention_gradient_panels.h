@@ -54,7 +54,8 @@ class GradientPanels {
     panels_.times_keys(b, queries_, keys_, s.probabilities);
     if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
     // all that is done to a row is done while it is in the first cache
-    for (std::int64_t i = 0; i < b.rows; ++i) weigh(b, i, head + b.head(i), s);
+    const BlockBiases biases(problem, b, head);
+    for (std::int64_t i = 0; i < b.rows; ++i) weigh(b, i, head + b.head(i), biases, s);
     // the scores have been read for the last time: operands of sums are packed into their memory
     auto* packed = reinterpret_cast<BFloat16*>(s.probabilities);
     const typename HeadPanels::Outer of_values{output_gradients_, probabilities_}, of_keys{queries_, score_gradients_};
@@ -91,10 +92,10 @@ class GradientPanels {
 
  private:
   /// Products of queries and keys, and of gradients of outputs and values, become probabilities and gradients of scores, in bf16.
-  void weigh(const QueryBlock& b, std::int64_t i, std::int64_t head, const Scratch& s) const noexcept {
+  void weigh(const QueryBlock& b, std::int64_t i, std::int64_t head, const BlockBiases& biases, const Scratch& s) const noexcept {
     const std::int64_t at = i * b.stride;
     scale_row(of_.problem_, b, s.probabilities + at);
-    add_biases(of_.problem_, b, i, head, s.probabilities + at);
+    biases.add(i, s.probabilities + at);
     of_.row(b, i, head, s);
     round_row(s.probabilities + at, probabilities_ + at, b.stride);
     if (!of_.needs_scores_) return;
