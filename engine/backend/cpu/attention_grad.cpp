@@ -111,13 +111,15 @@ class Gradient {
       const UnitGradients sums = begin_unit(unit, kv_head, s);
       for_segments(unit, [&](std::int32_t segment) {
         if constexpr (kPanels) panels->begin(segment, kv_head, sums);
-        for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; ++head) {
+        // gradients of a bias table are summed up head by head
+        const std::int64_t together = kPanels && !dbias_ ? problem_.group : 1;
+        for (std::int64_t head = kv_head * problem_.group; head < (kv_head + 1) * problem_.group; head += together) {
           if (dbias_) std::fill_n(s.distances, 2 * problem_.relative.reach + 1, 0.0);
-          problem_.for_blocks(segment, [&](const QueryBlock& b) {
+          problem_.for_blocks(segment, head, together, [&](const QueryBlock& b, std::int64_t first_head) {
             if constexpr (kPanels) {
-              panels->block(b, head, s);
+              panels->block(b, first_head, s);
             } else {
-              block(b, head, s, sums, dprefix_k, dprefix_v);
+              block(b, first_head, s, sums, dprefix_k, dprefix_v);
             }
           });
           if (dbias_) fold_distances(head, s);
@@ -274,15 +276,22 @@ class Gradient {
     T* d = s.gradients + i * b.stride;
     std::fill(p, p + hidden, T(0));
     std::fill(d, d + hidden, T(0));
-    std::fill(p + seen, p + b.stride, T(0));
-    exp_row(p + hidden, seen - hidden, log_sum_exp_[(b.first + i) * problem_.options.heads + head]);
+    const T shift = log_sum_exp_[b.query(i) * problem_.options.heads + head];
+    if constexpr (kPanels) {
+      exp_padded_row(p + hidden, seen - hidden, b.stride - hidden, shift);
+    } else {
+      std::fill(p + seen, p + b.stride, T(0));
+      exp_row(p + hidden, seen - hidden, shift);
+    }
     const auto& mask = problem_.mask;
     if (mask) mark_dropped({b.segment, b.position[i], head}, b.keys.skipped, seen, p, d);
     if (needs_scores_) {
-      const T mean = output_ ? output_product(b.first + i, head) : dot(p, d, seen);
       std::fill(d + seen, d + b.stride, T(0));
+      // zeros stand behind what is seen: panels take them along, up to a whole unit
+      const std::int64_t whole = kPanels ? std::min((seen + 15) / 16 * 16, b.stride) : seen;
+      const T mean = output_ ? output_product(b.query(i), head) : dot(p, d, whole);
 #pragma omp simd
-      for (std::int64_t j = 0; j < seen; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
+      for (std::int64_t j = 0; j < whole; ++j) d[j] = std::abs(p[j]) * (d[j] - mean);
     }
     if (mask) {
 #pragma omp simd

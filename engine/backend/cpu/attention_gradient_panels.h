@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "engine/backend/cpu/attention_panels.h"
@@ -20,16 +21,15 @@ class GradientPanels {
   /// `s`: scratch memory of a lane.
   GradientPanels(const Gradient& of, const Scratch& s) noexcept
       : of_(of),
-        sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options.kv_heads)),
+        sizes_(AttentionPanelsScratch::of(of.sizes_, of.problem_.options)),
         panels_(of.problem_, sizes_, s.panels),
         keys_(panels_.take<BFloat16>(sizes_.matrix())),
         key_rows_(panels_.take<BFloat16>(sizes_.matrix())),
         values_(of.joint_ ? keys_ : panels_.take<BFloat16>(sizes_.matrix())),
         queries_(panels_.take<BFloat16>(sizes_.rows())),
         output_gradients_(panels_.take<BFloat16>(sizes_.rows())),
-        transposed_(panels_.take<BFloat16>(sizes_.rows())),
-        weights_(panels_.take<BFloat16>(sizes_.weights())),
-        packed_(panels_.take<BFloat16>(sizes_.weights())),
+        probabilities_(panels_.take<BFloat16>(sizes_.weights())),
+        score_gradients_(panels_.take<BFloat16>(sizes_.weights())),
         key_sums_(panels_.take<float>(sizes_.sums())),
         value_sums_(of.joint_ ? key_sums_ : panels_.take<float>(sizes_.sums())),
         result_(panels_.take<float>(sizes_.result())) {}
@@ -46,24 +46,29 @@ class GradientPanels {
     if (sums_values_) std::fill_n(value_sums_, panels_.depth() * panels_.dim(), 0.0F);
   }
 
-  /// Adds what a block gives to the sums of its segment, and writes dQ.
+  /// Adds what a block gives, whose first head is `head`, to the sums of its segment, and writes dQ.
   void block(const QueryBlock& b, std::int64_t head, const Scratch& s) const {
     const auto& problem = of_.problem_;
     panels_.copy_rows(problem.q, b, head, queries_);
     panels_.copy_rows(of_.output_gradient_, b, head, output_gradients_);
     panels_.times_keys(b, queries_, keys_, s.probabilities);
-    scale_scores(problem, b, s.probabilities);
-    add_biases(problem, b, head, s.probabilities);
     if (of_.needs_scores_) panels_.times_keys(b, output_gradients_, values_, s.gradients);
-    for (std::int64_t i = 0; i < b.rows; ++i) of_.row(b, i, head, s);
-    if (sums_values_) panels_.add_outer(b, output_gradients_, s.probabilities, transposed_, packed_, value_sums_);
-    if (of_.needs_scores_) scale_scores(problem, b, s.gradients);
-    if (sums_keys_) panels_.add_outer(b, queries_, s.gradients, transposed_, packed_, key_sums_);
+    // all that is done to a row is done while it is in the first cache
+    const BlockBiases biases(problem, b, head);
+    for (std::int64_t i = 0; i < b.rows; ++i) weigh(b, i, head + b.head(i), biases, s);
+    // the scores have been read for the last time: operands of sums are packed into their memory
+    auto* packed = reinterpret_cast<BFloat16*>(s.probabilities);
+    const typename HeadPanels::Outer of_values{output_gradients_, probabilities_}, of_keys{queries_, score_gradients_};
+    if (of_.joint_ && sums_keys_ && sums_values_) {
+      panels_.add_outer(b, std::array{of_values, of_keys}, packed, key_sums_);
+    } else {
+      if (sums_values_) panels_.add_outer(b, {&of_values, 1}, packed, value_sums_);
+      if (sums_keys_) panels_.add_outer(b, {&of_keys, 1}, packed, key_sums_);
+    }
     if (!of_.dq_) return;
-    round_row(s.gradients, weights_, b.rows * b.stride);
-    panels_.times_rows(b, weights_, key_rows_, result_);
+    panels_.times_rows(b, score_gradients_, key_rows_, result_);
     for (std::int64_t i = 0; i < b.rows; ++i) {
-      store_floats(result_ + i * panels_.dim(), of_.dq_, (b.first + i) * of_.dq_.width + head * problem.dim, problem.dim);
+      store_floats(result_ + i * panels_.dim(), of_.dq_, b.query(i) * of_.dq_.width + (head + b.head(i)) * problem.dim, problem.dim);
     }
   }
 
@@ -86,6 +91,18 @@ class GradientPanels {
   }
 
  private:
+  /// Products of queries and keys, and of gradients of outputs and values, become probabilities and gradients of scores, in bf16.
+  void weigh(const QueryBlock& b, std::int64_t i, std::int64_t head, const BlockBiases& biases, const Scratch& s) const noexcept {
+    const std::int64_t at = i * b.stride;
+    scale_row(of_.problem_, b, s.probabilities + at);
+    biases.add(i, s.probabilities + at);
+    of_.row(b, i, head, s);
+    round_row(s.probabilities + at, probabilities_ + at, b.stride);
+    if (!of_.needs_scores_) return;
+    scale_row(of_.problem_, b, s.gradients + at);
+    round_row(s.gradients + at, score_gradients_ + at, b.stride);
+  }
+
   /// Calls body(key, column, numbers, count) for parts of rows of the transpose of sums [dim, keys], keys [first, first + count).
   template <class Body>
   void transposed_rows(const float* sums, std::int64_t first, std::int64_t count, const Body& body) const noexcept {
@@ -114,7 +131,7 @@ class GradientPanels {
   const Gradient& of_;
   AttentionPanelsScratch sizes_;
   HeadPanels panels_;
-  BFloat16 *keys_, *key_rows_, *values_, *queries_, *output_gradients_, *transposed_, *weights_, *packed_;
+  BFloat16 *keys_, *key_rows_, *values_, *queries_, *output_gradients_, *probabilities_, *score_gradients_;
   float *key_sums_, *value_sums_, *result_;
   bool sums_keys_ = false, sums_values_ = false;
 };

@@ -33,16 +33,29 @@ struct SegmentKeys {
   }
 };
 
-/// Queries of one segment whose scores are computed together: rows [first, first + rows) of Q.
+/// Queries of one segment whose scores are computed together: rows [first, first + queries) of Q, of one head or of several that share their
+/// keys; then the rows of one head stand behind those of the other.
 struct QueryBlock {
   std::int32_t segment = 0;
   SegmentKeys keys;  ///< cut to what the block sees
-  std::int64_t first = 0, rows = 0;
+  std::int64_t first = 0, queries = 0;
+  std::int64_t rows = 0;    ///< queries times heads
   std::int64_t stride = 0;  ///< from a row of scores to the next
   std::int64_t position[AttentionScratch::kBlockRows];
   std::int64_t visible[AttentionScratch::kBlockRows];  ///< own keys up to the last one that each query sees
   std::int64_t hidden[AttentionScratch::kBlockRows];   ///< keys of its row that have left each query's window: the first ones
 
+  /// The row of Q, and the head counted from the block's first, that a row of the block stands for.
+  [[nodiscard]] std::int64_t query(std::int64_t i) const noexcept { return first + i % queries; }
+  [[nodiscard]] std::int64_t head(std::int64_t i) const noexcept { return i / queries; }
+  /// Makes a block of one head one of several.
+  void stack(std::int64_t heads) noexcept {
+    for (; rows < queries * heads; ++rows) {
+      position[rows] = position[rows - queries];
+      visible[rows] = visible[rows - queries];
+      hidden[rows] = hidden[rows - queries];
+    }
+  }
   /// Scores of a row.
   [[nodiscard]] std::int64_t width() const noexcept { return keys.prefixes + keys.count; }
   /// Query i sees the keys from `hidden[i]` to here of its row, if there are any.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "engine/backend/cpu/attention_panels_scratch.h"
@@ -85,10 +86,10 @@ class HeadPanels {
     }
   }
 
-  /// The rows of one head of a block, [rows, dim] padded.
+  /// The rows of a block whose first head is `head`, [rows, dim] padded.
   void copy_rows(const View& x, const QueryBlock& b, std::int64_t head, BFloat16* to) const noexcept {
     for (std::int64_t i = 0; i < b.rows; ++i) {
-      copy_bf16(x, b.first + i, head * problem_.dim, problem_.dim, to + i * sizes_.dim);
+      copy_bf16(x, b.query(i), (head + b.head(i)) * problem_.dim, problem_.dim, to + i * sizes_.dim);
       std::fill_n(to + i * sizes_.dim + problem_.dim, sizes_.dim - problem_.dim, BFloat16{0});
     }
   }
@@ -104,48 +105,50 @@ class HeadPanels {
     multiply({w, b.stride}, b.rows, {packed + b.keys.skipped * kGroup, depth_}, b.stride, sizes_.dim, {y, sizes_.dim});
   }
 
-  /// sums [dim, depth] += xᵀ [dim, rows] · w [rows, stride], at the keys of the block. `transposed` and `packed`: memory for either operand.
-  void add_outer(const QueryBlock& b, const BFloat16* x, const float* w, BFloat16* transposed, BFloat16* packed, float* sums) const noexcept {
-    constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kTogether = 128;
+  /// Operands of `add_outer`: x [rows, dim] and w [rows, stride].
+  struct Outer {
+    const BFloat16* x;
+    const BFloat16* w;
+  };
+
+  /// sums [dim, depth] += Σ xᵀ · w over one or two pairs of operands, at the keys of the block. `packed`: memory for as many w.
+  void add_outer(const QueryBlock& b, std::span<const Outer> pairs, BFloat16* packed, float* sums) const noexcept {
+    constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kColumns = 64, kMostRows = 2 * AttentionScratch::kBlockRows;
     const std::int64_t rows = AttentionPanelsScratch::padded(b.rows), dim = sizes_.dim;
-    transpose(x, b.rows, rows, transposed);
-    for (std::int64_t i = 0; i < rows; i += 2) {
-      // rows that are not there: zeros in both operands
-      const float* even = w + std::min(i, b.rows - 1) * b.stride;
-      const float* odd = w + std::min(i + 1, b.rows - 1) * b.stride;
-      pack_row_pair(even, odd, b.stride, packed + i * kGroup, rows);
-    }
-    alignas(64) float part[cpu::Bf16Panel::kMostRows * kTogether];
-    for (std::int64_t c = 0; c < dim; c += engine_.rows) {
-      const std::int64_t count = std::min(engine_.rows, dim - c);
-      for (std::int64_t j = 0; j < b.stride; j += kTogether) {
-        const std::int64_t columns = std::min(kTogether, b.stride - j);
-        multiply({transposed + c * rows, rows}, count, {packed + j * rows, rows}, rows, columns, {part, kTogether});
-        for (std::int64_t r = 0; r < count; ++r) {
-          float* to = sums + (c + r) * depth_ + b.keys.skipped + j;
-#pragma omp simd
-          for (std::int64_t i = 0; i < columns; ++i) to[i] += part[r * kTogether + i];
-        }
+    const std::int64_t k = static_cast<std::int64_t>(pairs.size()) * rows;
+    BFloat16* to = packed;
+    for (const Outer& pair : pairs) {
+      for (std::int64_t i = 0; i < rows; i += 2) {
+        // rows that are not there: zeros in x
+        const BFloat16* even = pair.w + std::min(i, b.rows - 1) * b.stride;
+        const BFloat16* odd = pair.w + std::min(i + 1, b.rows - 1) * b.stride;
+        pack_row_pair(even, odd, b.stride, to, k);
+        to += 2 * kGroup;
       }
+    }
+    alignas(64) BFloat16 transposed[kColumns * kMostRows];
+    for (std::int64_t first = 0; first < dim; first += kColumns) {
+      const std::int64_t columns = std::min(kColumns, dim - first);
+      for (std::size_t i = 0; i < pairs.size(); ++i) transpose(pairs[i].x + first, columns, b.rows, transposed + static_cast<std::int64_t>(i) * rows, k);
+      multiply({transposed, k}, columns, {packed, k}, k, b.stride, {sums + first * depth_ + b.keys.skipped, depth_}, true);
     }
   }
 
  private:
-  /// to [dim, rows] = xᵀ, `there` of whose rows are there; zeros behind them.
-  void transpose(const BFloat16* x, std::int64_t there, std::int64_t rows, BFloat16* to) const noexcept {
+  /// to [columns, stride] = the transpose of some columns of x [there, dim], zeros behind them up to whole units.
+  void transpose(const BFloat16* x, std::int64_t columns, std::int64_t there, BFloat16* to, std::int64_t stride) const noexcept {
     constexpr std::int64_t kSide = 16;
-    const std::int64_t dim = sizes_.dim;
     alignas(64) std::uint32_t pairs[kSide * kSide];
     alignas(64) BFloat16 none[kSide] = {};
-    for (std::int64_t first = 0; first < rows; first += 2 * kSide) {
-      for (std::int64_t c = 0; c < dim; c += kSide) {
+    for (std::int64_t first = 0; first < AttentionPanelsScratch::padded(there); first += 2 * kSide) {
+      for (std::int64_t c = 0; c < columns; c += kSide) {
         for (std::int64_t i = 0; i < kSide; ++i) {
           const std::int64_t row = first + 2 * i;
-          const BFloat16* even = row < there ? x + row * dim + c : none;
-          const BFloat16* odd = row + 1 < there ? x + (row + 1) * dim + c : none;
+          const BFloat16* even = row < there ? x + row * sizes_.dim + c : none;
+          const BFloat16* odd = row + 1 < there ? x + (row + 1) * sizes_.dim + c : none;
           pack_row_pair(even, odd, kSide, reinterpret_cast<BFloat16*>(pairs + i * kSide), kSide);
         }
-        transpose_tile(pairs, kSide, reinterpret_cast<std::uint32_t*>(to + c * rows + first), rows / 2);
+        transpose_tile(pairs, kSide, reinterpret_cast<std::uint32_t*>(to + c * stride + first), stride / 2);
       }
     }
   }
@@ -164,12 +167,12 @@ class HeadPanels {
   }
 
   void multiply(const Block<const BFloat16>& a, std::int64_t rows, const Block<const BFloat16>& packed, std::int64_t k, std::int64_t columns,
-                const Block<float>& c) const noexcept {
+                const Block<float>& c, bool adds = false) const noexcept {
     for (std::int64_t first = 0; first < rows; first += engine_.rows) {
       cpu::Bf16Panel p;
       p.a = a.data + first * a.stride, p.lda = a.stride, p.rows = std::min(engine_.rows, rows - first);
       p.packed = packed.data, p.depth = packed.stride, p.k = k, p.columns = columns;
-      p.c = c.data + first * c.stride, p.ldc = c.stride;
+      p.c = c.data + first * c.stride, p.ldc = c.stride, p.adds = adds;
       engine_.product(p);
     }
   }

@@ -19,12 +19,12 @@ struct AttentionPanelsScratch {
 
   [[nodiscard]] static constexpr std::int64_t padded(std::int64_t count) noexcept { return (count + kUnit - 1) / kUnit * kUnit; }
 
-  [[nodiscard]] static constexpr AttentionPanelsScratch of(const AttentionSizes& sizes, std::int64_t kv_heads) noexcept {
+  [[nodiscard]] static constexpr AttentionPanelsScratch of(const AttentionSizes& sizes, const AttentionOptions& options) noexcept {
     AttentionPanelsScratch s;
     s.keys = padded(sizes.keys);
-    s.dim = padded(sizes.kv_width / kv_heads);
+    s.dim = padded(sizes.kv_width / options.kv_heads);
     // rows of a block are padded too: 16 of them may become 32, and each of 96 may be longer by less than a unit
-    const std::int64_t rows = padded(std::min(sizes.q_rows, AttentionScratch::kBlockRows));
+    const std::int64_t rows = padded(std::min(sizes.q_rows * (options.heads / options.kv_heads), AttentionScratch::kBlockRows));
     const std::int64_t most = 2 * std::max(AttentionScratch::kBlockElements, 16 * s.keys) + 2 * AttentionScratch::kBlockRows * kUnit;
     s.scores = std::min(rows * s.keys, most);
     return s;
@@ -45,10 +45,10 @@ struct AttentionPanelsScratch {
 
   /// Two matrices, queries, weights, a result.
   [[nodiscard]] constexpr std::int64_t forward() const noexcept { return 2 * matrix() + rows() + weights() + result(); }
-  /// Keys by rows, keys and values transposed, two kinds of rows and one of them transposed, weights by rows and packed, sums of keys and of
-  /// values, a result. `joint`: values are the keys.
+  /// Keys by rows, keys and values transposed, two kinds of rows, two of weights, sums of keys and of values, a result. `joint`: values are the
+  /// keys.
   [[nodiscard]] constexpr std::int64_t backward(bool joint) const noexcept {
-    return (joint ? 2 : 3) * matrix() + 3 * rows() + 2 * weights() + (joint ? 1 : 2) * sums() + result();
+    return (joint ? 2 : 3) * matrix() + 2 * rows() + 2 * weights() + (joint ? 1 : 2) * sums() + result();
   }
 };
 

@@ -25,7 +25,7 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   s.terms = rounded(kBlockRows * sizes.positions * sizes.element);
   s.block = rounded(block_elements(sizes.q_rows, sizes.keys) * sizes.element);
   if (sizes.panels) {
-    const auto panels = AttentionPanelsScratch::of(sizes, options.kv_heads);
+    const auto panels = AttentionPanelsScratch::of(sizes, options);
     s.block = rounded(panels.block());
     s.panels = panels.forward();
   }
@@ -45,7 +45,7 @@ AttentionScratch AttentionScratch::backward(const AttentionOptions& options, con
   if (shared.bias) s.bias_gradient = rounded(s.chunks * sizes.buckets * options.heads * kDouble);
   s.fixed += 2 * (s.prefix + s.positions) + s.bias_gradient;
   if (sizes.panels ? sizes.shared_keys : shared.keys_in_place) s.key_gradient = rounded(sizes.keys * (sizes.kv_width / options.kv_heads) * sizes.element);
-  if (sizes.panels) s.panels = AttentionPanelsScratch::of(sizes, options.kv_heads).backward(shared.joint);
+  if (sizes.panels) s.panels = AttentionPanelsScratch::of(sizes, options).backward(shared.joint);
   s.lane = s.terms + 2 * (s.block + s.key_gradient) + s.panels;
   if (shared.bias) s.lane += rounded(distances(options) * kDouble);
   return s;

@@ -122,7 +122,7 @@ struct AttentionProblem {
     b.segment = segment;
     b.keys = all;
     b.first = first;
-    b.rows = end - first;
+    b.rows = b.queries = end - first;
     std::int64_t most = 0;
     std::int64_t skipped = all.prefixes + all.count;
     for (std::int64_t i = 0; i < b.rows; ++i) {
@@ -144,16 +144,23 @@ struct AttentionProblem {
     }
   }
 
-  /// Calls body(block) for the blocks of a segment.
+  /// Calls body(block, first head) for the blocks of `heads` heads of a segment, from `head` on, that share their keys. Where the segment has few
+  /// queries, a block holds those of as many heads as fit.
   template <class Body>
-  void for_blocks(std::int32_t segment, const Body& body) const {
+  void for_blocks(std::int32_t segment, std::int64_t head, std::int64_t heads, const Body& body) const {
     const SegmentKeys all = keys(segment);
-    const std::int64_t end = q.layout->offsets[segment + 1];
+    const std::int64_t begin = q.layout->offsets[segment], end = q.layout->offsets[segment + 1];
     const std::int64_t step = AttentionScratch::block_rows(all.prefixes + all.count);
+    const std::int64_t fit = std::clamp<std::int64_t>(step / std::max<std::int64_t>(end - begin, 1), 1, heads);
+    const std::int64_t stacks = (heads + fit - 1) / fit;
     QueryBlock b;
-    for (std::int64_t first = q.layout->offsets[segment]; first < end; first += step) {
-      block(segment, all, first, std::min(end, first + step), b);
-      body(b);
+    for (std::int64_t s = 0; s < stacks; ++s) {
+      const std::int64_t from = s * heads / stacks, to = (s + 1) * heads / stacks;
+      for (std::int64_t first = begin; first < end; first += step) {
+        block(segment, all, first, std::min(end, first + step), b);
+        b.stack(to - from);
+        body(b, head + from);
+      }
     }
   }
 

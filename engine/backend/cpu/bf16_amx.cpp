@@ -34,10 +34,18 @@ void both_groups(const Bf16Panel& p) {
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
     const BFloat16* left = p.packed + j * p.column();
     const BFloat16* right = left + Bf16Panel::kPacked * p.column();
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    float* c = p.c + j;
+    if (p.adds) {
+      _tile_loadd(0, c, c_bytes);
+      _tile_loadd(1, c + kTileRows, c_bytes);
+      _tile_loadd(2, c + kTileRows * p.ldc, c_bytes);
+      _tile_loadd(3, c + kTileRows * p.ldc + kTileRows, c_bytes);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+    }
     for (std::int64_t k = 0; k < p.k; k += Bf16Panel::kDepth) {
       _tile_loadd(6, left + k * Bf16Panel::kPacked, kTileBytes);
       _tile_loadd(4, p.a + k, a_bytes);
@@ -48,7 +56,6 @@ void both_groups(const Bf16Panel& p) {
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
-    float* c = p.c + j;
     _tile_stored(0, c, c_bytes);
     _tile_stored(1, c + kTileRows, c_bytes);
     _tile_stored(2, c + kTileRows * p.ldc, c_bytes);
@@ -61,8 +68,13 @@ void upper_group(const Bf16Panel& p) {
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
     const BFloat16* left = p.packed + j * p.column();
     const BFloat16* right = left + Bf16Panel::kPacked * p.column();
-    _tile_zero(0);
-    _tile_zero(1);
+    if (p.adds) {
+      _tile_loadd(0, p.c + j, c_bytes);
+      _tile_loadd(1, p.c + j + kTileRows, c_bytes);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+    }
     for (std::int64_t k = 0; k < p.k; k += Bf16Panel::kDepth) {
       _tile_loadd(4, p.a + k, a_bytes);
       _tile_loadd(6, left + k * Bf16Panel::kPacked, kTileBytes);

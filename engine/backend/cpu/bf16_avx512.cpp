@@ -15,9 +15,13 @@ void rows_of(const Bf16Panel& p, std::int64_t first) {
   for (std::int64_t j = 0; j < p.columns; j += Bf16Panel::kColumns) {
     const BFloat16* left = p.packed + j * p.column();
     const BFloat16* right = left + Bf16Panel::kPacked * p.column();
+    float* c = p.c + first * p.ldc + j;
     __m512 sums[kRows][2];
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+    for (int r = 0; r < kRows; ++r) {
+      sums[r][0] = p.adds ? _mm512_loadu_ps(c + r * p.ldc) : _mm512_setzero_ps();
+      sums[r][1] = p.adds ? _mm512_loadu_ps(c + r * p.ldc + Bf16Panel::kPacked) : _mm512_setzero_ps();
+    }
     for (std::int64_t k = 0; k < p.k; k += 2) {
       const auto b0 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(left + k * Bf16Panel::kPacked));
       const auto b1 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right + k * Bf16Panel::kPacked));
@@ -30,7 +34,6 @@ void rows_of(const Bf16Panel& p, std::int64_t first) {
         sums[r][1] = _mm512_dpbf16_ps(sums[r][1], both, b1);
       }
     }
-    float* c = p.c + first * p.ldc + j;
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       _mm512_storeu_ps(c + r * p.ldc, sums[r][0]);

@@ -21,9 +21,10 @@ struct Bf16Panel {
   std::int64_t rows = 0;
   const BFloat16* packed = nullptr;  ///< columns of B
   std::int64_t k = 0, columns = 0;
-  float* c = nullptr;  ///< [rows, columns], written over
+  float* c = nullptr;  ///< [rows, columns], written over, or added to
   std::int64_t ldc = 0;
   std::int64_t depth = 0;  ///< k that the columns are packed with, where the panel multiplies a part of it; 0: k
+  bool adds = false;       ///< sums go on from what is in c
 
   /// Elements from a packed column to the next.
   [[nodiscard]] constexpr std::int64_t column() const noexcept { return depth == 0 ? k : depth; }

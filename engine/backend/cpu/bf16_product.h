@@ -7,9 +7,10 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/backend/cpu/bf16_packing.h"
 #include "engine/backend/cpu/bf16_scratch.h"
+#include "engine/backend/cpu/block.h"
 #include "engine/backend/cpu/few_rows.h"
-#include "engine/backend/cpu/pair_packing.h"
 #include "engine/backend/cpu/round_row.h"
 
 namespace preamble::PREAMBLE_ISA {
@@ -22,6 +23,7 @@ inline void widening_product(const cpu::Bf16Panel& p) noexcept {
     for (std::int64_t first = 0; first < p.rows; first += kRows) {
       const std::int64_t rows = std::min(kRows, p.rows - first);
       FloatVector sums[kRows] = {};
+      for (std::int64_t r = 0; p.adds && r < rows; ++r) std::memcpy(&sums[r], p.c + (first + r) * p.ldc + j, sizeof sums[r]);
       for (std::int64_t k = 0; k < p.k; k += 2) {
         WordVector pairs;
         std::memcpy(&pairs, packed + k * kGroup, sizeof pairs);
@@ -41,71 +43,38 @@ inline void widening_product(const cpu::Bf16Panel& p) noexcept {
   }
 }
 
-/// Some rows of a stored matrix, as B of a product: columns [N] if they are outputs, else k.
-struct StoredRows {
-  const StoredMatrix& w;
-  std::int64_t first = 0, count = 0;
-  bool outputs = false;
+/// Most columns of `columns_together`.
+inline constexpr std::int64_t kMostTogether = 128;
 
-  [[nodiscard]] std::int64_t k() const noexcept { return outputs ? w.columns : count; }
-  [[nodiscard]] std::int64_t n() const noexcept { return outputs ? count : w.columns; }
-};
-
-/// Asks for elements [first, first + count) of a row that is read soon: rows are read in short parts, which no processor foresees.
-inline void fetch_part(const StoredMatrix& w, std::int64_t row, std::int64_t first, std::int64_t count) noexcept {
-  constexpr std::int64_t kLine = 64;
-  if (w.dtype != Dtype::bf16 || row >= w.rows) return;
-  const std::byte* part = w.row(row) + first * static_cast<std::int64_t>(sizeof(BFloat16));
-  for (std::int64_t at = 0; at < count * static_cast<std::int64_t>(sizeof(BFloat16)); at += kLine) __builtin_prefetch(part + at);
+/// So many columns of a depth share the second-level cache with some rows: they are read from further away once for all of these rows.
+[[nodiscard]] inline std::int64_t columns_together(std::int64_t depth) noexcept {
+  constexpr std::int64_t kUnit = cpu::Bf16Panel::kColumns;
+  return std::clamp(cpu::Bf16Scratch::kTogether / depth / kUnit * kUnit, kUnit, kMostTogether);
 }
 
-/// Packs columns [first, first + count) of B, padded with zeros to `depth` and to whole groups of 32. Not for use inside `parallel_for`.
-inline void pack_columns(const StoredRows& b, std::int64_t first, std::int64_t count, std::int64_t depth, BFloat16* packed) {
-  constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kUnit = cpu::Bf16Panel::kColumns, kPart = 256;
-  const std::int64_t padded = (count + kUnit - 1) / kUnit * kUnit;
-  if (b.outputs) {
-    parallel_for(padded, kGroup, [&](std::int64_t begin, std::int64_t) {
-      // pairs of 16 rows, turned into 16 columns of pairs
-      std::uint32_t pairs[kGroup][kPart / 2];
-      auto* to = reinterpret_cast<std::uint32_t*>(packed + begin * depth);
-      for (std::int64_t k = 0; k < depth; k += kPart) {
-        const std::int64_t there = std::clamp<std::int64_t>(b.k() - k, 0, kPart);
-        for (std::int64_t n = 0; n < kGroup; ++n) {
-          const bool row = begin + n < count;
-          auto* numbers = reinterpret_cast<BFloat16*>(pairs[n]);
-          if (row) decode_bf16(b.w, b.first + first + begin + n, k, there, numbers);
-          fetch_part(b.w, b.first + first + begin + n + kGroup, k, there);
-          std::fill_n(numbers + (row ? there : 0), kPart - (row ? there : 0), BFloat16{0});
-        }
-        const std::int64_t half = std::min(kPart, depth - k) / 2;
-        pack_column_pairs(static_cast<const std::uint32_t*>(pairs[0]), kPart / 2, half, to + k / 2 * kGroup);
+/// Rows [first, end) of A times `count` columns that are packed `depth` deep, on the calling thread: calls epilogue(row, column, count, sums) for
+/// parts of rows of the result; it may write over the sums.
+template <class Epilogue>
+void multiply_packed(const Block<const BFloat16>& a, std::int64_t first, std::int64_t end, const BFloat16* packed, std::int64_t depth,
+                     std::int64_t count, const Epilogue& epilogue) {
+  const cpu::Bf16Engine engine = cpu::best_bf16_engine();
+  const std::int64_t together = columns_together(depth), padded = padded_columns(count);
+  alignas(64) float sums[cpu::Bf16Panel::kMostRows * kMostTogether];
+  for (std::int64_t j = 0; j < padded; j += together) {
+    const std::int64_t there = std::min(together, count - j);
+    for (std::int64_t begin = first; begin < end; begin += engine.rows) {
+      cpu::Bf16Panel panel;
+      panel.a = a.data + begin * a.stride, panel.lda = a.stride, panel.rows = std::min(engine.rows, end - begin);
+      panel.packed = packed + j * depth, panel.k = depth, panel.columns = std::min(together, padded - j);
+      panel.c = sums, panel.ldc = kMostTogether;
+      if (engine.product != nullptr) {
+        engine.product(panel);
+      } else {
+        widening_product(panel);
       }
-    });
-    return;
-  }
-  parallel_for(padded, kPart, [&](std::int64_t begin, std::int64_t end) {
-    // so many rows that the pairs of sixteen columns are written many lines at a time: from columns to columns it is far
-    constexpr std::int64_t kRows = 32;
-    const std::int64_t there = std::clamp<std::int64_t>(count - begin, 0, end - begin);
-    BFloat16 rows[kRows][kPart] = {};
-    for (std::int64_t k = 0; k < depth; k += kRows) {
-      // the tails stay zero; rows behind the last one are zero
-      for (std::int64_t r = 0; r < kRows; ++r) {
-        fetch_part(b.w, b.first + k + r + kRows, first + begin, there);
-        if (k + r < b.count) {
-          decode_bf16(b.w, b.first + k + r, first + begin, there, rows[r]);
-        } else {
-          std::fill_n(rows[r], there, BFloat16{0});
-        }
-      }
-      for (std::int64_t g = begin; g < end; g += kGroup) {
-        for (std::int64_t r = 0; r < kRows; r += 2) {
-          const BFloat16* even = rows[r] + (g - begin);
-          pack_row_pair(even, even + kPart, kGroup, packed + g * depth + (k + r) * kGroup, depth);
-        }
-      }
+      for (std::int64_t r = 0; r < panel.rows; ++r) epilogue(begin + r, j, there, sums + r * kMostTogether);
     }
-  });
+  }
 }
 
 /// A [rows, k] of bf16, or of float32 numbers that are rounded.
@@ -120,7 +89,6 @@ struct Bf16Rows {
 /// `parallel_for`.
 template <class Epilogue>
 void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std::byte* scratch, const Epilogue& epilogue) {
-  constexpr std::int64_t kMostTogether = 128, kSums = cpu::Bf16Panel::kMostRows * kMostTogether, kUnit = cpu::Bf16Panel::kColumns;
   const std::int64_t k = b.k(), n = b.n();
   const auto sizes = cpu::Bf16Scratch::of(rows, k, n, a.f32 != nullptr);
   auto* packed = reinterpret_cast<BFloat16*>(scratch);
@@ -141,34 +109,26 @@ void bf16_product(const Bf16Rows& a, std::int64_t rows, const StoredRows& b, std
     left = {copy, sizes.depth};
   }
   const cpu::Bf16Engine engine = cpu::best_bf16_engine();
-  // Some rows and some columns share the second-level cache: columns are read from further away once for all of these rows.
-  const std::int64_t together = std::clamp(cpu::Bf16Scratch::kTogether / sizes.depth / kUnit * kUnit, kUnit, kMostTogether);
   const std::int64_t most = std::clamp<std::int64_t>(cpu::Bf16Scratch::kGroup / sizes.depth / engine.rows, 1, 8);
   const std::int64_t panels = (rows + engine.rows - 1) / engine.rows;
   const std::int64_t groups = std::min(panels, std::max<std::int64_t>(4, (panels / most + 2) / 2 * 2));
   for (std::int64_t first = 0; first < n; first += sizes.columns) {
     const std::int64_t count = std::min(sizes.columns, n - first);
-    const std::int64_t padded = (count + kUnit - 1) / kUnit * kUnit;
+    const auto place = [&](std::int64_t column) {
+      return [&, column](std::int64_t row, std::int64_t at, std::int64_t there, float* sums) { epilogue(row, column + at, there, sums); };
+    };
+    if (rows * sizes.depth <= cpu::Bf16Scratch::kGroup) {
+      // all rows stay in the second-level cache: who packs some columns multiplies by them, and nobody waits for the others
+      parallel_for(padded_columns(count), columns_together(sizes.depth), [&](std::int64_t begin, std::int64_t end) {
+        pack_part(b, first, count, sizes.depth, begin, end, packed);
+        multiply_packed(left, 0, rows, packed + begin * sizes.depth, sizes.depth, std::min(count, end) - begin, place(first + begin));
+      });
+      continue;
+    }
     pack_columns(b, first, count, sizes.depth, packed);
     parallel_for(groups, 1, [&](std::int64_t group, std::int64_t) {
-      alignas(64) float sums[kSums];
-      const std::int64_t group_begin = group * panels / groups * engine.rows;
-      const std::int64_t group_end = std::min(rows, (group + 1) * panels / groups * engine.rows);
-      for (std::int64_t j = 0; j < padded; j += together) {
-        const std::int64_t there = std::min(together, count - j);
-        for (std::int64_t begin = group_begin; begin < group_end; begin += engine.rows) {
-          cpu::Bf16Panel panel;
-          panel.a = left.data + begin * left.stride, panel.lda = left.stride, panel.rows = std::min(engine.rows, group_end - begin);
-          panel.packed = packed + j * sizes.depth, panel.k = sizes.depth, panel.columns = std::min(together, padded - j);
-          panel.c = sums, panel.ldc = kMostTogether;
-          if (engine.product != nullptr) {
-            engine.product(panel);
-          } else {
-            widening_product(panel);
-          }
-          for (std::int64_t r = 0; r < panel.rows; ++r) epilogue(begin + r, first + j, there, sums + r * kMostTogether);
-        }
-      }
+      const std::int64_t begin = group * panels / groups * engine.rows, end = std::min(rows, (group + 1) * panels / groups * engine.rows);
+      multiply_packed(left, begin, end, packed, sizes.depth, count, place(first));
     });
   }
 }

@@ -6,9 +6,38 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/bf16_engine.h"
+#include "engine/backend/cpu/norm_width.h"
 #include "engine/ops/attention.h"
+#include "engine/ops/head_linear.h"
+#include "engine/ops/norm.h"
 
 namespace preamble::cpu {
+namespace {
+
+/// Kernels that read and write rows of one type, and float32 numbers else.
+constexpr std::array<std::string_view, 5> kOfOneType = {"add", "gated", "gated_grad", "norm", "norm_grad"};
+
+bool has_one_type(const Node& node) {
+  const auto fits = [](const Type& type) { return type.dtype == (type.has_rows() ? Dtype::bf16 : Dtype::f32); };
+  return std::ranges::all_of(node.inputs, [&](const Value& input) { return !input || fits(input.type()); }) && std::ranges::all_of(node.outputs, fits);
+}
+
+bool fits_norm(const Node& node) {
+  const std::string_view op = node.op->name();
+  const std::int64_t width = node.inputs[0].type().width();
+  if (op == "norm") return width / static_cast<const Norm&>(*node.op).parts <= kMostNormWidth;
+  return op != "norm_grad" || width / static_cast<const NormGrad&>(*node.op).parts <= kMostNormWidth;
+}
+
+/// Rows and columns of each head's matrix are whole units of a product.
+bool fits_heads(const Node& node) {
+  const std::int64_t heads = static_cast<const HeadLinear&>(*node.op).heads;
+  const auto fits = [&](const Type& type) { return type.width() / heads % Bf16Panel::kDepth == 0; };
+  static_assert(Bf16Panel::kDepth == Bf16Panel::kColumns);
+  return fits(node.inputs[HeadLinear::kInput].type()) && fits(node.outputs[0]);
+}
+
+}  // namespace
 
 Kernel own_kernel(const KernelTable& table, const Node& node) {
   const Dtype activation = activation_type(node);
@@ -17,6 +46,8 @@ Kernel own_kernel(const KernelTable& table, const Node& node) {
     const auto has = [&](std::size_t i) { return i < node.inputs.size() && bool(node.inputs[i]); };
     if (best_bf16_engine().product == nullptr || has(Attention::kPositionKey) || has(Attention::kPositionQuery)) return nullptr;
   }
+  if (activation == Dtype::bf16 && op == "head_linear" && !fits_heads(node)) return nullptr;
+  if (activation == Dtype::bf16 && std::ranges::find(kOfOneType, op) != kOfOneType.end() && !(has_one_type(node) && fits_norm(node))) return nullptr;
   return find_kernel(table, op, activation);
 }
 

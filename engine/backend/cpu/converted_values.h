@@ -9,8 +9,9 @@
 
 namespace preamble::cpu {
 
-/// The kernel that a node has for its own type of activations, or null: then it computes in float32 over converted values. So does attention in
-/// bf16 with position tables, and on machines that multiply bf16 numbers by widening them.
+/// The kernel that a node has for its own type of activations, or null: then it computes in float32 over converted values. So do attention in
+/// bf16 with position tables, and on machines that multiply bf16 numbers by widening them; heads whose matrices are no whole units of a product;
+/// functions of rows of several types; and norms of rows that are very long.
 [[nodiscard]] Kernel own_kernel(const KernelTable& table, const Node& node);
 
 /// Is a value converted for a kernel that computes in float32? bf16 values are, but for frozen matrices, which kernels read as they are

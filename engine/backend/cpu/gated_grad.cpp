@@ -1,4 +1,5 @@
 #include "engine/backend/cpu/activate.h"
+#include "engine/backend/cpu/round_row.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
 #include "engine/ops/gated.h"
@@ -16,16 +17,16 @@ void gated_grad(const KernelArguments& args) {
     parallel_for(args.in[0].count(), 1 << 13, [&](std::int64_t begin, std::int64_t end) {
       if (db == nullptr) {
 #pragma omp simd
-        for (std::int64_t i = begin; i < end; ++i) da[i] = activate_slope<kind>(a[i]) * b[i] * dy[i];
+        for (std::int64_t i = begin; i < end; ++i) da[i] = narrowed<T>(activate_slope<kind>(widen(a[i])) * widen(b[i]) * widen(dy[i]));
       } else if (da == nullptr) {
 #pragma omp simd
-        for (std::int64_t i = begin; i < end; ++i) db[i] = activate<kind>(a[i]) * dy[i];
+        for (std::int64_t i = begin; i < end; ++i) db[i] = narrowed<T>(activate<kind>(widen(a[i])) * widen(dy[i]));
       } else {
 #pragma omp simd
         for (std::int64_t i = begin; i < end; ++i) {
-          const T x = a[i], gate = b[i], d = dy[i];
-          da[i] = activate_slope<kind>(x) * gate * d;
-          db[i] = activate<kind>(x) * d;
+          const Computed<T> x = widen(a[i]), gate = widen(b[i]), d = widen(dy[i]);
+          da[i] = narrowed<T>(activate_slope<kind>(x) * gate * d);
+          db[i] = narrowed<T>(activate<kind>(x) * d);
         }
       }
     });
@@ -34,5 +35,6 @@ void gated_grad(const KernelArguments& args) {
 
 template void gated_grad<float>(const KernelArguments&);
 template void gated_grad<double>(const KernelArguments&);
+template void gated_grad<BFloat16>(const KernelArguments&);
 
 }  // namespace preamble::PREAMBLE_ISA

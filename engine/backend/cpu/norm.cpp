@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "engine/backend/cpu/norm_statistics.h"
+#include "engine/backend/cpu/norm_width.h"
+#include "engine/backend/cpu/round_row.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
 
@@ -48,6 +50,34 @@ void norm(const KernelArguments& args) {
         row = both;
       }
       if (y != nullptr) normalise(row, statistics_of(op.kind, op.epsilon, row, n), scale, bias, y + r * n, n);
+    }
+  });
+}
+
+/// A row is float32 numbers on the stack from when it is read until it is written.
+template <>
+void norm<BFloat16>(const KernelArguments& args) {
+  const auto& op = static_cast<const Norm&>(args.op);
+  const View& x = args.in[Norm::kInput];
+  const auto operand = [&](std::size_t i) { return i < args.in.size() ? args.in[i] : View{}; };
+  const float* scale = operand(Norm::kScale).as<const float>();
+  const float* bias = operand(Norm::kBias).as<const float>();
+  const auto* residual = op.adds ? args.in[Norm::kResidual].as<const BFloat16>() : nullptr;
+  auto* y = args.out[0].as<BFloat16>();
+  auto* sum = op.adds ? args.out[1].as<BFloat16>() : nullptr;
+  const std::int64_t n = x.width / op.parts;
+  parallel_for(x.rows * op.parts, std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, n)), [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) float row[cpu::kMostNormWidth];
+    for (std::int64_t at = begin * n; at < end * n; at += n) {
+      widen_row(x.as<const BFloat16>() + at, row, n);
+      if (residual != nullptr) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) row[i] += widen(residual[at + i]);
+        if (sum != nullptr) round_row(row, sum + at, n);
+      }
+      if (y == nullptr) continue;
+      normalise<float>(row, statistics_of<float>(op.kind, op.epsilon, row, n), scale, bias, row, n);
+      round_row(row, y + at, n);
     }
   });
 }

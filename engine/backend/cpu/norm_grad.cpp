@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "engine/backend/cpu/norm_statistics.h"
+#include "engine/backend/cpu/norm_width.h"
 #include "engine/backend/cpu/partial_sums.h"
+#include "engine/backend/cpu/round_row.h"
 #include "engine/core/parallel.h"
 #include "engine/graph/kernel.h"
 
@@ -15,6 +17,43 @@ struct Row {
   const T* dy;
   const T* dsum;
   T* dx;
+};
+
+/// Rows of matrices of T as a kernel computes with them.
+template <class T>
+class Rows {
+ public:
+  Rows(const KernelArguments& args, std::int64_t width) noexcept
+      : x_(args.in[NormGrad::kInput].as<T>()),
+        dy_(args.in[NormGrad::kGradient].as<T>()),
+        dsum_(args.in.size() > NormGrad::kSumGradient ? args.in[NormGrad::kSumGradient].as<T>() : nullptr),
+        dx_(args.out[0].as<T>()),
+        width_(width) {}
+
+  /// dx may lie over any of the others.
+  [[nodiscard]] Row<Computed<T>> begin(std::int64_t r) noexcept {
+    const std::int64_t at = r * width_;
+    if constexpr (!kWidens) {
+      return {x_ + at, dy_ + at, dsum_ != nullptr ? dsum_ + at : nullptr, dx_ != nullptr ? dx_ + at : nullptr};
+    } else {
+      float *x = wide_, *dy = wide_ + cpu::kMostNormWidth, *dsum = wide_ + 2 * cpu::kMostNormWidth;
+      widen_row(x_ + at, x, width_);
+      widen_row(dy_ + at, dy, width_);
+      if (dsum_ != nullptr) widen_row(dsum_ + at, dsum, width_);
+      return {x, dy, dsum_ != nullptr ? dsum : nullptr, dx_ != nullptr ? x : nullptr};
+    }
+  }
+  /// The row's gradient has been made.
+  void end(const Row<Computed<T>>& row, std::int64_t r) const noexcept {
+    if constexpr (kWidens) round_row(row.dx, dx_ + r * width_, width_);
+  }
+
+ private:
+  static constexpr bool kWidens = std::is_same_v<T, BFloat16>;
+  const T *x_, *dy_, *dsum_;
+  T* dx_;
+  std::int64_t width_;
+  alignas(64) float wide_[kWidens ? 3 * cpu::kMostNormWidth : 1];
 };
 
 /// dscale += dy x̂ and dbias += dy, where these are not null.
@@ -75,38 +114,38 @@ template <class T>
 void norm_grad(const KernelArguments& args) {
   const auto& op = static_cast<const NormGrad&>(args.op);
   const View& x = args.in[NormGrad::kInput];
-  const T* scale = args.in[NormGrad::kScale].as<T>();
-  const T* dy = args.in[NormGrad::kGradient].as<T>();
-  const T* dsum = args.in.size() > NormGrad::kSumGradient ? args.in[NormGrad::kSumGradient].as<T>() : nullptr;
-  T* dx = args.out[0].as<T>();
-  T* dscale = args.out[1].as<T>();
-  T* dbias = args.out[2].as<T>();
+  using C = Computed<T>;
+  const C* scale = args.in[NormGrad::kScale].as<C>();
+  C* dscale = args.out[1].as<C>();
+  C* dbias = args.out[2].as<C>();
   const std::int64_t n = x.width / op.parts;
   const std::int64_t rows = x.rows * op.parts;
   const std::int64_t block = norm_grad_block_rows(rows);
   const std::int64_t blocks = (rows + block - 1) / block;
-  T* scale_parts = reinterpret_cast<T*>(args.workspace);
-  T* bias_parts = scale_parts + (dscale != nullptr ? blocks * n : 0);
+  C* scale_parts = reinterpret_cast<C*>(args.workspace);
+  C* bias_parts = scale_parts + (dscale != nullptr ? blocks * n : 0);
   parallel_for(rows, block, [&](std::int64_t begin, std::int64_t end) {
-    T* scale_part = dscale != nullptr ? scale_parts + begin / block * n : nullptr;
-    T* bias_part = dbias != nullptr ? bias_parts + begin / block * n : nullptr;
+    C* scale_part = dscale != nullptr ? scale_parts + begin / block * n : nullptr;
+    C* bias_part = dbias != nullptr ? bias_parts + begin / block * n : nullptr;
     for (std::int64_t i = 0; scale_part != nullptr && i < n; ++i) scale_part[i] = 0;
     for (std::int64_t i = 0; bias_part != nullptr && i < n; ++i) bias_part[i] = 0;
+    Rows<T> of(args, n);
     for (std::int64_t r = begin; r < end; ++r) {
-      const Row<T> row{x.as<T>() + r * n, dy + r * n, dsum != nullptr ? dsum + r * n : nullptr, dx != nullptr ? dx + r * n : nullptr};
-      if (dx == nullptr && dscale == nullptr) {
-        add_parameter_gradients(row, {T(0), T(0)}, scale_part, bias_part, n);
+      const Row<C> row = of.begin(r);
+      if (row.dx == nullptr && dscale == nullptr) {
+        add_parameter_gradients(row, {C(0), C(0)}, scale_part, bias_part, n);
         continue;
       }
-      const RowStatistics<T> s = statistics_of(op.kind, op.epsilon, row.x, n);
+      const RowStatistics<C> s = statistics_of(op.kind, op.epsilon, row.x, n);
       add_parameter_gradients(row, s, scale_part, bias_part, n);
-      if (dx == nullptr) continue;
+      if (row.dx == nullptr) continue;
       const bool centered = op.kind == NormKind::layer;
       if (scale != nullptr) {
         input_gradient<true>(row, s, centered, scale, n);
       } else {
         input_gradient<false>(row, s, centered, scale, n);
       }
+      of.end(row, r);
     }
   });
   if (dscale != nullptr) add_parts(scale_parts, blocks, dscale, n);
@@ -115,5 +154,6 @@ void norm_grad(const KernelArguments& args) {
 
 template void norm_grad<float>(const KernelArguments&);
 template void norm_grad<double>(const KernelArguments&);
+template void norm_grad<BFloat16>(const KernelArguments&);
 
 }  // namespace preamble::PREAMBLE_ISA

@@ -4,6 +4,8 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "engine/core/decode_row.h"
 
@@ -15,6 +17,20 @@ namespace preamble::PREAMBLE_ISA {
   const std::uint32_t near = bits + 0x7FFFU + ((bits >> 16U) & 1U);
   const bool nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
   return {static_cast<std::uint16_t>((nan ? bits | 0x400000U : near) >> 16U)};
+}
+
+/// What a kernel computes with numbers of type T in.
+template <class T>
+using Computed = std::conditional_t<std::is_same_v<T, BFloat16>, float, T>;
+
+/// A result as a number of type T.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline T narrowed(Computed<T> x) noexcept {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return rounded(x);
+  } else {
+    return x;
+  }
 }
 
 /// to[i] = from[i], rounded

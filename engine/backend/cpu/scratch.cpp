@@ -179,6 +179,8 @@ std::int64_t own_bf16(const NodeCost& cost) {
     const Type& x = cost.input(Linear::kInput);
     return linear_bf16_bytes(cost.rows(x), x.width(), cost.output(0).width());
   }
+  if (cost.node.op->name() == "head_linear") return cost.input(HeadLinear::kWeight).width() * std::int64_t{sizeof(BFloat16)};
+  if (cost.node.op->name() == "norm_grad") return norm_grad(cost);
   if (cost.node.op->name() == "attention") return attention(cost);
   if (cost.node.op->name() == "attention_grad") return attention_grad(cost);
   if (cost.node.op->name() != "linear_cross_entropy") return 0;

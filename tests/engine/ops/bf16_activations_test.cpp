@@ -9,6 +9,8 @@
 #include "engine/ops/activation.h"
 #include "engine/ops/cast.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/gated.h"
+#include "engine/ops/head_linear.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/linear_cross_entropy.h"
 #include "engine/ops/norm.h"
@@ -77,6 +79,58 @@ TEST_CASE("bf16 activations: products of few and of many rows, with bias, residu
         }
       }
     }
+  }
+}
+
+TEST_CASE("bf16 activations: a matrix per head, of whole units of a product or not") {
+  for (const std::int64_t rows : {1, 20, 70}) {
+    for (const auto& [narrow, wide] : {std::array<std::int64_t, 2>{32, 96}, {64, 160}, {24, 96}}) {
+      constexpr std::int64_t kHeads = 3;
+      const Dims dims = {kHeads * narrow, wide};
+      check_near(rows, kHeads * narrow, [&](Graph& g, Value x) { return head_expand(x, matrix(g, "w", dims, 2), kHeads); });
+      check_near(rows, kHeads * wide, [&](Graph& g, Value x) { return head_reduce(x, matrix(g, "w", dims, 2), kHeads); });
+    }
+  }
+}
+
+TEST_CASE("bf16 activations: gradients of norms and gates") {
+  const auto check = [](const char* name, const Build& build) {
+    CAPTURE(name);
+    constexpr std::int64_t kRows = 30, kWidth = 48;
+    const auto gradient = [&](Dtype real) {
+      Graph graph(real);
+      const RowSpaceId space = graph.rows("r", kRows, 1);
+      const Tensor values = random_tensor({kRows, kWidth}, 1).to(Dtype::bf16);
+      const Value x = cast(graph.trainable("x", values.to(graph.statistic()).clone(), space), real);
+      const Value y = build(graph, x);
+      graph.output("loss", dot(y, graph.frozen("direction", random_tensor({kRows, y.type().width()}, 9).to(Dtype::bf16).to(real), space)));
+      CompileOptions options;
+      options.loss = "loss";
+      Session session(compile(std::move(graph), options));
+      const std::array lengths = {static_cast<std::int32_t>(kRows)};
+      session.rows("r", Segments(lengths));
+      session.run();
+      return numbers(session.result_tensor("grad.x").to(Dtype::f32));
+    };
+    const auto expected = gradient(Dtype::f32);
+    std::vector<double> first;
+    for (const int threads : {1, 3}) {
+      const Threads limit(threads);
+      const auto given = gradient(Dtype::bf16);
+      check_close(given, expected, 0.03);
+      if (first.empty()) first = given;
+      CHECK(given == first);
+    }
+  };
+  const auto scale = [](Graph& g) { return vector(g, "scale", 48, 4); };
+  check("rms", [&](Graph& g, Value x) { return rms_norm(x, scale(g), 1e-6); });
+  check("layer", [&](Graph& g, Value x) { return layer_norm(x, scale(g), vector(g, "bias", 48, 5), 1e-6); });
+  check("residual", [&](Graph& g, Value x) {
+    const Value sum = add(x, linear(x, matrix(g, "w", {48, 48}, 5)));
+    return add(rms_norm(sum, scale(g), 1e-6), sum);
+  });
+  for (const auto kind : {ActivationKind::gelu_tanh, ActivationKind::silu}) {
+    check("gate", [&](Graph& g, Value x) { return gated(linear(x, matrix(g, "w", {48, 48}, 5)), x, kind); });
   }
 }
 
