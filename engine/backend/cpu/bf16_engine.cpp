@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -32,8 +33,12 @@ const Engines& engines() noexcept {
   static const Engines found = [] {
     Engines e;
 #ifdef __x86_64__
-    if (has_amx()) e.all[e.count++] = {"amx_bf16", bf16_product_amx, 32};
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) e.all[e.count++] = {"avx512_bf16", bf16_product_avx512, 36};
+    const char* const named = std::getenv("PREAMBLE_BF16");
+    const auto offer = [&](const Bf16Engine& engine) {
+      if (named == nullptr || engine.name == named) e.all[e.count++] = engine;
+    };
+    if (has_amx()) offer({"amx_bf16", bf16_product_amx, 32});
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) offer({"avx512_bf16", bf16_product_avx512, 36});
 #endif
     return e;
   }();

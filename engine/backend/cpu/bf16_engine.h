@@ -39,7 +39,8 @@ struct Bf16Engine {
   std::int64_t rows = 32;  ///< of a panel that it computes best; no sum depends on it
 };
 
-/// The engines that this machine can run, best first: `amx_bf16`, `avx512_bf16`. Empty where products widen their operands instead.
+/// The engines that this machine can run, best first: `amx_bf16`, `avx512_bf16`. Empty where products widen their operands instead. With PREAMBLE_BF16 in
+/// the environment, for tests of what other machines run, only the one of that name, or none (`widening`).
 [[nodiscard]] std::span<const Bf16Engine> bf16_engines() noexcept;
 
 /// The best of them; without a product if there is none.

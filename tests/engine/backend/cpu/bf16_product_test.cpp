@@ -3,6 +3,7 @@
 
 #include "engine/backend/cpu/bf16_product.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -49,7 +50,16 @@ TEST_CASE("bf16 product: every engine of this machine gives the sums of the wide
       const Tensor a = random_tensor({rows, kDeep}, 3).to(Dtype::f32).to(Dtype::bf16);
       std::vector<float> c(static_cast<std::size_t>(rows * kColumns));
       engine.product({a.values<BFloat16>().data(), kDeep, rows, packed.data(), kDeep, kColumns, c.data(), kColumns});
-      check_close({c.begin(), c.end()}, multiplied(numbers(a), numbers(b), rows, kDeep, kColumns, true), 1e-5);
+      const std::vector<double> expected = multiplied(numbers(a), numbers(b), rows, kDeep, kColumns, true);
+      check_close({c.begin(), c.end()}, expected, 1e-5);
+      // the same in two parts of k, the second one added to the first
+      constexpr std::int64_t kFirst = cpu::Bf16Panel::kDepth;
+      std::ranges::fill(c, 1e30F);
+      cpu::Bf16Panel part{a.values<BFloat16>().data(), kDeep, rows, packed.data(), kFirst, kColumns, c.data(), kColumns, kDeep};
+      engine.product(part);
+      part.a += kFirst, part.packed += kFirst * cpu::Bf16Panel::kPacked, part.k = kDeep - kFirst, part.adds = true;
+      engine.product(part);
+      check_close({c.begin(), c.end()}, expected, 1e-5);
     }
   }
 }
