@@ -12,13 +12,14 @@
 #include <fmt/ranges.h>
 
 #include "engine/core/error.h"
+#include "tools/svg_chart.h"
 
 namespace preamble {
 namespace {
 
 constexpr double kWidth = 680, kHeight = 440, kLeft = 76, kTop = 76, kRight = 24, kBottom = 64;
-constexpr double kCharacter = 7.2;  ///< width of a character of 13 px, about
-constexpr std::array<const char*, 8> kColours = {"#0b6bcb", "#c2410c", "#15803d", "#7e22ce", "#b45309", "#0e7490", "#be123c", "#4d7c0f"};
+constexpr double kLetter = 7.2;  ///< width of a character of 13 px, about
+constexpr std::array<const char*, 8> kLineColours = {"#0b6bcb", "#c2410c", "#15803d", "#7e22ce", "#b45309", "#0e7490", "#be123c", "#4d7c0f"};
 
 std::optional<double> number_of(const std::string& text) {
   double number = 0;
@@ -42,13 +43,7 @@ std::vector<std::string> places_of(const std::vector<PlotPoint>& points) {
   return places;
 }
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) result += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return result;
-}
-
-std::string text_at(double x, double y, std::string_view text, std::string_view more) {
+std::string label_at(double x, double y, std::string_view text, std::string_view more) {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, more, escaped(text));
 }
 
@@ -102,18 +97,18 @@ std::string draw_plot(const std::vector<PlotPoint>& points, const std::string& t
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" font-family=\"sans-serif\" font-size=\"13\">\n"
       "<rect width=\"{0:.0f}\" height=\"{1:.0f}\" fill=\"white\"/>\n",
       kWidth, kHeight);
-  svg += text_at(kWidth / 2, 22, title, "text-anchor=\"middle\" font-size=\"15\"");
-  svg += text_at(kWidth / 2, kHeight - 14, x_name, "text-anchor=\"middle\"");
-  svg += text_at(14, kTop - 10, y_name, "");
+  svg += label_at(kWidth / 2, 22, title, "text-anchor=\"middle\" font-size=\"15\"");
+  svg += label_at(kWidth / 2, kHeight - 14, x_name, "text-anchor=\"middle\"");
+  svg += label_at(14, kTop - 10, y_name, "");
   double legend = kLeft;  // above the lines, which may be anywhere
   for (const double value : ticks(low, high)) {
     svg += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>\n", kLeft, kWidth - kRight, at_y(value),
                        at_y(value));
-    svg += text_at(kLeft - 8, at_y(value) + 4, fmt::format("{:.4g}", value), "text-anchor=\"end\"");
+    svg += label_at(kLeft - 8, at_y(value) + 4, fmt::format("{:.4g}", value), "text-anchor=\"end\"");
   }
-  for (const auto& x : places) svg += text_at(at_x(x), kHeight - kBottom + 20, x, "text-anchor=\"middle\"");
+  for (const auto& x : places) svg += label_at(at_x(x), kHeight - kBottom + 20, x, "text-anchor=\"middle\"");
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const char* colour = kColours[i % kColours.size()];
+    const char* colour = kLineColours[i % kLineColours.size()];
     // bars of several lines stand beside each other
     const double shift = 5 * (static_cast<double>(i) - static_cast<double>(lines.size() - 1) / 2);
     std::string path, marks;
@@ -130,8 +125,8 @@ std::string draw_plot(const std::vector<PlotPoint>& points, const std::string& t
     svg += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"2\" points=\"{}\"/>\n", colour, path) + marks;
     if (lines[i].empty()) continue;
     svg += fmt::format("<rect x=\"{:.1f}\" y=\"36\" width=\"10\" height=\"10\" fill=\"{}\"/>\n", legend, colour);
-    svg += text_at(legend + 15, 45, lines[i], "");
-    legend += 35 + kCharacter * static_cast<double>(lines[i].size());
+    svg += label_at(legend + 15, 45, lines[i], "");
+    legend += 35 + kLetter * static_cast<double>(lines[i].size());
   }
   return svg + "</svg>\n";
 }
