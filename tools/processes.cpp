@@ -16,8 +16,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/distributed/watchdog.h"
 #include "engine/distributed/launch.h"
+#include "engine/distributed/watchdog.h"
 #include "tools/program.h"
 
 namespace preamble {

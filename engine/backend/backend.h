@@ -50,7 +50,7 @@ class Backend {
   /// What the node's time is worth in operations of large products, for the choice of what is computed again. Of products themselves: their
   /// operations.
   [[nodiscard]] virtual double work(const NodeCost& cost) const { return cost.node.op->flops(cost); }
-  /// May the op's kernel write an output over an operand, where the op itself allows it?
+  /// May the node's kernel write an output over an operand, where the op itself allows it?
   [[nodiscard]] virtual bool runs_in_place(const Node& /*node*/, const Alias& /*alias*/) const noexcept { return true; }
 
   [[nodiscard]] virtual Residence& residence() const = 0;

@@ -36,6 +36,9 @@ std::int64_t alignment(const void* p) noexcept {
 /// What beta multiplies.
 const void* addend_of(const Product& p) noexcept { return p.addend != nullptr ? p.addend : p.c; }
 
+/// The matrix beside C that an epilogue writes or reads; null if there is none.
+const void* auxiliary_of(const Product& p) noexcept { return p.slope_of != nullptr ? p.slope_of : p.kept; }
+
 Key key_of(const Product& p) {
   return {p.m,
           p.n,
@@ -57,7 +60,7 @@ Key key_of(const Product& p) {
           p.stride_c,
           alignment(p.a),
           alignment(p.b),
-          std::min({alignment(p.c), alignment(addend_of(p)), alignment(p.bias), alignment(p.kept), alignment(p.slope_of)})};
+          std::min({alignment(p.c), alignment(addend_of(p)), alignment(p.bias), alignment(auxiliary_of(p))})};
 }
 
 std::string describe(const Product& p) {
@@ -115,7 +118,7 @@ struct Plan {
     set(description, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(description, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p));
-    if (p.kept != nullptr || p.slope_of != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
+    if (auxiliary_of(p) != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.ldc);
     b = layout_of(p.b_type, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.ldb, p.batch, p.stride_b);
     a = layout_of(p.a_type, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.lda, p.batch, p.stride_a);
     c = layout_of(p.c_type, p.n, p.m, p.ldc, p.batch, p.stride_c);
@@ -125,8 +128,7 @@ struct Plan {
   /// The description names the operands of the epilogue.
   void point_at(const Product& p) const {
     if (p.bias != nullptr) set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
-    if (p.kept != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.kept);
-    if (p.slope_of != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.slope_of);
+    if (auxiliary_of(p) != nullptr) set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, auxiliary_of(p));
   }
 };
 

@@ -18,6 +18,12 @@ __device__ inline void clear(Sum (&c)[M][N]) {
   }
 }
 
+/// A sum over the four lanes that share a row of sums.
+[[nodiscard]] __device__ inline float sum_over_row(float x) {
+  x += __shfl_xor_sync(~0U, x, 1);
+  return x + __shfl_xor_sync(~0U, x, 2);
+}
+
 /// c [16 M, 8 N] += a bᵀ, rows `a_row` and `b_row` on of tiles of D columns.
 template <int D, int M, int N>
 __device__ inline void add_scores(const Bf16* a, int a_row, const Bf16* b, int b_row, Sum (&c)[M][N]) {

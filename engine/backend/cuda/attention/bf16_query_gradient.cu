@@ -69,7 +69,7 @@ class RowSums {
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const float product = over_row(products_[m][half]);
+        const float product = sum_over_row(products_[m][half]);
 #pragma unroll
         for (int n = 0; n < N; ++n) {
 #pragma unroll
@@ -85,7 +85,7 @@ class RowSums {
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const float product = over_row(products_[m][half]);
+        const float product = sum_over_row(products_[m][half]);
         const int i = Scores::row(m, half);
         if (i >= rows_) continue;
         if constexpr (purpose != Purpose::products) store_row(dq, first_ + i, head_ * p.dim, p.dim, sums[m], half, p.scale);
@@ -97,12 +97,6 @@ class RowSums {
   }
 
  private:
-  /// A sum of the four lanes that share a row.
-  [[nodiscard]] static __device__ float over_row(float sum) {
-    sum += __shfl_xor_sync(~0U, sum, 1);
-    return sum + __shfl_xor_sync(~0U, sum, 2);
-  }
-
   std::int64_t first_ = 0;
   int rows_ = 0, head_ = 0;
   float log_sum_exp_[M][2];

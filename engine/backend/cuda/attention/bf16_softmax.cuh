@@ -84,10 +84,6 @@ class OnlineSoftmax {
     x = fmaxf(x, __shfl_xor_sync(~0U, x, 1));
     return fmaxf(x, __shfl_xor_sync(~0U, x, 2));
   }
-  [[nodiscard]] static __device__ float sum_over_row(float x) {
-    x += __shfl_xor_sync(~0U, x, 1);
-    return x + __shfl_xor_sync(~0U, x, 2);
-  }
 
   float largest_[M][2];
   float sum_[M][2] = {};
