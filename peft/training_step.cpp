@@ -178,6 +178,9 @@ void TrainingStep::optimize_with(Optimizer& optimizer) {
   std::vector<ParameterUpdate> parameters;
   sums_.clear();
   shared_results_.clear();
+  // first what was captured with a communicator, then the communicator
+  update_.reset();
+  device_sum_.reset();
   if (options_.ranks != nullptr) device_sum_ = nccl_sum(program().backend(), *options_.ranks);
   const bool on_host = options_.ranks != nullptr && device_sum_ == nullptr;
   for (const auto& [name, value] : trainables_) {
@@ -194,6 +197,7 @@ void TrainingStep::optimize_with(Optimizer& optimizer) {
   const Tensor loss = on_host ? sum_of_losses_ : session_.shared_result(loss_);
   shared_results_.push_back(loss);
   update_ = std::make_unique<Update>(optimizer, parameters, loss, options_.max_grad_norm, program().backend());
+  if (device_sum_) update_->set_prologue([this] { device_sum_->enqueue(shared_results_); });
 }
 
 std::vector<StepResult> TrainingStep::differentiate_slots(const LossBatch& batch, std::span<const std::int32_t> sizes) {
@@ -250,7 +254,8 @@ void TrainingStep::sum_over_ranks(const std::vector<Share>& shares) {
   // a rank without labels has run nothing: its program still holds the results of an older batch
   const bool has_run = contributes[static_cast<std::size_t>(ranks.rank())];
   if (device_sum_) {
-    device_sum_->run(shared_results_, has_run);
+    // the update's program begins with the sum itself
+    device_sum_->begin(shared_results_, has_run);
     return;
   }
   std::vector<std::span<float>> values;
@@ -277,7 +282,9 @@ StepResult TrainingStep::update(std::span<const LossBatch> batches, double learn
   weigh(parts, batches, all.labels);
   run_parts(parts, step, first_part);
   if (options_.ranks != nullptr) sum_over_ranks(shares);
-  const UpdateReport report = update_->run(learning_rate);
+  update_->start(learning_rate);
+  if (device_sum_) device_sum_->wait([this] { update_->drop_captured(); });
+  const UpdateReport report = update_->finish();
   if (!report.applied) refuse(parts, step, first_part, report);
   return {.loss = report.loss, .gradient_norm = report.gradient_norm, .rows = all.rows, .label_tokens = all.labels};
 }

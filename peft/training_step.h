@@ -130,7 +130,7 @@ class TrainingStep {
   Conditioning conditioning_;
   Session session_;
   std::string loss_;  ///< name of the result that is the batch's loss
-  /// With several ranks on GPUs: adds up what their programs have left there.
+  /// With several ranks on GPUs: adds up what their programs have left there. Outlives the update, which captures its launches.
   std::unique_ptr<DeviceSum> device_sum_;
   std::vector<Tensor> shared_results_;
   /// With several ranks and no such sum: what the update reads, sums over all ranks.

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 
+#include "engine/core/error.h"
 #include "engine/core/rows.h"
 #include "engine/core/tensor.h"
 #include "engine/runtime/location.h"
@@ -29,6 +31,14 @@ class Executor {
   /// Segments at which the parts of the batch begin, and their number, for the next runs; empty: one part. A device may ignore it; see
   /// `Session::parts`. The array must live as long.
   virtual void set_parts(std::span<const std::int32_t> /*parts*/) {}
+
+  /// Work that every later run puts on the device's queue before its steps. A device that captures its runs captures the work with them, and
+  /// then calls this no more. Throws ConfigError on a device without a queue (the CPU).
+  virtual void set_prologue(std::function<void()> /*enqueue*/) {
+    raise<ConfigError>("executor: work before the steps was given; wanted a device with a queue");
+  }
+  /// Forgets what was captured of earlier runs, without waiting for a run that is at work.
+  virtual void drop_captured() {}
 
   /// Runs all steps. A device may still be at work when the call returns. Allocates nothing.
   virtual void run() = 0;

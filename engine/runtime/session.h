@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/core/error.h"
@@ -58,6 +60,10 @@ class Session {
     require<ShapeError>(memory.size() == values.size(), "input '{}': {} values were given; wanted {}", name, values.size(), memory.size());
     std::copy(values.begin(), values.end(), memory.begin());
   }
+
+  /// See `Executor::set_prologue` and `Executor::drop_captured`.
+  void set_prologue(std::function<void()> enqueue) { executor_->set_prologue(std::move(enqueue)); }
+  void drop_captured() { executor_->drop_captured(); }
 
   /// Runs all steps. Every input must be fed anew before every run: on the CPU they lie in the arena like any other value, and a run
   /// may have overwritten them. Throws ShapeError if rows of a subset are to be computed that were not selected from the present rows of

@@ -61,10 +61,13 @@ Update::Update(Optimizer& optimizer, std::span<const ParameterUpdate> parameters
       updated_(with_gradient(parameters)),
       session_(compile_update(optimizer, parameters, loss, max_norm, backend)) {}
 
-UpdateReport Update::run(double learning_rate) {
+void Update::start(double learning_rate) {
   session_.input<double>(kLearningRate)[0] = learning_rate;
   session_.input<std::int64_t>(kStepNumber)[0] = optimizer_.steps();
   session_.run();
+}
+
+UpdateReport Update::finish() {
   const auto report = session_.result<double>(kReportResult);
   const bool applied = std::isfinite(report[0]) && std::isfinite(report[1]);
   if (applied) optimizer_.count_step();

@@ -1,8 +1,10 @@
 // The update of trainable tensors, as a program of its own.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -39,7 +41,17 @@ class Update {
          const Backend& backend = default_backend());
 
   /// One update with this learning rate.
-  UpdateReport run(double learning_rate);
+  UpdateReport run(double learning_rate) {
+    start(learning_rate);
+    return finish();
+  }
+  /// The two halves of `run`: a device may still be at work when the first returns, and the second waits for it.
+  void start(double learning_rate);
+  UpdateReport finish();
+
+  /// Work on the device's queue that makes the gradients; see `Executor::set_prologue` and `Executor::drop_captured`.
+  void set_prologue(std::function<void()> enqueue) { session_.set_prologue(std::move(enqueue)); }
+  void drop_captured() { session_.drop_captured(); }
 
   /// The first parameter whose gradient was not finite in the last run; empty if there was none.
   [[nodiscard]] std::string first_bad_gradient() const;

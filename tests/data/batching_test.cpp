@@ -11,6 +11,8 @@
 #include "engine/core/error.h"
 #include "engine/core/random.h"
 
+namespace batching_test {
+
 using namespace preamble;
 
 namespace {
@@ -264,3 +266,5 @@ TEST_CASE("batching: a mixture goes on where it stood, and a task of rate 0 is n
   CHECK_THROWS_AS(Batcher(lengths, {.sequences = 4, .task_rates = {0, 0, 0}}), ConfigError);
   CHECK_THROWS_AS(Batcher(lengths, {.sequences = 4, .task_rates = {1, 1, 1, 1}}), ConfigError);
 }
+
+}  // namespace batching_test

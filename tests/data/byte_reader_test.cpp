@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace byte_reader_test {
+
 using namespace preamble;
 
 namespace {
@@ -44,3 +46,5 @@ TEST_CASE("byte_reader: a line must end within its limit") {
   CHECK_THROWS_WITH_AS(static_cast<void>(reader.line(6)), "f: no line feed from byte 0 on; wanted one within 6 bytes", FileError);
   CHECK(reader.line(7) == "abcdef");
 }
+
+}  // namespace byte_reader_test

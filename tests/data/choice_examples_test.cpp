@@ -11,6 +11,8 @@
 #include "engine/core/error.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace choice_examples_test {
+
 using namespace preamble;
 using namespace preamble::testing::word;
 
@@ -82,3 +84,5 @@ TEST_CASE("choice_examples: choices that are missing, and labels of none, are na
   unknown.choices.emplace_back("{z}");
   CHECK_THROWS_AS((void)made("", unknown), ConfigError);
 }
+
+}  // namespace choice_examples_test

@@ -9,6 +9,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace conll_test {
+
 using namespace preamble;
 using namespace std::string_view_literals;
 using testing::TemporaryFile;
@@ -132,3 +134,5 @@ TEST_CASE("conll: a header names the columns if it is asked for and names words 
   CHECK(read("the,O\nWord,O\n", options).column(0, 0) == Strings{"the", "Word"});
   CHECK(read("token,tag\nthe,O\n", {.csv = true}).column(0, 0) == Strings{"token", "the"});
 }
+
+}  // namespace conll_test

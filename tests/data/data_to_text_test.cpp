@@ -9,6 +9,8 @@
 #include "engine/core/warnings.h"
 #include "tests/support/temporary_folder.h"
 
+namespace data_to_text_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -156,3 +158,5 @@ TEST_CASE("data to text: WebNLG laid out anew, with the original triples alone a
   CHECK(column(table, "source") == std::vector<std::string>{"| Blue_Boat : near : Oslo", "| Blue_Boat : near : Oslo"});
   CHECK(column(table, "target") == std::vector<std::string>{"Near Oslo.", " Oslo. "});
 }
+
+}  // namespace data_to_text_test

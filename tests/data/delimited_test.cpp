@@ -8,6 +8,8 @@
 
 #include "engine/core/error.h"
 
+namespace delimited_test {
+
 using namespace preamble;
 using namespace std::string_view_literals;
 
@@ -103,3 +105,5 @@ TEST_CASE("csv_field: what is written is read again") {
   REQUIRE(table.rows() == 1);
   for (std::size_t i = 0; i < fields.size(); ++i) CHECK(table.cell(0, i).value == fields[i]);
 }
+
+}  // namespace delimited_test

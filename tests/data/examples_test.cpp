@@ -8,6 +8,8 @@
 #include "data/jsonl.h"
 #include "engine/core/error.h"
 
+namespace examples_test {
+
 using namespace preamble;
 
 namespace {
@@ -101,3 +103,5 @@ TEST_CASE("examples: rejects a source without tokens") {
   CHECK_THROWS_WITH_AS((void)make_examples(rows, {.source = Template("{s}")}, bytes, report),
                        "t.jsonl:2: a source without tokens; wanted at least one", FileError);
 }
+
+}  // namespace examples_test

@@ -7,6 +7,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/values.h"
 
+namespace gguf_blocks_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -22,3 +24,5 @@ TEST_CASE("gguf: blocks hold the numbers that the public reader finds in them") 
     check_close(stored.to(Dtype::f32), numbers(expected), 1e-6);
   }
 }
+
+}  // namespace gguf_blocks_test

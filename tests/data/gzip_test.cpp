@@ -10,6 +10,8 @@
 #include "tests/support/packed.h"
 #include "tests/support/temporary_file.h"
 
+namespace gzip_test {
+
 using namespace preamble;
 using testing::packed;
 
@@ -33,3 +35,5 @@ TEST_CASE("gzip: tables are read from compressed files by the name inside") {
   const testing::TemporaryFile file("t.jsonl.gz", packed("{\"a\": 1}\n{\"a\": 2}\n"));
   CHECK(load_table(file.path()).rows() == 2);
 }
+
+}  // namespace gzip_test

@@ -9,6 +9,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace json_file_test {
+
 using namespace preamble;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("json_file: broken files give one error with the path and the place") 
   CHECK_THROWS_AS(static_cast<void>(JsonFile::parse(std::string(1 << 20, '['), "x.json")), FileError);
   CHECK_THROWS_AS(static_cast<void>(JsonFile::open(folder.path() / "missing.json")), FileError);
 }
+
+}  // namespace json_file_test

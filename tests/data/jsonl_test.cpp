@@ -13,6 +13,8 @@
 #include "engine/core/file.h"
 #include "tests/support/temporary_file.h"
 
+namespace jsonl_test {
+
 using namespace preamble;
 using namespace std::string_view_literals;
 
@@ -194,3 +196,5 @@ TEST_CASE("read_json: the form is read from the content") {
   CHECK_FALSE(data_list("{\"data\": {\"a\": [1]}}").has_value());
   CHECK(data_list("{\"x\": \"data\", \"data\": [[1], \"]\"], \"y\": 2}").value_or("") == "[[1], \"]\"]");
 }
+
+}  // namespace jsonl_test

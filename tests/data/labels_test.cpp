@@ -8,6 +8,8 @@
 #include "data/jsonl.h"
 #include "engine/core/error.h"
 
+namespace labels_test {
+
 using namespace preamble;
 
 TEST_CASE("labels: maps values to words and classes") {
@@ -85,3 +87,5 @@ TEST_CASE("labels: blanks round a value and the fraction of a whole number do no
   CHECK(labels.find("1.0") == 1);
   CHECK(labels.find(" 0") == 0);
 }
+
+}  // namespace labels_test

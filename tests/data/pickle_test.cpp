@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/data/torch_builder.h"
 
+namespace pickle_test {
+
 using namespace preamble;
 using namespace preamble::testing::pickled;
 using namespace std::string_literals;
@@ -148,3 +150,5 @@ TEST_CASE("pickle: neither nesting nor repetition nor cycles cost more than the 
   refuses(whole(std::string(1001, '(')), "more than 1000 open marks");
   refuses(whole(std::string((std::size_t{1} << 21U) + 1, 'N')), "more than 2097152 values");
 }
+
+}  // namespace pickle_test

@@ -15,6 +15,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace quantised_tensors_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -72,3 +74,5 @@ TEST_CASE("quantised tensors: metadata that do not fit the file are refused") {
     CHECK_THROWS_AS((void)open(bad), FileError);
   }
 }
+
+}  // namespace quantised_tensors_test

@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace safetensors_header_test {
+
 using namespace preamble;
 
 namespace {
@@ -67,3 +69,5 @@ TEST_CASE("safetensors_header: what is not the format is refused by name") {
   refuses(R"({"__metadata__":{"a":"x","a":"y"}})", "f: header, '__metadata__', field 'a': a second value was given; wanted each key once");
   refuses(R"({"__metadata__":{},"__metadata__":{}})", "f: header, '__metadata__': a second __metadata__ was given; wanted one");
 }
+
+}  // namespace safetensors_header_test

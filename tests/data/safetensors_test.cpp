@@ -10,6 +10,8 @@
 #include "tests/data/torch_builder.h"
 #include "tests/support/temporary_folder.h"
 
+namespace safetensors_test {
+
 using namespace preamble;
 using testing::floats;
 using testing::little;
@@ -110,3 +112,5 @@ TEST_CASE("safetensors: a header length that lies is refused before anything is 
                        doctest::Contains("the header claims 18446744073709551615 bytes; wanted at most 100000000"), FileError);
   CHECK_THROWS_WITH_AS(static_cast<void>(fixture.open(little(std::uint64_t{3}) + "{}")), doctest::Contains("ends at byte 10"), FileError);
 }
+
+}  // namespace safetensors_test

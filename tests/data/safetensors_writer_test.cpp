@@ -12,6 +12,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace safetensors_writer_test {
+
 using namespace preamble;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("safetensors_writer: what no file can hold is refused and leaves nothi
   CHECK_THROWS_WITH_AS(write_safetensors(path, Named{{"\xFF", tensor}}), doctest::Contains("not valid UTF-8"), FileError);
   CHECK(std::filesystem::is_empty(folder.path()));
 }
+
+}  // namespace safetensors_writer_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace sequence_examples_test {
+
 using namespace preamble;
 using namespace preamble::testing::word;
 
@@ -96,3 +98,5 @@ TEST_CASE("verbalizer: refuses words that are not one token of their own") {
   CHECK_THROWS_WITH_AS(Verbalizer({"dog"}, *tokenizer), "verbalizer: 'dog' is not in the vocabulary", ConfigError);
   CHECK_THROWS_WITH_AS(Verbalizer({"bad", "Bad"}, *tokenizer), "verbalizer: 'Bad' is the token of another class too", ConfigError);
 }
+
+}  // namespace sequence_examples_test

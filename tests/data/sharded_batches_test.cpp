@@ -12,6 +12,8 @@
 #include "tests/support/rank_threads.h"
 #include "tests/support/temporary_folder.h"
 
+namespace sharded_batches_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -195,3 +197,5 @@ TEST_CASE("shard files: patterns are sorted by name, names stay in their order")
   CHECK_THROWS_WITH_AS((void)shard_files({in("c-*")}), doctest::Contains("no file has a name of this pattern"), FileError);
   CHECK_THROWS_WITH_AS((void)shard_files({in("b-0.jsonl"), in("b-*.jsonl")}), doctest::Contains("b-0.jsonl comes twice"), ConfigError);
 }
+
+}  // namespace sharded_batches_test

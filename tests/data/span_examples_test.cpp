@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace span_examples_test {
+
 using namespace preamble;
 using namespace preamble::testing::word;
 
@@ -138,3 +140,5 @@ TEST_CASE("span_examples: an answer without a place is in no window") {
   squad.questions.front().answers.front().begin.reset();
   for (const auto& window : windows_of(squad, {})) CHECK(window.example.end == 0);
 }
+
+}  // namespace span_examples_test

@@ -10,6 +10,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace squad_json_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -168,3 +170,5 @@ TEST_CASE("squad_json: reads predictions as rows") {
   CHECK_THROWS_WITH_AS((void)read_squad_predictions(twice.path()), (twice.name() + ": row 2: id 'a' twice; wanted different ids").c_str(),
                        FileError);
 }
+
+}  // namespace squad_json_test

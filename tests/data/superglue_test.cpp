@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace superglue_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -90,3 +92,5 @@ TEST_CASE("superglue: one clear error for what is missing") {
   CHECK_THROWS_AS((void)read("record", R"({"passage": {"text": "ab", "entities": [{"start": 1, "end": 2}]}, "qas": []})"), FileError);
   CHECK_THROWS_AS((void)read("boolq", "\n"), FileError);
 }
+
+}  // namespace superglue_test

@@ -11,6 +11,8 @@
 #include "tests/support/temporary_file.h"
 #include "tests/support/temporary_folder.h"
 
+namespace data_table_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -151,3 +153,5 @@ TEST_CASE("table: CSV of spreadsheets, with a byte-order mark or in UTF-16") {
   const Table table = load_table(TemporaryFile("t.tsv", "\xFF\xFEn\0\t\0m\0\n\0\xE9\0\t\0\x31\0"sv).path());
   CHECK(table.text(0, table.column("n")) == "\xC3\xA9");
 }
+
+}  // namespace data_table_test

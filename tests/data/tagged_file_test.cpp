@@ -10,6 +10,8 @@
 #include "engine/core/warnings.h"
 #include "tests/support/temporary_file.h"
 
+namespace tagged_file_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -141,3 +143,5 @@ TEST_CASE("tagged_file: tells tags that mark entities") {
 }
 
 TEST_CASE("tagged_file: other formats are refused") { CHECK_THROWS_AS((void)read("t.conll", "a O\n", {.format = "e2e"}), ConfigError); }
+
+}  // namespace tagged_file_test

@@ -10,6 +10,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace tagging_examples_test {
+
 using namespace preamble;
 using namespace preamble::testing::word;
 using testing::TemporaryFile;
@@ -104,3 +106,5 @@ TEST_CASE("tagging_examples: blanks round a tag are no part of it") {
   const TemporaryFile file("n.conll", "cat\t B-X\nin\tO \n");
   CHECK(tagged_words(ConllFile::read(file.path()), 0, -1)[0].tags == Names{"B-X", "O"});
 }
+
+}  // namespace tagging_examples_test

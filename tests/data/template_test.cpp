@@ -8,6 +8,8 @@
 #include "data/jsonl.h"
 #include "engine/core/error.h"
 
+namespace template_test {
+
 using namespace preamble;
 
 namespace {
@@ -85,3 +87,5 @@ TEST_CASE("template: rejects braces without partner, empty names and unknown fil
     CHECK_THROWS_AS(Template{bad}, ConfigError);
   }
 }
+
+}  // namespace template_test

@@ -11,6 +11,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tensor_archive_test {
+
 using namespace preamble;
 
 namespace {
@@ -133,3 +135,5 @@ TEST_CASE("tensor_archive: an index that lies is refused") {
   index("{}");
   refuses(folder, "field 'weight_map' is missing");
 }
+
+}  // namespace tensor_archive_test

@@ -15,6 +15,8 @@
 #include "tests/data/torch_builder.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tensor_file_fuzz_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -136,3 +138,5 @@ TEST_CASE("tensor_file: a file with random bytes overwritten, removed or doubled
     }
   }
 }
+
+}  // namespace tensor_file_fuzz_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tensor_file_test {
+
 using namespace preamble;
 
 namespace {
@@ -59,3 +61,5 @@ TEST_CASE("tensor_file: the same name twice is refused") {
   CHECK_THROWS_WITH_AS(TensorFile(map, {record("t", data, {1}), record("t", data, {2})}),
                        doctest::Contains("tensor 't' is there twice; wanted each name once"), FileError);
 }
+
+}  // namespace tensor_file_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace text_file_test {
+
 using namespace preamble;
 using namespace std::string_view_literals;
 
@@ -84,3 +86,5 @@ TEST_CASE("text_file: what is no text is named, with what to do about it") {
                        (sheet.name() + ": a ZIP archive or a spreadsheet; wanted text: unpack it, or save the sheet as CSV").c_str(),
                        FileError);
 }
+
+}  // namespace text_file_test

@@ -12,6 +12,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace torch_bin_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 using namespace preamble::testing::pickled;
@@ -147,3 +149,5 @@ TEST_CASE("torch_bin: archives of another kind or byte order are refused") {
   fixture.refuses(zip_of({{"m/data.pkl", pickle, 8}}), "zip entry 'm/data.pkl' is compressed (method 8)");
   fixture.refuses("", "neither a zip archive nor the older form of torch.save");
 }
+
+}  // namespace torch_bin_test

@@ -9,6 +9,8 @@
 #include "engine/core/error.h"
 #include "tests/data/torch_builder.h"
 
+namespace torch_pickle_test {
+
 using namespace preamble;
 using namespace preamble::testing::pickled;
 
@@ -104,3 +106,5 @@ TEST_CASE("torch_pickle: whatever is no state dict is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(read(state_dict({{"w", one}, {"w", one}}))), "f: tensor 'w' is there twice; wanted each name once",
                        FileError);
 }
+
+}  // namespace torch_pickle_test

@@ -12,6 +12,8 @@
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
 
+namespace truncation_test {
+
 using namespace preamble;
 
 namespace {
@@ -155,3 +157,5 @@ TEST_CASE("truncation: cuts targets at their end and counts them") {
   CHECK(report.target_tokens_cut == 2);
   CHECK(report.sources_cut == 0);
 }
+
+}  // namespace truncation_test

@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace xml_test {
+
 using namespace preamble;
 
 TEST_CASE("xml: elements, attributes, text and entities") {
@@ -58,3 +60,5 @@ TEST_CASE("xml: CDATA sections stand as they are, and instructions are passed ov
   CHECK(root.children.empty());
   CHECK_THROWS_WITH_AS((void)read_xml("<a>\n<![CDATA[x</a>", "f.xml"), "f.xml:2: a CDATA section is not closed", FileError);
 }
+
+}  // namespace xml_test

@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/data/torch_builder.h"
 
+namespace zip_directory_test {
+
 using namespace preamble;
 using testing::little;
 using testing::zip_of;
@@ -85,3 +87,5 @@ TEST_CASE("zip_directory: end records that lie are refused") {
   refuses(replaced(large, locator - 52, little(std::uint64_t{45})), "the zip64 end record claims 45 bytes; wanted 44");
   refuses(replaced(large, locator - 16, little(~std::uint64_t{0})), "the zip directory claims 18446744073709551615 bytes");
 }
+
+}  // namespace zip_directory_test

@@ -15,6 +15,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/values.h"
 
+namespace blank_decoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -106,3 +108,5 @@ TEST_CASE("blank decoder: a text without an open piece is refused, and the cache
   const CausalDecoderCapacity capacity{.sequences = 3, .prompt_tokens = 20, .beams = 2, .longest = 12, .new_tokens = 4};
   CHECK(cache_need(*s.model, s.method.condition(graph), capacity).total() == decoder.cache_bytes());
 }
+
+}  // namespace blank_decoder_test

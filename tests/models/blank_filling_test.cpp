@@ -9,6 +9,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace blank_filling_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -77,3 +79,5 @@ TEST_CASE("blank tokens: those of a folder, or none") {
   folder.write("added_tokens.json", R"({"<|startofpiece|>": 5, "<|endofpiece|>": 6})");
   CHECK(BlankTokens::read(folder.path())->masks == Numbers{4});
 }
+
+}  // namespace blank_filling_test

@@ -15,6 +15,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/t5_models.h"
 
+namespace building_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -118,3 +120,5 @@ TEST_CASE("building: values of one graph are dropped by masks of their own") {
   CHECK(second != third);
   CHECK(stream(dropped(graph, x, 0.5)) != third);
 }
+
+}  // namespace building_test

@@ -13,6 +13,8 @@
 #include "tests/support/t5_models.h"
 #include "tests/support/values.h"
 
+namespace causal_batch_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -205,3 +207,5 @@ TEST_CASE("causal batch: the rows of an infix count as positions") {
                          "sequence 0: 65 positions are needed, virtual tokens included; the model has 64", ShapeError);
   }
 }
+
+}  // namespace causal_batch_test

@@ -11,6 +11,8 @@
 #include "tests/support/infixes.h"
 #include "tests/support/t5_models.h"
 
+namespace causal_decoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -168,3 +170,5 @@ TEST_CASE("causal decoder: behind an infix, cached logits are those of plain pas
     CHECK(cache_need(*model, conditioner(graph), capacity).total() == decoder.cache_bytes());
   }
 }
+
+}  // namespace causal_decoder_test

@@ -16,6 +16,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/values.h"
 
+namespace causal_encoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -85,3 +87,5 @@ TEST_CASE("causal encoder: says what a decoder does not have") {
   CHECK_THROWS_WITH_AS((void)model->encode(other, infix.condition(other), {}),
                        "head: an infix was given; wanted a prompt or a prefix in front of the sequences", UnsupportedError);
 }
+
+}  // namespace causal_encoder_test

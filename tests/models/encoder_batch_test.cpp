@@ -10,6 +10,8 @@
 #include "tests/support/bert_models.h"
 #include "tests/support/t5_models.h"
 
+namespace encoder_batch_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -92,3 +94,5 @@ TEST_CASE("encoder batch: what does not fit is an error that names it") {
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.slots[1] = 2; }), "sequence 1: slot 2 was given; there are 2", ConfigError);
   CHECK_THROWS_AS(changed([](EncoderBatch& b) { b.sequences[0].push_back(1); b.token_types[0].push_back(1); }), ShapeError);
 }
+
+}  // namespace encoder_batch_test

@@ -10,6 +10,8 @@
 #include "engine/runtime/compile.h"
 #include "tests/support/t5_models.h"
 
+namespace encoder_decoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -66,3 +68,5 @@ TEST_CASE("add_loss: targets may share a source, which is encoded once") {
   REQUIRE(shared.nll.size() == apart.nll.size());
   for (std::size_t i = 0; i < apart.nll.size(); ++i) CHECK(shared.nll[i] == doctest::Approx(apart.nll[i]).epsilon(1e-5));
 }
+
+}  // namespace encoder_decoder_test

@@ -9,6 +9,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace initial_weights_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -76,3 +78,5 @@ TEST_CASE("initial weights: refuse senseless fields") {
                        "config.json: field 'initializer_range' is 0; wanted a positive number", FileError);
   CHECK_THROWS_AS((void)initial_source(JsonFile::parse("{}", "config.json"), 1), FileError);
 }
+
+}  // namespace initial_weights_test

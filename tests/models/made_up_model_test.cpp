@@ -13,6 +13,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace made_up_model_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -76,3 +78,5 @@ TEST_CASE("made-up model: an encoder gets new heads on a pooler that is made up 
   CHECK(head.tensors().size() == 2);
   CHECK(head.tensors().at("classifier.weight").dims() == Dims{2, 768});
 }
+
+}  // namespace made_up_model_test

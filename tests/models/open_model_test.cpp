@@ -17,6 +17,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace open_model_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -153,3 +155,5 @@ TEST_CASE("open_encoder_decoder: says which model it does not know, and which fi
   weightless.write("config.json", R"({"model_type": "t5"})");
   CHECK_THROWS_AS((void)open_encoder_decoder(weightless.path()), FileError);
 }
+
+}  // namespace open_model_test

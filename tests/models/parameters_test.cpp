@@ -16,6 +16,8 @@
 #include "engine/core/warnings.h"
 #include "tests/support/temporary_folder.h"
 
+namespace parameters_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -211,3 +213,5 @@ TEST_CASE("untouched_source: gives zeros of any size") {
   CHECK(w.dtype() == Dtype::bf16);
   CHECK(w.dims() == Dims{1000, 1000});
 }
+
+}  // namespace parameters_test

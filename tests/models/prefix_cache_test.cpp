@@ -12,6 +12,8 @@
 #include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 
+namespace prefix_cache_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -98,3 +100,5 @@ TEST_CASE("prefix cache: what is written is what a step reads") {
     }
   }
 }
+
+}  // namespace prefix_cache_test

@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace rotary_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -86,3 +88,5 @@ TEST_CASE("rotary config: senseless and unknown fields are named") {
                        "config.json: 3 of 16 columns of a head are turned; wanted an even number of at most all", FileError);
   CHECK_THROWS_AS((void)parsed(R"("rope_scaling": {"type": "llama3", "factor": 4.0})"), FileError);
 }
+
+}  // namespace rotary_config_test

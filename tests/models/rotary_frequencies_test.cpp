@@ -6,6 +6,8 @@
 
 #include "models/rotary_config.h"
 
+namespace rotary_frequencies_test {
+
 using namespace preamble;
 
 namespace {
@@ -46,3 +48,5 @@ TEST_CASE("rotary frequencies: every scaling is that of transformers") {
   check_frequencies(R"("rope_scaling": {"type": "linear", "factor": 2.5})",
                     {0.40000001, 0.1264911, 0.039999999, 0.012649111, 0.0039999997, 0.0012649111, 0.00040000002, 0.00012649111});
 }
+
+}  // namespace rotary_frequencies_test

@@ -10,6 +10,8 @@
 #include "engine/runtime/compile.h"
 #include "tests/support/t5_models.h"
 
+namespace seq2seq_batch_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -107,3 +109,5 @@ TEST_CASE("feed: says what does not fit or does not exist") {
                        ShapeError);
   program.feed(batch);
 }
+
+}  // namespace seq2seq_batch_test

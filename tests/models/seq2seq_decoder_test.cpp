@@ -11,6 +11,8 @@
 #include "engine/runtime/compile.h"
 #include "tests/support/t5_models.h"
 
+namespace seq2seq_decoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -153,3 +155,5 @@ TEST_CASE("seq2seq decoder: says what it cannot hold") {
   s.batch.sources[0].push_back(1);
   CHECK_THROWS_AS(decoder.encode(s.batch), ShapeError);
 }
+
+}  // namespace seq2seq_decoder_test

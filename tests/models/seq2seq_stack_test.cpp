@@ -11,6 +11,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/t5_models.h"
 
+namespace seq2seq_stack_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -63,3 +65,5 @@ TEST_CASE("seq2seq stack: the step graph computes one row for each beam and noth
   CHECK(count_ops(program->graph(), "attention") == 3);
   CHECK(program->graph().output(seq2seq::kLogits).type().width() == 113);
 }
+
+}  // namespace seq2seq_stack_test

@@ -15,6 +15,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tied_tables_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -78,3 +80,5 @@ TEST_CASE("tied tables: a GPT-2 whose file keeps the head's name alone is opened
   write_renamed(folder, "gpt2/model", "transformer.wte.weight", {"lm_head.weight"});
   CHECK(Gpt2::open(folder.path())->embedding_name() == "lm_head.weight");
 }
+
+}  // namespace tied_tables_test

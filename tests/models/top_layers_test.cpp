@@ -10,6 +10,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/graphs.h"
 
+namespace top_layers_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -66,3 +68,5 @@ TEST_CASE("top layers: the program has no backward pass below them") {
   }
   CHECK(backward > 0);
 }
+
+}  // namespace top_layers_test

@@ -19,6 +19,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace adapter_file_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -251,3 +253,5 @@ TEST_CASE("adapter file: several folders are the slots of one method, and all mu
           (void)open_adapters({one.path(), other.path()}, *model);
         }) == other.path().string() + ": a prompt 16 wide; the model's embeddings are 32 wide");
 }
+
+}  // namespace adapter_file_test

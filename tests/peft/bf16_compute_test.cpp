@@ -15,6 +15,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/threads.h"
 
+namespace bf16_compute_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -88,3 +90,5 @@ TEST_CASE("bf16 compute: what is kept for the backward pass halves") {
   };
   CHECK(static_cast<double>(arena(Dtype::bf16)) < 0.7 * static_cast<double>(arena(Dtype::f32)));
 }
+
+}  // namespace bf16_compute_test

@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace ensemble_test {
+
 using namespace preamble;
 
 TEST_CASE("ensemble: the class that most members chose wins, however sure the others are") {
@@ -50,3 +52,5 @@ TEST_CASE("ensemble: means of probabilities and of log-likelihoods may choose ot
   CHECK(vote_way_of("logits") == Vote::Way::logits);
   CHECK_THROWS_AS((void)vote_way_of("sum"), ConfigError);
 }
+
+}  // namespace ensemble_test

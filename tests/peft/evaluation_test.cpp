@@ -9,6 +9,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/prefixes.h"
 
+namespace evaluation_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -51,3 +53,5 @@ TEST_CASE("evaluation: a loss wants target tokens") {
   LossMeter meter(*model, plain, {example({5, 17}, {})});
   CHECK_THROWS_WITH_AS((void)meter.run(), "evaluation: 1 examples without a target token; wanted one at least", ConfigError);
 }
+
+}  // namespace evaluation_test

@@ -17,6 +17,8 @@
 #include "tests/support/bert_models.h"
 #include "tests/support/temporary_folder.h"
 
+namespace head_file_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -210,3 +212,5 @@ TEST_CASE("head file: no task, other tasks and missing heads are named") {
   CHECK_THROWS_AS((void)open_heads(*model, {}, "SEQ_CLS"), FileError);
   CHECK_THROWS_AS((void)open_heads(*model, {adapter("prefix-mlm-grad")}, "SEQ_CLS"), FileError);
 }
+
+}  // namespace head_file_test

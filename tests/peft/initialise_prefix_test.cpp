@@ -11,6 +11,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/values.h"
 
+namespace initialise_prefix_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -129,3 +131,5 @@ TEST_CASE("prefix initialiser: a decoder's words in front of a text are the word
   const Tensor behind = logits(PrefixTuning({slot}, {.shifted = true}), {5, 9});
   check_close(numbers(behind), numbers(logits(NoMethod(), {8, 30, 77, 5, 9}).rows(3, 2)), 1e-5);
 }
+
+}  // namespace initialise_prefix_test

@@ -14,6 +14,8 @@
 #include "tests/support/temporary_file.h"
 #include "tests/support/values.h"
 
+namespace initialise_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -231,3 +233,5 @@ TEST_CASE("initialise: says what is missing or does not fit") {
   CHECK_THROWS_WITH((void)run(of(PromptInitKind::random, 1), Tensor(Dtype::f32, {5})),
                     "prompt initialiser: an embedding [5] was given; wanted [V, D]");
 }
+
+}  // namespace initialise_test

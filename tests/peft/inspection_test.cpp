@@ -20,6 +20,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace inspection_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -192,3 +194,5 @@ TEST_CASE("inspection: a native prefix says its sites, layers and norms, with a 
   CHECK(with_model["sites"] == facts["sites"]);
   CHECK_THROWS_AS((void)inspect_adapter(folder.path(), golden("t5-v11/model"), 5), FileError);
 }
+
+}  // namespace inspection_test

@@ -26,6 +26,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace lora_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -196,3 +198,5 @@ TEST_CASE("LoRA: gradients of A and B are those of the merged weight") {
     }
   }
 }
+
+}  // namespace lora_test

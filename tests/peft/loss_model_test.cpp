@@ -18,6 +18,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/t5_models.h"
 
+namespace loss_model_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -235,3 +237,5 @@ TEST_CASE("loss model: the choices of an example are sequences of one group, and
   CHECK(std::get<EncoderBatch>(parts[0]).sequences.size() == 5);
   CHECK(std::get<EncoderBatch>(parts[1]).sequences.size() == 2);
 }
+
+}  // namespace loss_model_test

@@ -13,6 +13,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/t5_models.h"
 
+namespace made_up_training_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -84,3 +86,5 @@ TEST_CASE("made-up training: prefixes at several sites have tensors of their own
   CHECK_THROWS_AS((void)made_up_method({.method = "prefix", .sites = {"cross"}}, *golden_gpt2(), 1), ConfigError);
   CHECK_THROWS_WITH_AS((void)made_up_method({.method = "ia3"}, *model, 1), doctest::Contains("'ia3'"), ConfigError);
 }
+
+}  // namespace made_up_training_test

@@ -17,6 +17,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace make_method_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -115,3 +117,5 @@ TEST_CASE("make_method: says which options do not go together") {
   s.recipe.method_options.prefix_layers = {99};
   CHECK_THROWS_WITH_AS((void)s.make(), "prefix_layers 99: 'cross' has none of them; wanted layers below 3", ConfigError);
 }
+
+}  // namespace make_method_test

@@ -14,6 +14,8 @@
 #include "peft/made_up_training.h"
 #include "peft/training_step.h"
 
+namespace memory_need_test {
+
 using namespace preamble;
 
 namespace {
@@ -109,3 +111,5 @@ TEST_CASE("memory need: the parts of full fine-tuning and of prompt tuning") {
   CHECK(full.gradients == full.weights);
   CHECK(full.lower_bound <= full.arena);
 }
+
+}  // namespace memory_need_test

@@ -6,6 +6,8 @@
 #include "models/open_model.h"
 #include "tests/support/golden.h"
 
+namespace method_recipe_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -39,3 +41,5 @@ TEST_CASE("method_recipe: submodules and initialisers go by method, model and ta
   recipe.submodules = 1;
   CHECK(submodules_of(recipe, *model) == 1);
 }
+
+}  // namespace method_recipe_test

@@ -17,6 +17,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace native_prefix_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -145,3 +147,5 @@ TEST_CASE("native prefix: each damaged folder has one clear error") {
                      {{"cross.key", Tensor(Dtype::f32, {3, 5, 4, 8})}, {"cross.value", Tensor(Dtype::f32, {3, 5, 2, 8})}}) ==
         file + ": 'cross.key' is [3, 5, 4, 8] and 'cross.value' is [3, 5, 2, 8]; wanted equal dimensions");
 }
+
+}  // namespace native_prefix_test

@@ -18,6 +18,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace native_prompt_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -111,3 +113,5 @@ TEST_CASE("native prompt: infixes of keys and values are native prefixes of the 
                        ((folder.path() / "preamble.json").string() + ": an infix of other sites; wanted decoder_self alone").c_str(),
                        FileError);
 }
+
+}  // namespace native_prompt_test

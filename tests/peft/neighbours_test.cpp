@@ -11,6 +11,8 @@
 #include "engine/core/random.h"
 #include "tests/support/values.h"
 
+namespace neighbours_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -115,3 +117,5 @@ TEST_CASE("neighbours: rejects what does not fit") {
   CHECK_THROWS_WITH_AS((void)nearest_tokens(Tensor(Dtype::f32, {2, 3}), Tensor(Dtype::f32, {5, 3}), 0),
                        "neighbours: 0 were asked for; wanted one at least", ConfigError);
 }
+
+}  // namespace neighbours_test

@@ -9,6 +9,8 @@
 #include "tests/support/temporary_file.h"
 #include "tests/support/values.h"
 
+namespace npy_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -91,3 +93,5 @@ TEST_CASE("npy: every truncation is an error") {
   const std::string whole = npy("<f4", "(2, 3)", kSix);
   for (std::size_t size = 0; size < whole.size(); ++size) CHECK(message_of(whole.substr(0, size)) != "no error");
 }
+
+}  // namespace npy_test

@@ -14,6 +14,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/temporary_folder.h"
 
+namespace open_adapters_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -77,3 +79,5 @@ TEST_CASE("open adapters: weights of another reparametrisation are refused") {
   CHECK(message_of([&] { (void)open_adapters({case_of("prefix-projected-grad") / "adapter"}, *model, {}, weights); }) ==
         weights.string() + ": tensor 'transform.0.weight' is missing; wanted the weights of a reparametrisation");
 }
+
+}  // namespace open_adapters_test

@@ -12,6 +12,8 @@
 #include "tests/support/prefixes.h"
 #include "tests/support/values.h"
 
+namespace p_tuning_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -76,3 +78,5 @@ TEST_CASE("P-tuning: rejects prompts that do not fit together") {
   CHECK_THROWS_WITH_AS(PTuning({encoded(EncoderKind::mlp, 3, 3, 1), narrow}), "P-tuning: prompts are 36 and 8 wide; wanted one width",
                        ShapeError);
 }
+
+}  // namespace p_tuning_test

@@ -10,6 +10,8 @@
 #include "engine/core/file.h"
 #include "tests/support/temporary_folder.h"
 
+namespace peft_config_test {
+
 using namespace preamble;
 using preamble::testing::TemporaryFolder;
 
@@ -200,3 +202,5 @@ TEST_CASE("peft config: a LoRA's file may say on which layers it was put, and ke
   CHECK(config.lora.r == 4);
   CHECK(warnings == std::vector<std::string>{(folder.path() / kFile).string() + ": key 'future' is none of LORA; it is ignored"});
 }
+
+}  // namespace peft_config_test

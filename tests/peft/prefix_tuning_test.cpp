@@ -16,6 +16,8 @@
 #include "tests/support/t5_models.h"
 #include "tests/support/values.h"
 
+namespace prefix_tuning_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -199,3 +201,5 @@ TEST_CASE("prefix tuning: rejects what does not fit together") {
   CHECK_THROWS_WITH_AS(PrefixTuning({first, second}, {.placement = Placement::infix}),
                        "prefix 'cross': infixes of layers 0, 1, 2 and 0, 1 were given; wanted the same layers in all slots", ShapeError);
 }
+
+}  // namespace prefix_tuning_test

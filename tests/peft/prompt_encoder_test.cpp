@@ -15,6 +15,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace prompt_encoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -141,3 +143,5 @@ TEST_CASE("prompt encoder: a projection fits rows exactly if it has as many hidd
   PromptEncoder lstm = PromptEncoder::random(kLstm, 5);
   CHECK_THROWS_WITH_AS(lstm.fit(wanted), "reparametrisation: only a projection is fitted to given rows", UnsupportedError);
 }
+
+}  // namespace prompt_encoder_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/values.h"
 
+namespace prompt_geometry_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -74,3 +76,5 @@ TEST_CASE("prompt geometry: random vectors are as long as the rows, and a functi
   CHECK(numbers(random) == numbers(random_like(like, 1)));
   CHECK(numbers(random) != numbers(random_like(like, 2)));
 }
+
+}  // namespace prompt_geometry_test

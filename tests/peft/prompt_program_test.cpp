@@ -17,6 +17,8 @@
 #include "tests/support/t5_models.h"
 #include "tests/support/threads.h"
 
+namespace prompt_program_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -202,3 +204,5 @@ TEST_CASE("prompt program: running it allocates nothing" * doctest::test_suite(k
   }
   CHECK(made == 0);
 }
+
+}  // namespace prompt_program_test

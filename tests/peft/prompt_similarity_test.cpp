@@ -12,6 +12,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace prompt_similarity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -58,3 +60,5 @@ TEST_CASE("prompt similarity: a table of folders, by their names") {
   put(prefix, tensor_of({1, 2}, std::vector<float>{1, 0}), PeftType::prefix_tuning);
   CHECK_THROWS_AS((void)similarity_of({a, prefix}), UnsupportedError);
 }
+
+}  // namespace prompt_similarity_test

@@ -26,6 +26,8 @@
 #include "tests/support/residence.h"
 #include "tests/support/values.h"
 
+namespace pruning_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -344,3 +346,5 @@ TEST_CASE("pruning: the last layer attends from the rows that are read, for ever
     }
   }
 }
+
+}  // namespace pruning_test

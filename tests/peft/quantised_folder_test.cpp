@@ -20,6 +20,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"
 
+namespace quantised_folder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -139,3 +141,5 @@ TEST_CASE("quantised folder: rejects the folder itself and options that quantise
   (void)quantise_model_folder(golden("gpt2/model"), folder.path(), options);
   CHECK_THROWS_AS((void)quantise_model_folder(folder.path(), folder.path(), options), FileError);
 }
+
+}  // namespace quantised_folder_test

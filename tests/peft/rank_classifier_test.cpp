@@ -10,6 +10,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/prefixes.h"
 
+namespace rank_classifier_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -56,3 +58,5 @@ TEST_CASE("rank classifier: wants a class") {
   const NoMethod plain;
   CHECK_THROWS_WITH_AS(RankClassifier(*model, plain, {}, 4), "classification: no classes were given; wanted one at least", ConfigError);
 }
+
+}  // namespace rank_classifier_test

@@ -19,6 +19,8 @@
 #include "tests/support/t5_models.h"
 #include "tests/support/values.h"
 
+namespace ranks_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -157,3 +159,5 @@ TEST_CASE("ranks: parts of shards may be accumulated on each rank, too") {
     for (std::size_t i = 0; i < straight.size(); ++i) CHECK(values.front()[i] == doctest::Approx(straight[i]).epsilon(1e-3));
   }
 }
+
+}  // namespace ranks_test

@@ -13,6 +13,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace save_model_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -118,3 +120,5 @@ TEST_CASE("save model: a folder that cannot be made is an error") {
   CHECK_THROWS_WITH_AS(save_model_folder(source.path(), target, model->parameters()),
                        (target.string() + ": cannot create the folder: Not a directory").c_str(), FileError);
 }
+
+}  // namespace save_model_test

@@ -16,6 +16,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace slot_trainer_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -175,3 +177,5 @@ TEST_CASE("slot_trainer: rejects what slots cannot share") {
   rejected([](TrainerOptions& o) { o.batches.source_rows = 100; });
   CHECK_THROWS_AS(SlotTrainer(*model, method, examples_of(10), kAdamW, {options_of(kSettings[0])}), ConfigError);
 }
+
+}  // namespace slot_trainer_test

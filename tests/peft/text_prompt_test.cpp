@@ -11,6 +11,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace text_prompt_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -109,3 +111,5 @@ TEST_CASE("text_prompt: the empty input has the template's words alone") {
   const TextTask words{.input = "the cat {text} sat {text}", .labels = "0=bad,1=good"};
   CHECK(empty_input(words, *tokenizer).source == std::vector<std::int32_t>{word::cls, word::the, word::cat, word::sat, word::sep});
 }
+
+}  // namespace text_prompt_test

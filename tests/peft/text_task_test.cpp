@@ -12,6 +12,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/temporary_folder.h"
 
+namespace text_task_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -165,3 +167,5 @@ TEST_CASE("text task: a separator is for decoder-only models alone") {
   fit_to_model(task, *model, tokenizer());
   CHECK(!task.separator);
 }
+
+}  // namespace text_task_test

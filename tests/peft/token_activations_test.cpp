@@ -12,6 +12,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/t5_models.h"
 
+namespace token_activations_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -66,3 +68,5 @@ TEST_CASE("token activations: nothing to compare with is refused") {
   CHECK_THROWS_AS((void)resembled_words(*t5, {}, {}, 3), ConfigError);
   CHECK_THROWS_AS((void)resembled_words(*t5, {}, std::vector<std::int32_t>{1}, 0), ConfigError);
 }
+
+}  // namespace token_activations_test

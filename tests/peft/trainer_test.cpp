@@ -30,6 +30,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace trainer_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -477,3 +479,5 @@ TEST_CASE("trainer: a run goes on with another number of ranks, with a remark") 
   REQUIRE(warnings.messages().size() == 1);
   CHECK(warnings.messages()[0].find("2 processes wrote it, 1 go on") != std::string::npos);
 }
+
+}  // namespace trainer_test

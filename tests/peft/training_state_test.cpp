@@ -19,6 +19,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace training_state_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -219,3 +221,5 @@ TEST_CASE("training state: says what is missing or has another shape") {
   put(Tensor(Dtype::f32, {2, 3}));
   CHECK_THROWS_WITH_AS(load(folder), (file + ": format 'pt' was given; wanted preamble-trainer-state-2").c_str(), FileError);
 }
+
+}  // namespace training_state_test

@@ -22,6 +22,8 @@
 #include "tests/support/t5_models.h"
 #include "tests/support/values.h"
 
+namespace training_step_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -302,3 +304,5 @@ TEST_CASE("training step: parts of a mixed batch add up to the whole") {
   check_close(std::vector<double>(cut.gradient(0).begin(), cut.gradient(0).end()),
               std::vector<double>(straight.gradient(0).begin(), straight.gradient(0).end()), 1e-5);
 }
+
+}  // namespace training_step_test

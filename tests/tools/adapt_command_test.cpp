@@ -19,6 +19,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace adapt_command_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -172,3 +174,5 @@ TEST_CASE("adapt command: bad options are refused with what was wanted") {
   refused("t5", [](AdaptArguments& a) { a.document_end = "<none-such>"; }, "--document-end: '<none-such>' was given");
   refused("t5", [](AdaptArguments& a) { a.options.max_source_length = 2; }, "wanted room for 2 others");
 }
+
+}  // namespace adapt_command_test

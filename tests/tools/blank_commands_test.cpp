@@ -25,6 +25,8 @@
 #include "tools/train_command.h"
 #include "tools/train_encoder.h"
 
+namespace blank_commands_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -207,3 +209,5 @@ TEST_CASE("blank commands: several blanks are filled from left to right") {
   examples.resize(1);
   CHECK(generator.generate(examples, 0).front() == texts[0]);
 }
+
+}  // namespace blank_commands_test

@@ -25,6 +25,8 @@
 #include "tools/eval_command.h"
 #include "tools/train_command.h"
 
+namespace causal_commands_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -188,3 +190,5 @@ TEST_CASE("causal commands: options that do not go together") {
   s.train();
   CHECK(s.predict(true).size() == 2);
 }
+
+}  // namespace causal_commands_test

@@ -16,6 +16,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tools/program.h"
 
+namespace demo_training_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -89,3 +91,5 @@ TEST_CASE("demo: the adapter has the same bytes with every memory budget, one an
   }
   set_threads(0);
 }
+
+}  // namespace demo_training_test

@@ -20,6 +20,8 @@
 #include "tools/eval_encoder.h"
 #include "tools/train_encoder.h"
 
+namespace encoder_commands_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -308,3 +310,5 @@ TEST_CASE("encoder commands: one clear error for what does not fit") {
   CHECK_THROWS_AS(m.train(m.classes(), {"--task", "MASKED_LM", "--input", "{text}", "--labels", "no=bad,yes=good"}), FileError);
   CHECK_THROWS_AS(m.train(m.classes(), {"--task", "TOKEN_CLS", "--tag-column", "7"}), ConfigError);
 }
+
+}  // namespace encoder_commands_test

@@ -5,6 +5,8 @@
 
 #include "engine/core/error.h"
 
+namespace ensemble_table_test {
+
 using namespace preamble;
 
 namespace {
@@ -38,3 +40,5 @@ TEST_CASE("ensemble_table: a line for each member, the mean, the best and each w
   CHECK(json["ensemble"]["majority"]["accuracy"] == 0.8);
   CHECK_THROWS_AS((void)EnsembleTable().text(), ConfigError);
 }
+
+}  // namespace ensemble_table_test

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+namespace explain_report_test {
+
 using namespace preamble;
 
 namespace {
@@ -64,3 +66,5 @@ TEST_CASE("explain report: a cache is shown by what it is kept once for") {
   CHECK(text.find("once a slot                 0.50\n") != std::string::npos);
   CHECK(to_json(cache).at("total_bytes") == 15 * kMiB / 2);
 }
+
+}  // namespace explain_report_test

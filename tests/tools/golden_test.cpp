@@ -24,6 +24,8 @@
 #include "tests/support/threads.h"
 #include "tools/commands.h"
 
+namespace tools_golden_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -324,3 +326,5 @@ TEST_CASE("golden: GPT-NeoX, with parallel and sequential residuals") { check_ar
 TEST_CASE("golden: Gemma, with scaled tokens and scales of 1 + w") { check_architecture("gemma", 4); }
 
 TEST_CASE("golden: heads on Llama and GPT-2, which read the last token") { check_architecture("decoder_heads", 6); }
+
+}  // namespace tools_golden_test

@@ -9,6 +9,8 @@
 
 #include "tests/support/temporary_folder.h"
 
+namespace tools_program_test {
+
 using namespace preamble;
 using preamble::testing::TemporaryFolder;
 
@@ -88,3 +90,5 @@ TEST_CASE("program: a command that fails says why in one line") {
   CHECK(ended.err.starts_with("preamble: "));
   CHECK(std::count(ended.err.begin(), ended.err.end(), '\n') == 1);
 }
+
+}  // namespace tools_program_test

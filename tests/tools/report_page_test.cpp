@@ -24,6 +24,8 @@
 #include "tools/similarity_command.h"
 #include "tools/svg_chart.h"
 
+namespace report_page_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -166,3 +168,5 @@ TEST_CASE("charts: escape text, leave out what is not finite, and refuse what is
   CHECK(line_chart({"t", "x", "y"}, {{"flat", {{0, 1}, {1, 1}}}}).find("inf") == std::string::npos);
   CHECK_THROWS_AS((void)heat_map({"t", "", ""}, {"a", "b"}, {1, 2, 3}, -1, 1, true), ShapeError);
 }
+
+}  // namespace report_page_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace score_command_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -64,3 +66,5 @@ TEST_CASE("score command: numbers that disagree, columns where there are none") 
   args.by = "seen";
   CHECK_THROWS_WITH_AS((void)score_command(args), "--by seen: plain references have no columns; wanted a data set", ConfigError);
 }
+
+}  // namespace score_command_test

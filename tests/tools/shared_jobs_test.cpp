@@ -13,6 +13,8 @@
 
 #include "tests/support/rank_threads.h"
 
+namespace shared_jobs_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -54,3 +56,5 @@ TEST_CASE("shared jobs: none is no work") {
         ranks, 0, [](std::size_t) -> std::string { throw std::runtime_error("no job was asked for"); }, [](std::size_t, const std::string&) {});
   });
 }
+
+}  // namespace shared_jobs_test

@@ -11,6 +11,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace sweep_plan_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -131,3 +133,5 @@ TEST_CASE("sweep_plan: mistakes are named with their line") {
   rejected("[adapt]\nmax-steps = 5\n[sweep]\nadaptation-steps = [1]\n", "'max-steps' of [adapt]");
   rejected("[sweep]\nseed = [1]\n[[plot]]\nx = \"rate\"\n", "'rate' is no axis");
 }
+
+}  // namespace sweep_plan_test

@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace sweep_plot_test {
+
 using namespace preamble;
 
 TEST_CASE("sweep_plot: mean and deviation of a sample") {
@@ -26,3 +28,5 @@ TEST_CASE("sweep_plot: places stand in the order of their numbers, a line for ea
   CHECK(circles == 3);
   CHECK_THROWS_AS((void)draw_plot({}, "t", "x", "y"), ConfigError);
 }
+
+}  // namespace sweep_plot_test

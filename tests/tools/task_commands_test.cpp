@@ -14,6 +14,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tools/program.h"
 
+namespace task_commands_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -132,3 +134,5 @@ TEST_CASE("task commands: one adapter makes no ensemble, and names of tasks are 
                  "--output-dir", files.path("out")})
             .find("decides labels and targets") != std::string::npos);
 }
+
+}  // namespace task_commands_test

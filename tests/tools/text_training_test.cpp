@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace text_training_test {
+
 using namespace preamble;
 using doctest::Approx;
 
@@ -46,3 +48,5 @@ TEST_CASE("text_training: a prompt of a mixture starts from the labels of all ta
   CHECK(task->mixture == std::vector<std::string>{"x", "y", "z"});
   CHECK(task->input.empty());
 }
+
+}  // namespace text_training_test

@@ -136,12 +136,19 @@ void CudaExecutor::launch_step(std::size_t step) {
   kernels_[step]({*program_.graph().node(made.node).op, in_[step], out_[step], scratch, made.workspace_bytes, queue_});
 }
 
+void CudaExecutor::set_prologue(std::function<void()> enqueue) {
+  drop_captured();
+  prologue_ = std::move(enqueue);
+}
+
 void CudaExecutor::launch_steps() {
+  if (prologue_) prologue_();
   refresh();
   for (std::size_t step = 0; step < kernels_.size(); ++step) launch_step(step);
 }
 
 void CudaExecutor::run_timed() {
+  if (prologue_) prologue_();
   refresh();
   for (std::size_t step = 0; step < kernels_.size(); ++step) {
     queue_.clock->begin(queue_.stream);
@@ -174,6 +181,7 @@ void CudaExecutor::upload_inputs() {
 void CudaExecutor::run_step(std::size_t step) {
   if (step == 0) {
     upload_inputs();
+    if (prologue_) prologue_();
     refresh();
   }
   launch_step(step);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -48,6 +49,8 @@ class CudaExecutor final : public Executor {
 
   [[nodiscard]] void* staging(const Location& input) override;
   void set_layouts(std::span<const RowLayout> layouts) override;
+  void set_prologue(std::function<void()> enqueue) override;
+  void drop_captured() override { graphs_.clear(); }
   void run() override;
   void run_step(std::size_t step) override;
   [[nodiscard]] Tensor share(const Location& value) override;
@@ -88,6 +91,7 @@ class CudaExecutor final : public Executor {
   std::array<cudaEvent_t, kBlocks> copied_{};
   std::size_t current_ = 0;
   std::map<std::pair<std::int32_t, std::int32_t>, PinnedMemory> fetched_;  ///< by value: copies last until the next run
+  std::function<void()> prologue_;
   std::vector<Launch> kernels_;
   std::vector<RowLayout> layouts_;
   std::vector<std::int64_t> bounds_;  ///< of rows, by row space

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -90,20 +93,26 @@ class NcclSum final : public DeviceSum {
     watchdog_.end();
   }
 
-  void run(std::span<const Tensor> tensors, bool contributes) override {
+  void begin(std::span<const Tensor> tensors, bool contributes) override {
     watchdog_.begin();
-    const auto stream = static_cast<cudaStream_t>(cuda_stream(backend_));
+    if (contributes) return;
     cuda::check(cudaSetDevice(device_), "device cuda:", device_);
+    for (const auto& tensor : tensors) cuda::check(cudaMemsetAsync(memory_of(tensor), 0, tensor.bytes(), stream()), "sum over GPUs");
+  }
+
+  void enqueue(std::span<const Tensor> tensors) override {
     check(nccl().group_start(), "sum over GPUs");
     for (const auto& tensor : tensors) {
-      void* data = backend_.residence().hold(tensor);
-      if (!contributes) cuda::check(cudaMemsetAsync(data, 0, tensor.bytes(), stream), "sum over GPUs");
+      void* data = memory_of(tensor);
       const ncclDataType_t type = tensor.dtype() == Dtype::f64 ? ncclDouble : ncclFloat;
-      check(nccl().all_reduce(data, data, static_cast<std::size_t>(tensor.count()), type, ncclSum, comm_, stream), "sum over GPUs");
+      check(nccl().all_reduce(data, data, static_cast<std::size_t>(tensor.count()), type, ncclSum, comm_, stream()), "sum over GPUs");
     }
     check(nccl().group_end(), "sum over GPUs");
-    cuda::check(cudaEventRecord(done_, stream), "sum over GPUs");
-    wait();
+  }
+
+  void wait(const std::function<void()>& give_up) override {
+    cuda::check(cudaEventRecord(done_, stream()), "sum over GPUs");
+    poll(give_up);
     watchdog_.end();
   }
 
@@ -111,8 +120,11 @@ class NcclSum final : public DeviceSum {
   /// Time to leave after a rank has been missed.
   static constexpr std::chrono::seconds kLeaving{10};
 
+  [[nodiscard]] cudaStream_t stream() const { return static_cast<cudaStream_t>(cuda_stream(backend_)); }
+  [[nodiscard]] void* memory_of(const Tensor& tensor) const { return backend_.residence().hold(tensor); }
+
   /// A kernel of NCCL waits for its peers without an end: the host looks at the clock.
-  void wait() {
+  void poll(const std::function<void()>& give_up) {
     WaitingTime waiting;
     for (;;) {
       const cudaError_t status = cudaEventQuery(done_);
@@ -121,7 +133,10 @@ class NcclSum final : public DeviceSum {
       ncclResult_t error = ncclSuccess;
       check(nccl().comm_get_async_error(comm_, &error), "sum over GPUs");
       const auto waited = waiting.passed();
-      if (error != ncclSuccess || waited > ranks_.patience()) leave(error);
+      if (error != ncclSuccess || waited > ranks_.patience()) {
+        give_up();
+        leave(error);
+      }
       // the step itself is still at work: milliseconds
       if (waited > std::chrono::milliseconds(1)) std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
@@ -160,15 +175,19 @@ std::unique_ptr<DeviceSum> nccl_sum(const Backend& backend, Communicator& ranks)
   // all ranks decide alike: each sees what all others have
   struct Offer {
     std::int32_t able = 0;
+    std::int32_t may_share = 0;
     std::array<char, 320> place{};
   };
-  Offer mine{gpu && nccl().complete ? 1 : 0, place_of(device)};
+  // NCCL 2.30 and later sum over ranks of one GPU where this is set; earlier ones refuse
+  const char* sharing = std::getenv("NCCL_MULTI_RANK_GPU_ENABLE");
+  const bool may_share = sharing != nullptr && std::string_view(sharing) == "1";
+  Offer mine{gpu && nccl().complete ? 1 : 0, may_share ? 1 : 0, place_of(device)};
   std::vector<Offer> offers(static_cast<std::size_t>(ranks.size()));
   ranks.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(offers)), "joining the GPUs");
   for (std::size_t i = 0; i < offers.size(); ++i) {
     if (offers[i].able == 0) return nullptr;
     for (std::size_t k = 0; k < i; ++k) {
-      if (offers[k].place == offers[i].place) return nullptr;
+      if (offers[k].place == offers[i].place && offers[i].may_share == 0) return nullptr;
     }
   }
   return std::make_unique<NcclSum>(backend, ranks, device);

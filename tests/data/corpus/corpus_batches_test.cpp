@@ -13,6 +13,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"
 
+namespace corpus_batches_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -189,3 +191,5 @@ TEST_CASE("corpus batches: text without a window, and positions of other sources
   CHECK_THROWS_AS((void)first_examples({DocumentReader({empty}, DocumentFormat::form_feed), t5(), {.length = 9}}, *corpus.objective, 3, 1), ConfigError);
   CHECK(first_examples(corpus.windows({.length = 9}), *corpus.objective, 3, 1).size() == 3);
 }
+
+}  // namespace corpus_batches_test

@@ -10,6 +10,8 @@
 #include "engine/core/warnings.h"
 #include "tests/support/temporary_folder.h"
 
+namespace document_reader_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -116,3 +118,5 @@ TEST_CASE("document reader: its description changes with the content, not with t
   CHECK(text(a) == text(b));
   CHECK(text(a) != text(c));
 }
+
+}  // namespace document_reader_test

@@ -10,6 +10,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace objective_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -168,3 +170,5 @@ TEST_CASE("objectives: names and descriptions") {
         "span-corruption, 568 tokens with 85 noise tokens in 28 spans (density 0.15, mean length 3)");
   CHECK(make_objective({}, t5(), false)->describe() == "prefix-lm, 1024 and 256 tokens at most");
 }
+
+}  // namespace objective_test

@@ -9,6 +9,8 @@
 
 #include "engine/core/error.h"
 
+namespace span_noise_test {
+
 using namespace preamble;
 
 namespace {
@@ -96,3 +98,5 @@ TEST_CASE("span noise: a prefix has any length that leaves a token on both sides
   for (std::int64_t length = 1; length <= 3; ++length) CHECK(seen[length] > 900);
   CHECK(random_prefix_length(2, random) == 1);
 }
+
+}  // namespace span_noise_test

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+namespace text_infilling_test {
+
 using namespace preamble;
 
 namespace {
@@ -73,3 +75,5 @@ TEST_CASE("text infilling: sentences are permuted as wholes") {
   }
   CHECK(moved);
 }
+
+}  // namespace text_infilling_test

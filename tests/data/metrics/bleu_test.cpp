@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace bleu_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -104,3 +106,5 @@ TEST_CASE("bleu: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(sacre_bleu({})), "sacrebleu: nothing to score; wanted at least one hypothesis", Error);
   CHECK_THROWS_WITH_AS(static_cast<void>(multi_bleu({{"a", {"a"}}, {"b", {}}}, false)), "multi_bleu: hypothesis 2 has no reference", Error);
 }
+
+}  // namespace bleu_test

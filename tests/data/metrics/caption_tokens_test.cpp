@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace caption_tokens_test {
+
 using namespace preamble::metrics;
 
 TEST_CASE("caption_tokens: splits contractions, currency and hyphens at one side") {
@@ -22,3 +24,5 @@ TEST_CASE("caption_tokens: empty text has no tokens") {
   CHECK(caption_tokens("").empty());
   CHECK(caption_tokens(" .,!? ").empty());
 }
+
+}  // namespace caption_tokens_test

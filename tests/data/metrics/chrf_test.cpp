@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace chrf_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -43,3 +45,5 @@ TEST_CASE("chrf: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(chrf({{"a", {"a"}}}, none)), "chrf: orders 0 and 0; wanted at least one order of n-grams",
                        ConfigError);
 }
+
+}  // namespace chrf_test

@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace cider_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -27,3 +29,5 @@ TEST_CASE("cider: a single instance scores 0, because every n-gram is in all ins
 TEST_CASE("cider: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(cider({})), "cider: nothing to score; wanted at least one hypothesis", Error);
 }
+
+}  // namespace cider_test

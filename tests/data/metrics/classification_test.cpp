@@ -9,6 +9,8 @@
 
 #include "engine/core/error.h"
 
+namespace classification_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -96,3 +98,5 @@ TEST_CASE("classification metrics: reject wrong counts, nothing, and labels outs
                        ConfigError);
   CHECK_THROWS_AS((void)spearman_correlation(Numbers{1, 2}, Numbers{1, std::numeric_limits<double>::infinity()}), ConfigError);
 }
+
+}  // namespace classification_test

@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace corpus_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using preamble::testing::TemporaryFolder;
@@ -82,3 +84,5 @@ TEST_CASE("corpus: empty references are missing ones, unless an item has no othe
   CHECK(corpus[1].references == References{""});
   CHECK(corpus[2].references == References{""});
 }
+
+}  // namespace corpus_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_file.h"
 
+namespace e2e_file_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using preamble::testing::TemporaryFile;
@@ -67,3 +69,5 @@ TEST_CASE("e2e_file: told by its extension") {
   CHECK_FALSE(is_delimited("csv"));
   CHECK_FALSE(is_delimited("b.txt"));
 }
+
+}  // namespace e2e_file_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace edit_distance_test {
+
 using namespace preamble::metrics;
 
 namespace {
@@ -39,3 +41,5 @@ TEST_CASE("edit_distance: a beam too narrow for the lengths is widened") {
   CHECK(distance({"a", "a"}) == 198);
   CHECK(distance.edits().size() == 200);
 }
+
+}  // namespace edit_distance_test

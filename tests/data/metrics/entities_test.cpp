@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace entities_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 
@@ -70,3 +72,5 @@ TEST_CASE("entities: empty tags and letters of another scheme are refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(find_entities(other, TagScheme::iobes)),
                        "tag 'L-A': letter L is not in IOBES; wanted one of IOBES", FileError);
 }
+
+}  // namespace entities_test

@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace label_scores_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 
@@ -36,3 +38,5 @@ TEST_CASE("label_scores: lines as numbers") {
   CHECK_THROWS_WITH_AS(static_cast<void>(parse_numbers({"1", "two"}, "f")), "f:2: 'two'; wanted a number", FileError);
   CHECK_THROWS_AS(static_cast<void>(parse_numbers({""}, "f")), FileError);
 }
+
+}  // namespace label_scores_test

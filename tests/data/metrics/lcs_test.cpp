@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace lcs_test {
+
 using namespace preamble::metrics;
 
 TEST_CASE("lcs: length of the longest common subsequence") {
@@ -17,3 +19,5 @@ TEST_CASE("lcs: positions are those of one subsequence, in order") {
   CHECK(lcs_positions({"a", "b"}, {"b", "a"}) == Positions{0});
   CHECK(lcs_positions({"a"}, {"b"}).empty());
 }
+
+}  // namespace lcs_test

@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace line_process_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 
@@ -47,3 +49,5 @@ TEST_CASE("line_process: a program that says nothing does not hang") {
   LineProcess program({"sleep", "60"});
   CHECK_THROWS_WITH_AS(static_cast<void>(program.read_line(50)), "sleep: no answer within 50 ms", UnsupportedError);
 }
+
+}  // namespace line_process_test

@@ -9,6 +9,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace meteor_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -75,3 +77,5 @@ TEST_CASE("meteor: without the jar it says where it is looked for") {
 TEST_CASE("meteor: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(meteor({})), "meteor: nothing to score; wanted at least one hypothesis", Error);
 }
+
+}  // namespace meteor_test

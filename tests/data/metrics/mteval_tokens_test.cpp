@@ -6,6 +6,8 @@
 
 #include "tests/data/metrics/metric_cases.h"
 
+namespace mteval_tokens_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 
@@ -31,3 +33,5 @@ TEST_CASE("mteval_tokens: the Perl program lower-cases ASCII alone") {
   CHECK(join_tokens(lowercased_mteval_tokens("CAFÉ Bar", MtevalProgram::perl)) == "cafÉ bar");
   CHECK(join_tokens(lowercased_mteval_tokens("CAFÉ Bar", MtevalProgram::python)) == "café bar");
 }
+
+}  // namespace mteval_tokens_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace ngrams_test {
+
 using namespace preamble::metrics;
 
 TEST_CASE("ngrams: counts every window of the order") {
@@ -29,3 +31,5 @@ TEST_CASE("ngrams: tokens are joined by single spaces") {
   CHECK(join_tokens({"a", "b", "c"}, 1, 2) == "b c");
   CHECK(join_tokens({}).empty());
 }
+
+}  // namespace ngrams_test

@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace nist_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -46,3 +48,5 @@ TEST_CASE("nist: an empty output scores 0") { CHECK(nist({{"", {"a b"}}}, Mteval
 TEST_CASE("nist: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(nist({}, MtevalProgram::perl)), "nist: nothing to score; wanted at least one hypothesis", Error);
 }
+
+}  // namespace nist_test

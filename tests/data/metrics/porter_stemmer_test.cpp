@@ -6,6 +6,8 @@
 
 #include "tests/data/metrics/metric_cases.h"
 
+namespace porter_stemmer_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 
@@ -24,3 +26,5 @@ TEST_CASE("porter_stemmer: short and empty words are taken") {
   CHECK(porter_stem("as", PorterVariant::nltk) == "as");
   CHECK(porter_stem("as", PorterVariant::original) == "a");
 }
+
+}  // namespace porter_stemmer_test

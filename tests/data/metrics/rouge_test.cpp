@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace rouge_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -98,3 +100,5 @@ TEST_CASE("rouge: nothing to score is refused") {
                        Error);
   CHECK_THROWS_WITH_AS(static_cast<void>(caption_rouge_l({})), "rouge_l: nothing to score; wanted at least one hypothesis", Error);
 }
+
+}  // namespace rouge_test

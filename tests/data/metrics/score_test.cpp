@@ -11,6 +11,8 @@
 #include "tests/data/metrics/metric_cases.h"
 #include "tests/support/temporary_folder.h"
 
+namespace score_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -174,3 +176,5 @@ TEST_CASE("score: an empty line in a file of references means fewer references, 
     }
   }
 }
+
+}  // namespace score_test

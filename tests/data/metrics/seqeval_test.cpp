@@ -7,6 +7,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_file.h"
 
+namespace seqeval_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -74,3 +76,5 @@ TEST_CASE("seqeval: a file with one column is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(read_tag_pairs(file.path())),
                        (file.name() + ":1: one column; wanted gold and predicted tags as the last two").c_str(), FileError);
 }
+
+}  // namespace seqeval_test

@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace squad_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -89,3 +91,5 @@ TEST_CASE("squad: nothing to score is an error") {
   CHECK_THROWS_WITH_AS((void)squad_scores({question("1", {"a"})}, {}, SquadRules::v2),
                        "SQuAD scores: no question with a prediction; wanted at least one", ConfigError);
 }
+
+}  // namespace squad_test

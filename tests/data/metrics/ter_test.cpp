@@ -6,6 +6,8 @@
 #include "engine/core/error.h"
 #include "tests/data/metrics/metric_cases.h"
 
+namespace ter_test {
+
 using namespace preamble;
 using namespace preamble::metrics;
 using doctest::Approx;
@@ -43,3 +45,5 @@ TEST_CASE("ter: empty references count 1 against outputs and 0 without") {
 TEST_CASE("ter: nothing to score is refused") {
   CHECK_THROWS_WITH_AS(static_cast<void>(ter({})), "ter: nothing to score; wanted at least one hypothesis", Error);
 }
+
+}  // namespace ter_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace text_test {
+
 using namespace preamble::metrics;
 
 TEST_CASE("text: splits at Unicode white space and the separators that Python knows") {
@@ -36,3 +38,5 @@ TEST_CASE("text: text that is not UTF-8 is taken without harm") {
   CHECK(split_whitespace("a\xFF b\xC3").size() == 2);
   CHECK(lowered("\xFF") == "\uFFFD");
 }
+
+}  // namespace text_test

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace unicode_categories_test {
+
 using namespace preamble::metrics;
 
 TEST_CASE("unicode_categories: punctuation and symbols are told apart") {
@@ -20,3 +22,5 @@ TEST_CASE("unicode_categories: no character is in both") {
     if (is_punctuation(c) && is_symbol(c)) FAIL("in both: " << static_cast<unsigned long>(c));
   }
 }
+
+}  // namespace unicode_categories_test

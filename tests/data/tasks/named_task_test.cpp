@@ -15,6 +15,8 @@
 #include "tests/support/temporary_file.h"
 #include "tests/support/temporary_folder.h"
 
+namespace named_task_test {
+
 using namespace preamble;
 using testing::TemporaryFile;
 
@@ -185,3 +187,5 @@ TEST_CASE("named_task: a folder stands for its official files, in gzip too") {
   CHECK_THROWS_AS((void)named_task("superglue/none"), ConfigError);
   CHECK_THROWS_AS((void)named_task("mrqa/"), ConfigError);
 }
+
+}  // namespace named_task_test

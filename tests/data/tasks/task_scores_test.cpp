@@ -12,6 +12,8 @@
 #include "engine/core/file.h"
 #include "tests/support/golden.h"
 
+namespace task_scores_test {
+
 using namespace preamble;
 using doctest::Approx;
 
@@ -125,3 +127,5 @@ TEST_CASE("task_scores: WSC asks whether a text names the referent") {
   for (const char* label : {"true", "false", "false"}) row.text("target", "Bob").text("label", label).end_row(0);
   CHECK(score_task(named_task("superglue/wsc"), table, Strings{"bob", "Tom", ""}).at("accuracy") == Approx(2.0 / 3));
 }
+
+}  // namespace task_scores_test

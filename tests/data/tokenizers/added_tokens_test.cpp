@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace added_tokens_test {
+
 using namespace preamble;
 
 namespace {
@@ -39,3 +41,5 @@ TEST_CASE("added_tokens: a single word has no letter, mark, digit or connector b
   const std::vector<AddedToken> tokens = {{.content = "ab", .id = 1, .single_word = true}};
   CHECK(cut(tokens, "ab xab ab. abé ab\u0301 ab_ ab") == Strings{"1:ab", " xab ", "1:ab", ". abé ab\u0301 ab_ ", "1:ab"});
 }
+
+}  // namespace added_tokens_test

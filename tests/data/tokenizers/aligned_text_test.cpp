@@ -4,6 +4,8 @@
 
 #include "data/tokenizers/pattern.h"
 
+namespace aligned_text_test {
+
 using namespace preamble;
 
 TEST_CASE("aligned_text: bytes know their character") {
@@ -44,3 +46,5 @@ TEST_CASE("aligned_text: filtering, prepending, replacing and slicing keep the p
   empty.prepend("x");
   CHECK(empty.empty());
 }
+
+}  // namespace aligned_text_test

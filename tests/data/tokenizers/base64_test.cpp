@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace base64_test {
+
 using namespace preamble;
 
 TEST_CASE("base64: decodes the examples of RFC 4648") {
@@ -22,3 +24,5 @@ TEST_CASE("base64: refuses what is not base64") {
                        "t.json: character 42 in base64; wanted a letter, a digit, '+' or '/'", FileError);
   CHECK_THROWS_AS(static_cast<void>(decode_base64("Z===", "t.json")), FileError);
 }
+
+}  // namespace base64_test

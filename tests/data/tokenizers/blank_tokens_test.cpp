@@ -11,6 +11,8 @@
 #include "tests/data/tokenizers/builders.h"
 #include "tests/support/temporary_folder.h"
 
+namespace blank_tokens_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -73,3 +75,5 @@ TEST_CASE("blank tokens: other vocabularies are left alone") {
   CHECK_FALSE(mark_blank_tokens(parts, MaskSpace::stripped));
   CHECK(load_tokenizer(folder.path())->encode("cat").ids == Ids{2, 5, 3});
 }
+
+}  // namespace blank_tokens_test

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+namespace byte_level_test {
+
 using namespace preamble;
 
 namespace {
@@ -60,3 +62,5 @@ TEST_CASE("byte_level: contractions are lower case and have U+0027") {
   CHECK(pieces(U"'story") == Pieces{U"'s", U"tory"});
   CHECK(pieces(U" 's") == Pieces{U" '", U"s"});
 }
+
+}  // namespace byte_level_test

@@ -10,6 +10,8 @@
 #include "data/tokenizers/tokenizer.h"
 #include "engine/core/file.h"
 
+namespace tokenizers_golden_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -81,3 +83,5 @@ TEST_CASE("tokenizers: added tokens with every flag agree with every golden case
   CHECK(check_all("flags-bpe") > 50);
   CHECK(check_all("flags-spm") > 50);
 }
+
+}  // namespace tokenizers_golden_test

@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace length_limits_test {
+
 using namespace preamble;
 
 TEST_CASE("length_limits: a single text is cut to the room") {
@@ -40,3 +42,5 @@ TEST_CASE("length_limits: windows overlap by the stride and end with the first t
   CHECK_THROWS_WITH_AS(static_cast<void>(token_windows(8, 4, 4)), "windows: stride 4 with 4 tokens in a window; wanted a smaller stride",
                        ConfigError);
 }
+
+}  // namespace length_limits_test

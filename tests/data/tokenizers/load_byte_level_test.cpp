@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace load_byte_level_test {
+
 using namespace preamble;
 
 namespace {
@@ -102,3 +104,5 @@ TEST_CASE("load_byte_level: refuses a malformed merge by line") {
     CHECK_THROWS_WITH_AS(static_cast<void>(load_tokenizer(folder.path())), message.c_str(), FileError);
   }
 }
+
+}  // namespace load_byte_level_test

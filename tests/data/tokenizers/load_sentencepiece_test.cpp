@@ -8,6 +8,8 @@
 #include "tests/data/tokenizers/builders.h"
 #include "tests/support/temporary_folder.h"
 
+namespace load_sentencepiece_test {
+
 using namespace preamble;
 
 namespace {
@@ -130,3 +132,5 @@ TEST_CASE("load_sentencepiece: a BPE model merges neighbours while their text is
   folder.write("tokenizer_config.json", R"({"tokenizer_class": "NllbTokenizer"})");
   CHECK_THROWS_AS(static_cast<void>(load_tokenizer(folder.path())), UnsupportedError);
 }
+
+}  // namespace load_sentencepiece_test

@@ -12,6 +12,8 @@
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
 
+namespace load_tokenizer_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -361,3 +363,5 @@ TEST_CASE("load_tokenizer: any cut or changed byte of a SentencePiece file gives
   }
   CHECK(loaded > 0);
 }
+
+}  // namespace load_tokenizer_test

@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace load_wordpiece_test {
+
 using namespace preamble;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("wordpiece: refuses a vocabulary without the tokens it needs") {
   CHECK_THROWS_WITH_AS(static_cast<void>(load_tokenizer(path)),
                        (path.string() + ": not UTF-8; wanted a vocabulary of one token a line").c_str(), FileError);
 }
+
+}  // namespace load_wordpiece_test

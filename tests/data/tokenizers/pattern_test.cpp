@@ -5,6 +5,8 @@
 
 #include "engine/core/error.h"
 
+namespace pattern_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -48,3 +50,5 @@ TEST_CASE("pattern: is read from a string or an object") {
   CHECK(split_behavior("contiguous", "t") == SplitBehavior::contiguous);
   CHECK_THROWS_AS(static_cast<void>(split_behavior("Other", "t")), FileError);
 }
+
+}  // namespace pattern_test

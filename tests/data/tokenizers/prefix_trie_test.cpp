@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace prefix_trie_test {
+
 using namespace preamble;
 
 namespace {
@@ -38,3 +40,5 @@ TEST_CASE("prefix_trie: nothing begins anywhere in an empty set") {
   CHECK(prefixes(PrefixTrie(), "a", 0).empty());
   CHECK(prefixes(PrefixTrie(Entries{}), "a", 0).empty());
 }
+
+}  // namespace prefix_trie_test

@@ -8,6 +8,8 @@
 #include "tests/data/tokenizers/builders.h"
 #include "tests/support/temporary_file.h"
 
+namespace sentencepiece_model_test {
+
 using namespace preamble;
 
 namespace {
@@ -65,3 +67,5 @@ TEST_CASE("sentencepiece_model: refuses other types of models by name") {
   CHECK_THROWS_WITH_AS(static_cast<void>(read_sentencepiece_model(file.path())),
                        (file.name() + ": a SentencePiece model of type word; wanted unigram or BPE").c_str(), UnsupportedError);
 }
+
+}  // namespace sentencepiece_model_test

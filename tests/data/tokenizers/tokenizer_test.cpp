@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tokenizer_test {
+
 using namespace preamble;
 
 namespace {
@@ -147,3 +149,5 @@ TEST_CASE("tokenizer: several threads may share one") {
   for (auto& thread : threads) thread.join();
   CHECK(wrong == std::vector<int>(4, 0));
 }
+
+}  // namespace tokenizer_test

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace unicode_test {
+
 using namespace preamble;
 
 namespace {
@@ -61,3 +63,5 @@ TEST_CASE("unicode: combining classes order the marks") {
   CHECK(combining_class(0x316) == 220);
   CHECK(combining_class(0x327) == 202);
 }
+
+}  // namespace unicode_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace utf8_test {
+
 using namespace preamble;
 
 TEST_CASE("utf8: characters of every length survive a round trip") {
@@ -29,3 +31,5 @@ TEST_CASE("utf8: each maximal invalid part is one U+FFFD") {
   CHECK_FALSE(is_utf8("a\xFF"));
   CHECK(repaired_utf8("a\xFF") == "a\uFFFD");
 }
+
+}  // namespace utf8_test

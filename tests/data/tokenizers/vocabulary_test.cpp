@@ -4,6 +4,8 @@
 
 #include "engine/core/error.h"
 
+namespace vocabulary_test {
+
 using namespace preamble;
 
 TEST_CASE("vocabulary: finds tokens and ids, with holes") {
@@ -35,3 +37,5 @@ TEST_CASE("vocabulary: refuses ids that cannot be") {
   CHECK_THROWS_WITH_AS(vocabulary.add("b", -1), "vocab.json: id -1 of 'b'; wanted 0 to 4194303", FileError);
   CHECK_THROWS_WITH_AS(vocabulary.add("b", 4'000'000'000), "vocab.json: id 4000000000 of 'b'; wanted 0 to 4194303", FileError);
 }
+
+}  // namespace vocabulary_test

@@ -9,6 +9,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace absorb_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -82,3 +84,5 @@ TEST_CASE("absorb_projections: keys and values that are one value get one gradie
   };
   check_gradients(test);
 }
+
+}  // namespace absorb_test

@@ -12,6 +12,8 @@
 #include "engine/ops/linear.h"
 #include "tests/support/graphs.h"
 
+namespace differentiate_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -168,3 +170,5 @@ TEST_CASE("differentiate: accumulated gradients leave for their sums as soon as 
   CHECK(c.graph.node(c.graph.output(sum_name("loss"))).op->name() == "accumulate");
   CHECK(c.graph.leaf(kFirstPart).defined());
 }
+
+}  // namespace differentiate_test

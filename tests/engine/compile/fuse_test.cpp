@@ -17,6 +17,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace fuse_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -280,3 +282,5 @@ TEST_CASE("fuse: gradients of a fused program are those of the unfused one") {
     check_close(fused.second, plain.second, 1e-12);
   }
 }
+
+}  // namespace fuse_test

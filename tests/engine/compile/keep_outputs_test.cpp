@@ -20,6 +20,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace keep_outputs_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -125,3 +127,5 @@ TEST_CASE("keep_attention_outputs: gradients of values alone, and those that rea
   CHECK(with_output(keep_attention_outputs(queries)) == 1);
   CHECK(ops_of(keep_attention_outputs(keep_attention_outputs(queries))) == ops_of(queries));
 }
+
+}  // namespace keep_outputs_test

@@ -15,6 +15,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace kept_forms_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -104,3 +106,5 @@ TEST_CASE("kept forms: names") {
   CHECK(Budget::parse("auto", "exact").kept == KeptForm::exact);
   CHECK_THROWS_WITH_AS((void)Budget::parse("auto", "f16"), "kept values: 'f16' was given; wanted exact, bf16 or int8", ConfigError);
 }
+
+}  // namespace kept_forms_test

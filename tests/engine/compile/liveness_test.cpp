@@ -10,6 +10,8 @@
 #include "engine/ops/norm.h"
 #include "tests/support/graphs.h"
 
+namespace liveness_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -138,3 +140,5 @@ TEST_CASE("liveness: scratch memory lives at its step alone, and sizes are whole
   CHECK(live.buffers[static_cast<std::size_t>(scratch)].last == y.node);
   for (const auto& buffer : live.buffers) CHECK(buffer.bytes % kBufferAlignment == 0);
 }
+
+}  // namespace liveness_test

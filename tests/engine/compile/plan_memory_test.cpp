@@ -8,6 +8,8 @@
 
 #include "engine/core/random.h"
 
+namespace plan_memory_test {
+
 using namespace preamble;
 
 namespace {
@@ -157,3 +159,5 @@ TEST_CASE("to_csv: lists buffers with exclusive ends") {
   plan.arena_bytes = 128;
   CHECK(to_csv(plan, buffers) == "id,lower,upper,size,offset\n0,0,3,128,0\n1,3,4,64,64\n");
 }
+
+}  // namespace plan_memory_test

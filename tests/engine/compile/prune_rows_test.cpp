@@ -17,6 +17,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace prune_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -212,3 +214,5 @@ TEST_CASE("prune_rows: the backward pass of the first layer works on the prompt'
   CHECK(spaces_of(pruned, "add") == Spaces{"some"});
   CHECK(count_ops(pruned, "linear", Phase::backward) == 1);
 }
+
+}  // namespace prune_rows_test

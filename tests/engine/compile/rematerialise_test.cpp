@@ -17,6 +17,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace rematerialise_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -157,3 +159,5 @@ TEST_CASE("rematerialise: a program without anything to keep is left alone") {
   const auto before = ops_of(eliminate_dead(graph));
   CHECK(ops_of(rematerialise(eliminate_dead(graph), Budget::smallest(), cpu_backend())) == before);
 }
+
+}  // namespace rematerialise_test

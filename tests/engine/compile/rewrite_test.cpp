@@ -9,6 +9,8 @@
 #include "engine/ops/linear.h"
 #include "tests/support/graphs.h"
 
+namespace rewrite_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -102,3 +104,5 @@ TEST_CASE("flops_of: counts a product's multiplications and additions at capacit
   CHECK(flops_of(graph) == doctest::Approx(2.0 * 5 * 3 * 7));
   CHECK(flops_of(graph, x.node, {true}) == 0);
 }
+
+}  // namespace rewrite_test

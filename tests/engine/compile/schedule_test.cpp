@@ -11,6 +11,8 @@
 #include "engine/ops/linear.h"
 #include "tests/support/graphs.h"
 
+namespace compile_schedule_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -92,3 +94,5 @@ TEST_CASE("schedule: a cheap backward node that would keep more stays where it i
   s.graph.output("same", scale(h, 3));
   CHECK(ops_of(schedule(s.graph)) == Ops{"linear", "linear", "scale"});
 }
+
+}  // namespace compile_schedule_test

@@ -10,6 +10,8 @@
 
 #include "engine/core/error.h"
 
+namespace dtype_test {
+
 using namespace preamble;
 
 namespace {
@@ -122,3 +124,5 @@ TEST_CASE("convert: refuses pairs of different kinds") {
   CHECK_THROWS_AS(convert(&x, Dtype::boolean, &i, Dtype::u8, 1), DtypeError);
   CHECK(i == 1);
 }
+
+}  // namespace dtype_test

@@ -17,6 +17,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace file_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -152,3 +154,5 @@ TEST_CASE("write_atomically: a bare name goes to the working folder") {
   std::filesystem::current_path(before);
   CHECK(read_text(folder.path() / "bare") == "x");
 }
+
+}  // namespace file_test

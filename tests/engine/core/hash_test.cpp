@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+namespace hash_test {
+
 using namespace preamble;
 
 TEST_CASE("fnv1a: has the published values") {
@@ -30,3 +32,5 @@ TEST_CASE("hash_words: changes with any bit, and with the order of words") {
   CHECK(hashes.size() == 1 + 3 * 64 + 1);
   CHECK(hash_words(kHashSeed, words.data(), 0) == kHashSeed);
 }
+
+}  // namespace hash_test

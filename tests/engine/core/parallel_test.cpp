@@ -14,6 +14,8 @@
 
 #include "tests/support/threads.h"
 
+namespace parallel_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -128,3 +130,5 @@ TEST_CASE("threads: 0 means as many as the machine has") {
   }
   CHECK(threads() == std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
 }
+
+}  // namespace parallel_test

@@ -12,6 +12,8 @@
 #include "engine/core/stored_matrix.h"
 #include "tests/support/values.h"
 
+namespace quantise_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -126,3 +128,5 @@ TEST_CASE("quantise: rejects vectors, whole numbers, types of GGUF and values th
     CHECK_THROWS_AS(quantise(w, type), Error);
   }
 }
+
+}  // namespace quantise_test

@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 
+namespace random_test {
+
 using namespace preamble;
 
 namespace {
@@ -130,3 +132,5 @@ TEST_CASE("random: a permutation holds every number once, and all orders occur")
   }
   CHECK(orders == 6);
 }
+
+}  // namespace random_test

@@ -9,6 +9,8 @@
 
 #include "engine/core/error.h"
 
+namespace rows_test {
+
 using namespace preamble;
 
 namespace {
@@ -86,3 +88,5 @@ TEST_CASE("segments: rejects a negative length") {
   CHECK_THROWS_AS(Segments(std::array{1, -1}), ShapeError);
   CHECK(segments.count() == 0);
 }
+
+}  // namespace rows_test

@@ -10,6 +10,8 @@
 
 #include "engine/core/error.h"
 
+namespace tensor_test {
+
 using namespace preamble;
 
 namespace {
@@ -101,3 +103,5 @@ TEST_CASE("tensor: rejects shapes and types that do not fit") {
   CHECK_THROWS_WITH_AS((void)Tensor(Dtype::f32, {2, -1}), "tensor: dimensions [2, -1] were given; wanted none below zero", ShapeError);
   CHECK_THROWS_WITH_AS((void)tensor_of({3}, std::array{1.0F}), "tensor: 1 values were given; [3] holds 3", ShapeError);
 }
+
+}  // namespace tensor_test

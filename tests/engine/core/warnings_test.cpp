@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace warnings_test {
+
 using namespace preamble;
 
 TEST_CASE("warnings: each distinct message is said once") {
@@ -55,3 +57,5 @@ TEST_CASE("warnings: a sink of the program receives them") {
   CHECK(received == std::vector<std::string>{"one"});
   CHECK(capture.messages() == std::vector<std::string>{"two"});
 }
+
+}  // namespace warnings_test

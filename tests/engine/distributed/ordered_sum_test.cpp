@@ -12,6 +12,8 @@
 #include "engine/distributed/shared_out.h"
 #include "tests/support/rank_threads.h"
 
+namespace ordered_sum_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -118,3 +120,5 @@ TEST_CASE("ranks: bytes of any length are gathered and broadcast") {
     if (rank.broadcast_all(text, "test") != std::vector<std::byte>(5, std::byte{9})) throw DistributedError("wrong broadcast");
   });
 }
+
+}  // namespace ordered_sum_test

@@ -10,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+namespace watchdog_test {
+
 using namespace preamble;
 using namespace std::chrono_literals;
 
@@ -81,3 +83,5 @@ TEST_CASE("watchdog: what follows a call that was left is watched, too") {
   });
   CHECK(ended.status == 1);
 }
+
+}  // namespace watchdog_test

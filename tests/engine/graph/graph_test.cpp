@@ -12,6 +12,8 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
 
+namespace graph_test {
+
 using namespace preamble;
 
 namespace {
@@ -170,3 +172,5 @@ TEST_CASE("graph: types are described with row space and capacity, and measured 
   CHECK(graph.capacity(activation) == 4096);
   CHECK(graph.capacity(weight) == 1);
 }
+
+}  // namespace graph_test

@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace op_test {
+
 using namespace preamble;
 
 namespace {
@@ -89,3 +91,5 @@ TEST_CASE("require_same: takes two operands of one type") {
   CHECK_THROWS_WITH_AS(probe(graph, Probe::Check::same, {a, Value{}}), "probe: operands are F32 r[2] x [3] and absent; wanted equal types",
                        ShapeError);
 }
+
+}  // namespace op_test

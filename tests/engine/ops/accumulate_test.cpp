@@ -12,6 +12,8 @@
 #include "tests/support/residence.h"
 #include "tests/support/values.h"
 
+namespace accumulate_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -80,3 +82,5 @@ TEST_CASE("accumulate: refuses operands that do not fit") {
   CHECK_THROWS_AS(accumulate(sum, wide, first), DtypeError);
   CHECK_THROWS_WITH_AS(accumulate(sum, x, x), "accumulate: first is F32 [3]; wanted I32 []", ShapeError);
 }
+
+}  // namespace accumulate_test

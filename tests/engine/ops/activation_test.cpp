@@ -11,6 +11,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace activation_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -146,3 +148,5 @@ TEST_CASE("activation: rejects whole numbers and kept values of another size") {
   CHECK_THROWS_WITH_AS(graph.add(std::make_shared<ActivationGrad>(ActivationKind::relu), {mask, dy}),
                        "activation_grad: the kept value is U8 r[4] x [1]; wanted U8 r[4] x [2]", ShapeError);
 }
+
+}  // namespace activation_test

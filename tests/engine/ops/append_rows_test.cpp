@@ -9,6 +9,8 @@
 #include "engine/runtime/session.h"
 #include "tests/support/residence.h"
 
+namespace append_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -82,3 +84,5 @@ TEST_CASE("append_rows: rejects operands that do not fit") {
   const Value cache = graph.state("cache", Tensor(Dtype::f32, {3, 2}));
   CHECK_THROWS_WITH_AS(append_rows(cache, x, x), "append_rows: index is F32 rows[4] x [2]; wanted I32 rows[4] x []", ShapeError);
 }
+
+}  // namespace append_rows_test

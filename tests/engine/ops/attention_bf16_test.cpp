@@ -19,6 +19,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace attention_bf16_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -142,3 +144,5 @@ TEST_CASE("attention in bf16: with position tables it computes in float32") {
   const Segments ragged = segments_of({50, 0, 33, 1});
   check_bf16("position tables", filled({deberta, ragged, ragged}, {.dim = 16, .position_k = true, .position_q = true}));
 }
+
+}  // namespace attention_bf16_test

@@ -17,6 +17,8 @@
 #include "tests/support/residence.h"
 #include "tests/support/values.h"
 
+namespace attention_dropout_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -187,3 +189,5 @@ TEST_CASE("attention dropout: rejects rates and keys that do not fit") {
   CHECK_THROWS_WITH_AS(dropped(real, 0.5), "attention: dropout_key is F32 [2]; wanted I32", DtypeError);
   CHECK_THROWS_AS(dropped({}, 0.5), ShapeError);
 }
+
+}  // namespace attention_dropout_test

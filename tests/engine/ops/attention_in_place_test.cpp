@@ -18,6 +18,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace attention_in_place_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -70,7 +72,7 @@ struct Run {
   }
 
   [[nodiscard]] bool in_place(std::size_t output, std::size_t operand) const {
-    return ::in_place(*program, "attention_grad", output, operand);
+    return attention_in_place_test::in_place(*program, "attention_grad", output, operand);
   }
 
   std::shared_ptr<const Program> program;
@@ -134,3 +136,5 @@ TEST_CASE("attention: gradients in place are those by central differences") {
   check_gradients(test);
   set_threads(0);
 }
+
+}  // namespace attention_in_place_test

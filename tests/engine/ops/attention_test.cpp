@@ -13,6 +13,8 @@
 #include "tests/support/attention_cases.h"
 #include "tests/support/residence.h"
 
+namespace attention_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -175,3 +177,5 @@ TEST_CASE("attention: rejects operands that do not fit") {
   CHECK_THROWS_WITH_AS(attention({.q = x, .k = x, .v = x, .kv_segment = slots}, two),
                        "attention: kv_segment is I32 [3]; wanted I32 [2] (segments of q)", ShapeError);
 }
+
+}  // namespace attention_test

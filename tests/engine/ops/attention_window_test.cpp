@@ -9,6 +9,8 @@
 #include "engine/ops/attention.h"
 #include "tests/support/attention_cases.h"
 
+namespace attention_window_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -116,3 +118,5 @@ TEST_CASE("attention window: rejects biases and both directions") {
   a.options = windowed(-1);
   CHECK_THROWS_WITH_AS((void)evaluate(graph_of(a)), "attention: a window of -1 keys was given; wanted 0 (none) or more", ConfigError);
 }
+
+}  // namespace attention_window_test

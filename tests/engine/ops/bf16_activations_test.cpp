@@ -20,6 +20,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace bf16_activations_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -145,3 +147,5 @@ TEST_CASE("bf16 activations: ops without a kernel of their own, and those that w
       },
       0.05);
 }
+
+}  // namespace bf16_activations_test

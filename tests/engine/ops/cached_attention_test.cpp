@@ -15,6 +15,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/naive_attention.h"
 
+namespace cached_attention_test {
+
 using namespace preamble;
 using preamble::testing::naive_attention;
 using preamble::testing::NaiveAttention;
@@ -204,3 +206,5 @@ TEST_CASE("cached_attention: rejects operands that do not fit") {
                        "cached_attention: table is I32 rows[4] x []; wanted I32 in the rows of q, F32 rows[4] x [8], L of them a row",
                        ShapeError);
 }
+
+}  // namespace cached_attention_test

@@ -8,6 +8,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace columns_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -76,3 +78,5 @@ TEST_CASE("columns: rejects other rows and columns that are not there") {
   CHECK_THROWS_WITH_AS(slice_columns(a, -1, 2), "slice_columns: x is F32 r[4] x [3]; columns [-1, -1 + 2) do not lie in it", ShapeError);
   CHECK_THROWS_WITH_AS(slice_columns(a, 0, 0), "slice_columns: x is F32 r[4] x [3]; columns [0, 0 + 0) do not lie in it", ShapeError);
 }
+
+}  // namespace columns_test

@@ -8,6 +8,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace concat_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -45,3 +47,5 @@ TEST_CASE("concat_rows: rejects counts and widths that do not fit") {
   CHECK_THROWS_WITH_AS(concat_rows({a, b}, {2, 2}, rows), "concat_rows: operand 1 is F32 [3, 5]; wanted at least 2 rows of 2 elements", ShapeError);
   CHECK_THROWS_WITH_AS(concat_rows({a}, {3}, rows), "concat_rows: 3 rows were given; the row space 'all' has 4", ShapeError);
 }
+
+}  // namespace concat_rows_test

@@ -9,6 +9,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace cross_entropy_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -103,3 +105,5 @@ TEST_CASE("cross_entropy: rejects labels of other rows and weights that are no s
   CHECK_THROWS_WITH_AS(cross_entropy(logits, labels, logits), "cross_entropy: weight is F32 r[4] x [3]; wanted a number, or one for each row of the logits", ShapeError);
   CHECK_THROWS_WITH_AS(cross_entropy(logits, labels, weight, -1), "cross_entropy: z_loss is -1; wanted a number >= 0", ConfigError);
 }
+
+}  // namespace cross_entropy_test

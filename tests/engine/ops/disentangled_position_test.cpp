@@ -8,6 +8,8 @@
 
 #include "tests/support/golden.h"
 
+namespace disentangled_position_test {
+
 using namespace preamble;
 
 TEST_CASE("disentangled position: near distances have a row each, ascending from key ahead to query ahead") {
@@ -49,3 +51,5 @@ TEST_CASE("disentangled position: rows are those of transformers up to a distanc
   }
   CHECK(cases == 8);
 }
+
+}  // namespace disentangled_position_test

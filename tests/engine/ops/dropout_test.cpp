@@ -14,6 +14,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace dropout_test {
+
 using namespace preamble;
 using preamble::testing::check_gradients;
 using preamble::testing::evaluate;
@@ -132,3 +134,5 @@ TEST_CASE("dropout: rejects operands and rates that do not fit") {
   CHECK_THROWS_WITH_AS(dropout(x, key, -0.5, kStream), "dropout: a rate of -0.5 was given; wanted a number from 0 to below 1", ConfigError);
   CHECK_THROWS_WITH_AS(dropout(x, real_key, 0.5, kStream), "dropout: key is F32 [2]; wanted I32", DtypeError);
 }
+
+}  // namespace dropout_test

@@ -7,6 +7,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace elementwise_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -114,3 +116,5 @@ TEST_CASE("elementwise: rejects operands of other types") {
   CHECK_THROWS_WITH_AS(scale(i, 2), "scale: x is I32 r[4] x []; wanted F32", DtypeError);
   CHECK_THROWS_WITH_AS(scale_by(a, b), "scale_by: s is F32 r[4] x [2]; wanted []", ShapeError);
 }
+
+}  // namespace elementwise_test

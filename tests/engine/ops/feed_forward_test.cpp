@@ -19,6 +19,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace feed_forward_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -218,3 +220,5 @@ TEST_CASE("feed_forward: rejects operands that do not fit") {
   CHECK_NOTHROW(backward(true, x));
   CHECK_THROWS_WITH_AS(backward(false, x), "feed_forward_grad: the kept value is F32 r[4] x [3]; wanted F32 r[4] x [8]", ShapeError);
 }
+
+}  // namespace feed_forward_test

@@ -9,6 +9,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace gated_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -58,3 +60,5 @@ TEST_CASE("gated: rejects factors of other types") {
   CHECK_THROWS_WITH_AS(gated(a, b, ActivationKind::silu), "gated: operands are F32 r[4] x [3] and F32 r[4] x [2]; wanted equal types",
                        ShapeError);
 }
+
+}  // namespace gated_test

@@ -10,6 +10,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace gather_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -107,3 +109,5 @@ TEST_CASE("gather_rows: rejects tables and indices of other kinds") {
   CHECK_THROWS_WITH_AS(scatter_add_rows(dy, index, table.type()),
                        "scatter_add_rows: dy is F32 r[4] x [2]; wanted rows like those of F32 [5, 3]", ShapeError);
 }
+
+}  // namespace gather_rows_test

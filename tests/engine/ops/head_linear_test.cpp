@@ -8,6 +8,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace head_linear_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -70,3 +72,5 @@ TEST_CASE("head_linear: rejects a trained w and widths that do not fit") {
   CHECK_THROWS_WITH_AS(head_reduce(x, w, 3), "head_linear: x is F32 r[4] x [6] and w is F32 [6, 5]; wanted 15 columns of x", ShapeError);
   CHECK_THROWS_WITH_AS(head_expand(x, w, 4), "head_linear: w is F32 [6, 5]; wanted [4·d, D]", ShapeError);
 }
+
+}  // namespace head_linear_test

@@ -12,6 +12,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace linear_cross_entropy_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -150,3 +152,5 @@ TEST_CASE("linear_cross_entropy: rejects weights, labels and gradients that do n
   CHECK_THROWS_WITH_AS(linear_cross_entropy(x, w, {}, labels, weight, -1), "linear_cross_entropy: z_loss is -1; wanted a number >= 0",
                        ConfigError);
 }
+
+}  // namespace linear_cross_entropy_test

@@ -10,6 +10,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace linear_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -126,3 +128,5 @@ TEST_CASE("outer_sum and sum_rows: sums over the rows of the batch") {
   test.build = [](Graph&, const auto& v) { return sum_rows(v[0]); };
   check_close(evaluate(test), sums);
 }
+
+}  // namespace linear_test

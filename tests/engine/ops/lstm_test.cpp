@@ -12,6 +12,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace lstm_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -103,3 +105,5 @@ TEST_CASE("lstm: rejects other shapes") {
   CHECK_THROWS_WITH_AS(lstm(narrow, w, b, false), "lstm: x is F32 r[4] x [4]; wanted rows of 8 elements", ShapeError);
   CHECK_THROWS_WITH_AS(lstm(x, w, half, false), "lstm: b is F32 [4]; wanted [8]", ShapeError);
 }
+
+}  // namespace lstm_test

@@ -8,6 +8,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace merge_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -78,3 +80,5 @@ TEST_CASE("merge_rows: rejects rows of unequal size and indices that are not who
   CHECK_THROWS_WITH_AS(merge_rows(a, a, a), "merge_rows: index is F32 r[4] x [3]; wanted one number a row", ShapeError);
   CHECK_THROWS_WITH_AS(merge_rows(a, a, index, a), "merge_rows: where_b is F32 r[4] x [3]; wanted one number a row", ShapeError);
 }
+
+}  // namespace merge_rows_test

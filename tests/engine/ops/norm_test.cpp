@@ -10,6 +10,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace norm_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -176,3 +178,5 @@ TEST_CASE("norm: rejects parameters and residuals of other sizes") {
   CHECK_THROWS_WITH_AS(add_rms_norm(x, other, {}, 0).y, "norm: operands are F32 r[4] x [3] and F32 r[4] x [2]; wanted equal types",
                        ShapeError);
 }
+
+}  // namespace norm_test

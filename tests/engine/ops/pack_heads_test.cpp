@@ -6,6 +6,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace pack_heads_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -35,3 +37,5 @@ TEST_CASE("pack_heads: rejects other shapes") {
   CHECK_THROWS_WITH_AS(unpack_heads(x, {1, 2, 2, 3}), "unpack_heads: y is F32 [2, 4]; wanted [2, 6]", ShapeError);
   CHECK_THROWS_WITH_AS(unpack_heads(x, {2, 4}), "unpack_heads: dimensions [2, 4] were given; wanted [L, H, P, d]", ShapeError);
 }
+
+}  // namespace pack_heads_test

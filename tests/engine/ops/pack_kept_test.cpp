@@ -11,6 +11,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace pack_kept_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -67,3 +69,5 @@ TEST_CASE("pack_kept: bytes of a row, and operands that are refused") {
   CHECK_THROWS_AS((void)pack_kept(x, KeptForm::exact), ShapeError);
   CHECK_THROWS_AS((void)unpack_kept(x, KeptForm::bf16), ShapeError);
 }
+
+}  // namespace pack_kept_test

@@ -13,6 +13,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace pick_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -60,3 +62,5 @@ TEST_CASE("pick_rows: rejects rows that the table does not have, and one that is
   CHECK_THROWS_AS((void)pick_rows(graph.frozen("t", Tensor(Dtype::i32, {3})), {1}), DtypeError);
   CHECK_THROWS_AS((void)pick_rows(graph.frozen("u", Tensor(Dtype::f32, {3, 2, 2})), {1}), ShapeError);
 }
+
+}  // namespace pick_rows_test

@@ -17,6 +17,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace regroup_rows_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -73,3 +75,5 @@ TEST_CASE("regroup_rows: rejects a space of another capacity") {
   CHECK_THROWS_WITH_AS((void)regroup_rows(x, graph.rows("b", 5, 2)),
                        "regroup_rows: x is F32 a[6] x [4], and 'b' holds 5 rows; wanted as many", ShapeError);
 }
+
+}  // namespace regroup_rows_test

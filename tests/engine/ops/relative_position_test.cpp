@@ -8,6 +8,8 @@
 
 #include "tests/support/golden.h"
 
+namespace relative_position_test {
+
 using namespace preamble;
 
 TEST_CASE("relative position: near distances have a bucket each") {
@@ -55,3 +57,5 @@ TEST_CASE("relative position: buckets are those of transformers up to a distance
   }
   CHECK(cases == 28);
 }
+
+}  // namespace relative_position_test

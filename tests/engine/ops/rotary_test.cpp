@@ -14,6 +14,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace rotary_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -123,3 +125,5 @@ TEST_CASE("rotary: rejects operands that do not fit") {
                        ShapeError);
   CHECK_NOTHROW((void)rotary(x, angles, 1));
 }
+
+}  // namespace rotary_test

@@ -11,6 +11,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace segment_cross_entropy_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -78,3 +80,5 @@ TEST_CASE("segment_cross_entropy: rejects labels of another shape or type") {
   CHECK_THROWS_WITH_AS(segment_cross_entropy(logits, reals, weight), "segment_cross_entropy: labels is F32 [2, 2]; wanted I32", DtypeError);
   CHECK_THROWS_WITH_AS(segment_cross_entropy(logits, labels, logits), "segment_cross_entropy: weight is F32 r[4] x [2]; wanted []", ShapeError);
 }
+
+}  // namespace segment_cross_entropy_test

@@ -11,6 +11,8 @@
 #include "tests/support/gradient_check.h"
 #include "tests/support/values.h"
 
+namespace segment_likelihood_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -55,3 +57,5 @@ TEST_CASE("segment_likelihood: rejects operands that do not fit") {
   CHECK_THROWS_WITH_AS(segment_likelihood(logits, others, two),
                        "segment_likelihood: labels is I32 two[2] x []; wanted the row space of logits, F32 rows[8] x [5]", ShapeError);
 }
+
+}  // namespace segment_likelihood_test

@@ -11,6 +11,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/values.h"
 
+namespace split_columns_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -76,3 +78,5 @@ TEST_CASE("split_columns: rejects widths that do not add up") {
   CHECK_THROWS_WITH_AS(split_columns(x, {5, -1}), "split_columns: x is F32 [2, 4]; parts of 5, -1 columns were asked for", ShapeError);
   CHECK_THROWS_WITH_AS(split_columns(x, {}), "split_columns: x is F32 [2, 4]; parts of  columns were asked for", ShapeError);
 }
+
+}  // namespace split_columns_test

@@ -20,6 +20,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace stored_matrix_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -114,3 +116,5 @@ TEST_CASE("stored matrix: gradients of what stands in front of it") {
     check_gradients(test);
   }
 }
+
+}  // namespace stored_matrix_test

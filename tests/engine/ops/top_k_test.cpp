@@ -15,6 +15,8 @@
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
 
+namespace top_k_test {
+
 using namespace preamble;
 
 namespace {
@@ -158,3 +160,5 @@ TEST_CASE("top_k: rejects operands that do not fit") {
   CHECK_THROWS_AS(top_k(logits, 1, false, {.asked = graph.input("b", {Dtype::f32, rows, {2}}), .offset = {}}), DtypeError);
   CHECK_THROWS_AS(top_k(logits, 1, false, {.asked = {}, .offset = graph.input("c", {Dtype::f32, rows, {2}})}), ShapeError);
 }
+
+}  // namespace top_k_test

@@ -8,6 +8,8 @@
 #include "engine/optim/optimizer.h"
 #include "tests/support/optimizing.h"
 
+namespace adafactor_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -168,3 +170,5 @@ TEST_CASE("adafactor: a refused update changes nothing") {
 }
 
 TEST_CASE("adafactor: refuses state that does not fit") { check_restore_errors(make, "adafactor.full.0"); }
+
+}  // namespace adafactor_test

@@ -6,6 +6,8 @@
 #include "engine/optim/optimizer.h"
 #include "tests/support/optimizing.h"
 
+namespace adamw_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -100,3 +102,5 @@ TEST_CASE("adamw: refuses state that does not fit") {
   check_restore_errors(make, "adamw.first.0");
   check_restore_errors(make, "adamw.second.0");
 }
+
+}  // namespace adamw_test

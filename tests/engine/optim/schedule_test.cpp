@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace optim_schedule_test {
+
 using namespace preamble;
 
 TEST_CASE("learning rate: rises linearly over the warm-up, from zero") {
@@ -87,3 +89,5 @@ TEST_CASE("schedule_of: takes the names of transformers") {
       "exponential or noam",
       ConfigError);
 }
+
+}  // namespace optim_schedule_test

@@ -5,6 +5,8 @@
 #include "engine/optim/optimizer.h"
 #include "tests/support/optimizing.h"
 
+namespace sgd_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -51,3 +53,5 @@ TEST_CASE("sgd: a refused update changes nothing") {
 }
 
 TEST_CASE("sgd: refuses state that does not fit") { check_restore_errors(sgd(0.9, 0), "sgd.momentum.0"); }
+
+}  // namespace sgd_test

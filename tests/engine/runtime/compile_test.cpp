@@ -16,6 +16,8 @@
 #include "engine/runtime/session.h"
 #include "tests/support/graphs.h"
 
+namespace compile_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -102,3 +104,5 @@ TEST_CASE("compile: the same graph gives the same program") {
   CHECK(ops_of(one->graph()) == ops_of(two->graph()));
   CHECK(one->plan().offsets == two->plan().offsets);
 }
+
+}  // namespace compile_test

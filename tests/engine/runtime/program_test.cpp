@@ -19,6 +19,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace runtime_program_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -189,3 +191,5 @@ TEST_CASE("program: names that it does not have are errors") {
   CHECK_THROWS_WITH_AS((void)program->input("z"), "input 'z': the program has none of that name", ConfigError);
   CHECK_THROWS_WITH_AS((void)program->result("x"), "output 'x': the graph has none of that name", ConfigError);
 }
+
+}  // namespace runtime_program_test

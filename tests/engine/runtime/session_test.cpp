@@ -22,6 +22,8 @@
 #include "tests/support/threads.h"
 #include "tests/support/values.h"
 
+namespace session_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -336,3 +338,11 @@ TEST_CASE("session: the first number that is not finite is found, even where no 
   REQUIRE(fed);
   CHECK(fed->describe() == "nan from linear in block.7, which reads 'x', where it stands already");
 }
+
+TEST_CASE("session: a device without a queue takes no work before the steps") {
+  Session session(doubling());
+  CHECK_THROWS_AS(session.set_prologue([] {}), ConfigError);
+  session.drop_captured();
+}
+
+}  // namespace session_test

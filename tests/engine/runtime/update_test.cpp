@@ -10,6 +10,8 @@
 #include "engine/core/random.h"
 #include "tests/support/optimizing.h"
 
+namespace update_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -141,3 +143,5 @@ TEST_CASE("update: refuses parameters that the optimizer was not made for, and a
   CHECK_THROWS_AS(Update(*optimizer, one, Tensor(Dtype::f32, {1}), 0), ShapeError);
   CHECK_THROWS_AS(Update(*optimizer, one, loss, -1), ConfigError);
 }
+
+}  // namespace update_test

@@ -12,6 +12,8 @@
 #include "tests/support/gpt2_models.h"
 #include "tests/support/t5_models.h"
 
+namespace bart_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -85,3 +87,5 @@ TEST_CASE("bart: sequences that outgrow the positions are errors, prompts includ
   batch.decoder_inputs = {Ids(65, 7)};
   CHECK_THROWS_WITH_AS((void)logits(*model, NoMethod(), batch), message.c_str(), ShapeError);
 }
+
+}  // namespace bart_test

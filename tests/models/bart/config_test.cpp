@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace bart_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -51,3 +53,5 @@ TEST_CASE("bart config: senseless fields and variants without a checkpoint are n
   CHECK_THROWS_WITH_AS((void)parsed(R"("normalize_before": true)"), "config.json: field 'normalize_before' is true; wanted false", UnsupportedError);
   CHECK_NOTHROW((void)parsed(R"("normalize_before": false, "normalize_embedding": true, "add_final_layer_norm": false)"));
 }
+
+}  // namespace bart_config_test

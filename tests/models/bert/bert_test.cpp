@@ -15,6 +15,8 @@
 #include "tests/support/bert_models.h"
 #include "tests/support/temporary_folder.h"
 
+namespace bert_bert_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -146,3 +148,5 @@ TEST_CASE("bert: prompt rows are embedded as words of type 0 are, and normalised
   REQUIRE(with_prompt.size() == 2 * 32);
   for (std::size_t i = 0; i < with_prompt.size(); ++i) CHECK(with_prompt[i] == doctest::Approx(with_words[3 * 32 + i]).epsilon(1e-4));
 }
+
+}  // namespace bert_bert_test

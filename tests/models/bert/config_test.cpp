@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace bert_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("bert config: senseless fields and other architectures are named") {
   CHECK_THROWS_AS((void)parsed("bert", R"("layer_norm_eps": 0)"), FileError);
   CHECK_THROWS_AS((void)parsed("roberta", R"("max_position_embeddings": 2)"), FileError);
 }
+
+}  // namespace bert_config_test

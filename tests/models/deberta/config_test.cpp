@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace deberta_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -66,3 +68,5 @@ TEST_CASE("deberta config: refuses what it does not compute") {
   CHECK_THROWS_WITH_AS(static_cast<void>(DebertaConfig::published("deberta")),
                        "model shape: 'deberta' was given; wanted deberta-v3-base or deberta-v3-large", ConfigError);
 }
+
+}  // namespace deberta_config_test

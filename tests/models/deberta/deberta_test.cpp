@@ -9,6 +9,8 @@
 #include "models/open_model.h"
 #include "tests/support/golden.h"
 
+namespace deberta_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -79,3 +81,5 @@ TEST_CASE("deberta: published shapes have their numbers of parameters") {
   // 98.4 million of the vocabulary, 85.1 of the layers, 0.4 of relative positions
   CHECK(count == 183'831'552);
 }
+
+}  // namespace deberta_test

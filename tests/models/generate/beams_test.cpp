@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
-namespace preamble {
+namespace beams_test {
+
+using namespace preamble;
+
 namespace {
 
 using Ids = std::vector<std::int32_t>;
@@ -87,4 +90,4 @@ TEST_CASE("beams: the length limit finishes all") {
   CHECK(beams.best(2) == std::vector<Ids>{{5, 3}, {5, 4}});
 }
 
-}  // namespace preamble
+}  // namespace beams_test

@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "models/generate/generate.h"
 
+namespace dense_search_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -103,3 +105,5 @@ TEST_CASE("generate: searches that read the best tokens of a row find what searc
   // rules that leave nothing to draw are few
   CHECK(errors < 100);
 }
+
+}  // namespace dense_search_test

@@ -11,7 +11,10 @@
 #include "models/generate/generate.h"
 #include "tests/models/generate/toy_decoder.h"
 
-namespace preamble {
+namespace ensemble_decoder_test {
+
+using namespace preamble;
+
 namespace {
 
 using testing::ToyModel;
@@ -125,4 +128,4 @@ TEST_CASE("ensemble_decoder: one member at least") {
   CHECK_THROWS_AS(EnsembleDecoder(inner, 0, Combination::logits), ConfigError);
 }
 
-}  // namespace preamble
+}  // namespace ensemble_decoder_test

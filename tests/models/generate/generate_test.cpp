@@ -10,7 +10,10 @@
 #include "engine/core/error.h"
 #include "tests/models/generate/golden_cases.h"
 
-namespace preamble {
+namespace generate_test {
+
+using namespace preamble;
+
 namespace {
 
 using testing::Sequences;
@@ -251,4 +254,4 @@ TEST_CASE("generate: of equal logits the first token wins") {
   CHECK(generate(even, config, Sequences{{2}}) == Sequences{{2, 0}});
 }
 
-}  // namespace preamble
+}  // namespace generate_test

@@ -10,7 +10,10 @@
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 
-namespace preamble {
+namespace generation_config_file_test {
+
+using namespace preamble;
+
 namespace {
 
 /// A folder that is removed at the end.
@@ -120,4 +123,4 @@ TEST_CASE("generation_config_file: refuses features that are not here") {
                             "g.json: field 'typical_p' is set; wanted none: this feature of transformers is not supported");
 }
 
-}  // namespace preamble
+}  // namespace generation_config_file_test

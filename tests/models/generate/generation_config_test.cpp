@@ -6,7 +6,10 @@
 
 #include "engine/core/error.h"
 
-namespace preamble {
+namespace generation_config_test {
+
+using namespace preamble;
+
 namespace {
 
 void rejects(const GenerationConfig& config, const char* message) { CHECK_THROWS_WITH_AS(check(config, 10), message, ConfigError); }
@@ -108,4 +111,4 @@ TEST_CASE("generation_config: rejects tokens outside of the vocabulary") {
   rejects(config, "forced_bos_token_id: 3, which is also in suppress_tokens; wanted it in one of them");
 }
 
-}  // namespace preamble
+}  // namespace generation_config_test

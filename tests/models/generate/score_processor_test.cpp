@@ -6,7 +6,10 @@
 
 #include "tests/models/generate/golden_cases.h"
 
-namespace preamble {
+namespace score_processor_test {
+
+using namespace preamble;
+
 namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
@@ -123,4 +126,4 @@ TEST_CASE("score_processor: suppressed tokens are banned after a token was force
   CHECK(processed(config, {0})[2] == 0);
 }
 
-}  // namespace preamble
+}  // namespace score_processor_test

@@ -9,7 +9,10 @@
 
 #include "engine/core/error.h"
 
-namespace preamble {
+namespace select_test {
+
+using namespace preamble;
+
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -76,4 +79,4 @@ TEST_CASE("select: distinct draws refuse to invent what has no probability") {
                        "generate: 2 continuations have a probability above 0; wanted 3 (fewer beams, or larger top_k and top_p)", Error);
 }
 
-}  // namespace preamble
+}  // namespace select_test

@@ -25,6 +25,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace import_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -221,3 +223,5 @@ TEST_CASE("gguf: damaged files are refused with their name, and so is a folder t
   write_atomically(folder.path() / "model.safetensors", "");
   CHECK_THROWS_AS(import_gguf(golden("gguf/bert-f32.gguf"), folder.path()), FileError);
 }
+
+}  // namespace import_test

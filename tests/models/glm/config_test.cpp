@@ -8,6 +8,8 @@
 #include "engine/core/error.h"
 #include "models/glm/glm.h"
 
+namespace glm_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -59,3 +61,5 @@ TEST_CASE("GLM: published shapes have as many parameters as published") {
   CHECK_THROWS_WITH_AS((void)GlmConfig::published("glm-2b"),
                        "model shape: 'glm-2b' was given; wanted glm-515m, glm-base, glm-large, glm-xlarge, glm-xxlarge", ConfigError);
 }
+
+}  // namespace glm_config_test

@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace gpt2_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -46,3 +48,5 @@ TEST_CASE("gpt2 config: senseless and unsupported fields are named") {
   CHECK_THROWS_AS((void)parsed(R"("activation_function": "laplace")"), UnsupportedError);
   CHECK_THROWS_AS((void)parsed(R"("layer_norm_epsilon": 0)"), FileError);
 }
+
+}  // namespace gpt2_config_test

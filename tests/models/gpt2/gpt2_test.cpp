@@ -17,6 +17,8 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
 
+namespace gpt2_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -159,3 +161,5 @@ TEST_CASE("gpt2: no query and no feed-forward runs for an infix of keys and valu
     CHECK(graph.rows(node.outputs[0].rows).name != causal::kRows);
   }
 }
+
+}  // namespace gpt2_test

@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace gpt_neox_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -33,3 +35,5 @@ TEST_CASE("gpt-neox config: senseless fields are named") {
   CHECK_THROWS_WITH_AS((void)parsed(R"("hidden_size": 30, "num_attention_heads": 4)"),
                        "config.json: hidden_size is 30 and num_attention_heads 4; wanted a multiple", FileError);
 }
+
+}  // namespace gpt_neox_config_test

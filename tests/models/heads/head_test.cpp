@@ -10,6 +10,8 @@
 #include "engine/core/error.h"
 #include "tests/support/bert_models.h"
 
+namespace head_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -199,3 +201,5 @@ TEST_CASE("head: what is missing or does not fit is named") {
   CHECK_THROWS_WITH_AS(Head(*model, HeadKind::sequence, bias, ""), "head: 'classifier' is [3, 32] with a bias [4]; wanted [N, K] and [N]", FileError);
   CHECK_THROWS_WITH_AS((void)Head::fresh(*model, HeadKind::tokens, 0, 1, ""), "head: 0 classes were given; wanted one at least", ConfigError);
 }
+
+}  // namespace head_test

@@ -16,6 +16,8 @@
 #include "tests/support/residence.h"
 #include "tests/support/t5_models.h"
 
+namespace headed_encoder_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -403,3 +405,5 @@ TEST_CASE("headed encoder: labels that do not fit are errors that name them") {
   CHECK_THROWS_WITH_AS(of_groups({0, 0}, 0), "batch: groups of 2 sequences were given; wanted 3", ShapeError);
   CHECK_THROWS_WITH_AS(changed([](EncoderBatch& b) { b.classes.pop_back(); }), "batch: classes of 2 sequences were given; wanted 3", ShapeError);
 }
+
+}  // namespace headed_encoder_test

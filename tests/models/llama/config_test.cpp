@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace llama_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -73,3 +75,5 @@ TEST_CASE("llama config: senseless fields are named") {
   CHECK_THROWS_AS((void)parsed("llama", kShape + R"(, "pad_token_id": 93)"), FileError);
   CHECK_THROWS_AS((void)LlamaConfig::published("llama-9"), ConfigError);
 }
+
+}  // namespace llama_config_test

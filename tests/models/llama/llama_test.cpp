@@ -14,6 +14,8 @@
 #include "tests/support/graphs.h"
 #include "tests/support/prefixes.h"
 
+namespace llama_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -130,3 +132,5 @@ TEST_CASE("llama: heads of keys are not copied for the queries that share them")
   CHECK(keys == 2);
   CHECK(count_ops(program->graph(), "rotary_angles") == 1);
 }
+
+}  // namespace llama_test

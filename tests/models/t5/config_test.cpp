@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace t5_config_test {
+
 using namespace preamble;
 
 namespace {
@@ -110,3 +112,5 @@ TEST_CASE("t5 config: published shapes are those of v1.1") {
   CHECK(T5Config::published("umt5-xl").own_bias_tables);
   for (const auto* name : {"umt5-large", "xt5-base", "base", "t5base"}) CHECK_THROWS_AS((void)T5Config::published(name), ConfigError);
 }
+
+}  // namespace t5_config_test

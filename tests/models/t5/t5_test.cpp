@@ -15,6 +15,8 @@
 #include "engine/runtime/compile.h"
 #include "tests/support/t5_models.h"
 
+namespace t5_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -218,3 +220,5 @@ TEST_CASE("t5: the memory plan is within 5 % of the lower bound, trained in part
     }
   }
 }
+
+}  // namespace t5_test

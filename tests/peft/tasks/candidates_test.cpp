@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace candidates_test {
+
 using namespace preamble;
 
 TEST_CASE("candidates: the highest of each question is chosen, and the last of equal ones") {
@@ -28,3 +30,5 @@ TEST_CASE("candidates: a wrong answer has the best token F1 over the right ones"
   CHECK_THROWS_AS((void)candidate_scores({}, {}, {}), ConfigError);
   CHECK_THROWS_AS((void)candidate_scores(candidates, std::array{0.0F}, std::array{0}), ShapeError);
 }
+
+}  // namespace candidates_test

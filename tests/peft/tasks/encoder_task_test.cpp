@@ -5,6 +5,8 @@
 #include "engine/core/error.h"
 #include "tests/support/temporary_folder.h"
 
+namespace encoder_task_test {
+
 using namespace preamble;
 
 TEST_CASE("encoder_task: what is written beside an adapter is read back") {
@@ -98,3 +100,5 @@ TEST_CASE("encoder_task: paths of a multi-task file are relative to it") {
   const auto layout = folder.write("layout.json", R"({"tasks": [{"task": "TOKEN_CLS", "layout": "rows", "train_file": "a"}]})");
   CHECK_THROWS_AS((void)read_task_files(layout), FileError);
 }
+
+}  // namespace encoder_task_test

@@ -7,6 +7,8 @@
 #include "engine/core/error.h"
 #include "tests/support/bert_models.h"
 
+namespace ensemble_predictor_test {
+
 using namespace preamble;
 
 namespace {
@@ -85,3 +87,5 @@ TEST_CASE("predict_together: equals the mean of what each adapter predicts alone
   }
   CHECK_THROWS_AS((void)predict_together(predictor, examples, 3), ShapeError);
 }
+
+}  // namespace ensemble_predictor_test

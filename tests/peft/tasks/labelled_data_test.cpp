@@ -11,6 +11,8 @@
 #include "engine/core/warnings.h"
 #include "tests/support/word_tokenizer.h"
 
+namespace labelled_data_test {
+
 using namespace preamble;
 using namespace preamble::testing::word;
 using testing::TemporaryFile;
@@ -225,3 +227,5 @@ TEST_CASE("labelled_data: questions whose answer has no place are skipped in tra
   REQUIRE(capture.messages().size() == 1);
   CHECK(capture.messages()[0].starts_with(file.name() + ": 1 questions skipped, '2' first"));
 }
+
+}  // namespace labelled_data_test

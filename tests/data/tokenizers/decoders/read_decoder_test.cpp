@@ -7,6 +7,8 @@
 #include "data/tokenizers/decoders/decoder.h"
 #include "engine/core/error.h"
 
+namespace read_decoder_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -51,3 +53,5 @@ TEST_CASE("read_decoder: null is none, CTC is refused by name") {
   CHECK_THROWS_WITH_AS(static_cast<void>(read_decoder({{"type", "CTC"}}, "t.json")), "t.json: the decoder CTC is not built in",
                        UnsupportedError);
 }
+
+}  // namespace read_decoder_test

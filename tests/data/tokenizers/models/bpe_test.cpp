@@ -6,6 +6,8 @@
 #include "data/tokenizers/utf8.h"
 #include "engine/core/error.h"
 
+namespace bpe_test {
+
 using namespace preamble;
 
 namespace {
@@ -115,3 +117,5 @@ TEST_CASE("bpe: prefixes mark what continues a piece, a suffix what ends it") {
   CHECK(tokens_of(model, "ab") == Tokens{{6, 0, 2}});
   CHECK(tokens_of(model, "abb") == Tokens{{0, 0, 1}, {2, 1, 2}, {3, 2, 3}});
 }
+
+}  // namespace bpe_test

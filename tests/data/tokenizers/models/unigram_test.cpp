@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace unigram_test {
+
 using namespace preamble;
 
 namespace {
@@ -61,3 +63,5 @@ TEST_CASE("unigram: with byte_fallback what no piece covers becomes its bytes if
   Unigram(pieces, 0, true).tokenize("éa", tokens);
   CHECK(tokens == std::vector<ModelToken>{{2, 0, 2}, {3, 0, 2}, {1, 2, 3}});
 }
+
+}  // namespace unigram_test

@@ -4,6 +4,8 @@
 
 #include "data/tokenizers/utf8.h"
 
+namespace normalizers_bert_test {
+
 using namespace preamble;
 
 namespace {
@@ -61,3 +63,5 @@ TEST_CASE("bert_normalizer: reordered marks keep the positions in order") {
   CHECK(out.text() == "a\u302E");
   CHECK(out.origin(1, 4) == CharRange{1, 2});
 }
+
+}  // namespace normalizers_bert_test

@@ -6,6 +6,8 @@
 #include "engine/core/error.h"
 #include "tests/data/tokenizers/builders.h"
 
+namespace precompiled_test {
+
 using namespace preamble;
 
 namespace {
@@ -98,3 +100,5 @@ TEST_CASE("charsmap: a trie that points outside itself or its strings matches no
   cut.resize(cut.size() - 2);  // without the strings
   CHECK(normalized(U"abc", Charsmap(cut, "m")).text() == "abc");
 }
+
+}  // namespace precompiled_test

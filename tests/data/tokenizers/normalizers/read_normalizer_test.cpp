@@ -6,6 +6,8 @@
 #include "data/tokenizers/normalizers/normalizer.h"
 #include "engine/core/error.h"
 
+namespace read_normalizer_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -64,3 +66,5 @@ TEST_CASE("read_normalizer: null is none, an unknown kind is refused by name") {
   CHECK_THROWS_WITH_AS(static_cast<void>(read_normalizer(of_type("Zalgo"), "t.json")), "t.json: the normalizer Zalgo is not built in",
                        UnsupportedError);
 }
+
+}  // namespace read_normalizer_test

@@ -6,6 +6,8 @@
 #include "data/tokenizers/post_processors/post_processor.h"
 #include "engine/core/error.h"
 
+namespace read_post_processor_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -112,3 +114,5 @@ TEST_CASE("read_post_processor: refuses templates without their texts, unknown i
   CHECK_THROWS_WITH_AS(static_cast<void>(read_post_processor({{"type", "Other"}}, vocabulary())),
                        "t.json: the post-processor Other is not built in", UnsupportedError);
 }
+
+}  // namespace read_post_processor_test

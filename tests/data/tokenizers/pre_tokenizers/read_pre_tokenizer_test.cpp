@@ -7,6 +7,8 @@
 #include "data/tokenizers/pre_tokenizers/pre_tokenizer.h"
 #include "engine/core/error.h"
 
+namespace read_pre_tokenizer_test {
+
 using namespace preamble;
 using nlohmann::json;
 
@@ -73,3 +75,5 @@ TEST_CASE("read_pre_tokenizer: null is none, an unknown kind is refused by name"
   CHECK_THROWS_WITH_AS(static_cast<void>(read_pre_tokenizer(of_type("UnicodeScripts"), "t.json")),
                        "t.json: the pre-tokenizer UnicodeScripts is not built in", UnsupportedError);
 }
+
+}  // namespace read_pre_tokenizer_test

@@ -9,6 +9,8 @@
 #include "engine/core/file.h"
 #include "tests/support/golden.h"
 
+namespace regex_classes_test {
+
 using namespace preamble;
 
 namespace {
@@ -64,3 +66,5 @@ TEST_CASE("regex: classes hold what they hold in Hugging Face tokenizers, over a
   }
   CHECK(checked > 100);
 }
+
+}  // namespace regex_classes_test

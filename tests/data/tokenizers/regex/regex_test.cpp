@@ -7,6 +7,8 @@
 
 #include "engine/core/error.h"
 
+namespace regex_test {
+
 using namespace preamble;
 
 namespace {
@@ -152,3 +154,5 @@ TEST_CASE("regex: a match that takes too many steps is an error, a long one is n
   CHECK_THROWS_AS(static_cast<void>(Regex("(?:a|a)*b", "t.json").matches(std::string(40, 'a'))), Error);
   CHECK(matches("(?:a|b)+", std::string(100'000, 'a')).size() == 1);
 }
+
+}  // namespace regex_test

@@ -11,6 +11,8 @@
 #include "engine/backend/cpu/gemm.h"
 #include "engine/core/random.h"
 
+namespace blas_kernels_test {
+
 using namespace preamble;
 
 namespace {
@@ -64,3 +66,5 @@ TEST_CASE("blas: sums do not depend on how many columns are multiplied at a time
     }
   }
 }
+
+}  // namespace blas_kernels_test

@@ -6,6 +6,8 @@
 
 #include "engine/core/error.h"
 
+namespace cpu_table_test {
+
 using namespace preamble;
 
 namespace {
@@ -26,3 +28,5 @@ TEST_CASE("kernel tables: a machine that runs none is told how to build for it")
                        "cpu: this machine lacks wide, the least that this build has kernels for; wanted a build with -Dinstruction_sets=all",
                        UnsupportedError);
 }
+
+}  // namespace cpu_table_test

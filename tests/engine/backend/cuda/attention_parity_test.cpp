@@ -12,6 +12,8 @@
 #include "engine/backend/cuda/backend.h"
 #include "tests/support/attention_cases.h"
 
+namespace attention_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -216,3 +218,5 @@ TEST_CASE("cuda attention: bf16 operands give what the CPU gives for the same nu
     check_parity(name, with_dropout(a), {}, Dtype::bf16);
   }
 }
+
+}  // namespace attention_parity_test

@@ -13,6 +13,8 @@
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
+namespace cached_attention_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -87,3 +89,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace cached_attention_parity_test

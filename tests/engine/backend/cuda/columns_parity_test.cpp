@@ -9,6 +9,8 @@
 #include "engine/ops/split_columns.h"
 #include "tests/support/device_parity.h"
 
+namespace columns_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -66,3 +68,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace columns_parity_test

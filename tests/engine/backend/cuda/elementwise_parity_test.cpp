@@ -11,6 +11,8 @@
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
+namespace elementwise_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -66,3 +68,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace elementwise_parity_test

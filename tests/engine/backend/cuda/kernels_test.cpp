@@ -10,6 +10,8 @@
 #include "engine/backend/cuda/backend.h"
 #include "engine/core/error.h"
 
+namespace kernels_test {
+
 using namespace preamble;
 
 namespace {
@@ -57,3 +59,5 @@ TEST_CASE("kernels for GPUs: matrices of every type can be read") {
     CHECK(cuda_planning_backend().reads(stored));
   }
 }
+
+}  // namespace kernels_test

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+namespace key_range_test {
+
 using namespace preamble;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("kernels for GPUs: a query sees the keys that the definition of attent
     }
   }
 }
+
+}  // namespace key_range_test

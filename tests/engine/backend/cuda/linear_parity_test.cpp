@@ -10,6 +10,8 @@
 #include "tests/support/activations.h"
 #include "tests/support/device_parity.h"
 
+namespace linear_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -106,3 +108,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace linear_parity_test

@@ -11,6 +11,8 @@
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
+namespace loss_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -104,3 +106,5 @@ TEST_SUITE("cuda") {
                              [](Graph& graph, const auto& v) { return segment_likelihood(v[0], v[1], graph.rows("s")); }});
   }
 }
+
+}  // namespace loss_parity_test

@@ -7,6 +7,8 @@
 #include "engine/ops/lstm.h"
 #include "tests/support/device_parity.h"
 
+namespace lstm_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -34,3 +36,5 @@ TEST_SUITE("cuda") {
     check_parity("lstm", test);
   }
 }
+
+}  // namespace lstm_parity_test

@@ -7,6 +7,8 @@
 #include "engine/ops/norm.h"
 #include "tests/support/device_parity.h"
 
+namespace norm_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -68,3 +70,5 @@ TEST_SUITE("cuda") {
     check_parity("layer", test, {.f32 = 1e-4});
   }
 }
+
+}  // namespace norm_parity_test

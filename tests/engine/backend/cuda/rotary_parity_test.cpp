@@ -9,6 +9,8 @@
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
+namespace rotary_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -35,3 +37,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace rotary_parity_test

@@ -16,6 +16,8 @@
 #include "tests/support/device_parity.h"
 #include "tests/support/values.h"
 
+namespace rows_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -120,3 +122,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace rows_parity_test

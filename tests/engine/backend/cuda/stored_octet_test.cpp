@@ -12,6 +12,8 @@
 #include "engine/core/tensor.h"
 #include "tests/support/stored_matrices.h"
 
+namespace stored_octet_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -89,3 +91,5 @@ TEST_CASE("kernels for GPUs: types without a format are told apart") {
     CHECK(!cuda::with_format(type, []<cuda::StoredFormat>() {}));
   }
 }
+
+}  // namespace stored_octet_test

@@ -17,6 +17,8 @@
 #include "tests/support/stored_matrices.h"
 #include "tests/support/values.h"
 
+namespace stored_parity_test {
+
 using namespace preamble;
 using namespace preamble::testing;
 
@@ -107,3 +109,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace stored_parity_test

@@ -10,11 +10,14 @@
 #include "engine/backend/cuda/backend.h"
 #include "engine/core/random.h"
 #include "engine/ops/accumulate.h"
+#include "engine/ops/elementwise.h"
 #include "engine/ops/gradient_norm.h"
 #include "engine/optim/optimizer.h"
 #include "engine/runtime/compile.h"
 #include "engine/runtime/session.h"
 #include "tests/support/values.h"
+
+namespace update_parity_test {
 
 using namespace preamble;
 using namespace preamble::testing;
@@ -112,6 +115,28 @@ TEST_SUITE("cuda") {
     }
   }
 
+  TEST_CASE("cuda: work before the steps is captured with them") {
+    Graph graph;
+    const Value x = graph.input("x", {Dtype::f32, kNoRows, {3}});
+    graph.output("y", scale(x, 2));
+    Session session(compile(std::move(graph), {.backend = &cuda_backend(0)}));
+    int calls = 0;
+    session.set_prologue([&] { ++calls; });
+    const auto runs = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        session.set<float>("x", std::array{1.0F, 2.0F, static_cast<float>(i)});
+        session.run();
+        CHECK(numbers(session.result_tensor("y")) == std::vector<double>{2, 4, 2.0 * i});
+      }
+    };
+    // the first run launches kernel by kernel, the second one is captured
+    runs(5);
+    CHECK(calls == 2);
+    session.drop_captured();
+    runs(3);
+    CHECK(calls == 4);
+  }
+
   TEST_CASE("cuda: sums over several runs, in float32 and in double") {
     for (const Dtype type : {Dtype::f32, Dtype::f64}) {
       Graph graph;
@@ -130,3 +155,5 @@ TEST_SUITE("cuda") {
     }
   }
 }
+
+}  // namespace update_parity_test
