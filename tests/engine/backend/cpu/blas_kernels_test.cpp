@@ -1,5 +1,6 @@
 // Which of OpenBLAS's kernels run: see engine/backend/cpu/blas_kernels.h.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -49,7 +50,11 @@ TEST_CASE("blas: a processor with AVX2 runs no kernels of older ones") {
 #endif
 }
 
-TEST_CASE("blas: sums do not depend on how many columns are multiplied at a time") {
+// Those for AVX2 finish the last columns of a call in another order: equal up to rounding.
+TEST_CASE("blas: sums do not depend on how many columns are multiplied at a time, with kernels for AVX-512 not by a bit") {
+  const std::string kernels = cpu::gemm_description();
+  CAPTURE(kernels);
+  const bool exact = kernels.ends_with("SkylakeX") || kernels.ends_with("Cooperlake") || kernels.ends_with("SapphireRapids");
   for (const std::int64_t m : {5, 64, 200}) {
     for (const std::int64_t k : {16, 100, 640}) {
       constexpr std::int64_t kColumns = 192;
@@ -61,7 +66,10 @@ TEST_CASE("blas: sums do not depend on how many columns are multiplied at a time
         CAPTURE(k);
         CAPTURE(columns);
         const auto parts = product(x, w, m, kColumns, k, columns);
-        CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0);
+        if (exact) CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0);
+        // each sum of k products of normal numbers is wrong by γ_k Σ |x w|, and Σ |x w| is hardly above k
+        const float bound = 4e-7F * static_cast<float>(k * k);
+        for (std::size_t i = 0; i < whole.size(); ++i) REQUIRE(std::abs(whole[i] - parts[i]) <= bound);
       }
     }
   }
