@@ -11,6 +11,7 @@
 #include "peft/made_up_training.h"
 #include "peft/memory_need.h"
 #include "peft/training_step.h"
+#include "tests/support/residence.h"
 #include "tests/support/cosine.h"
 #include "tests/support/golden.h"
 #include "tests/support/threads.h"
@@ -76,7 +77,7 @@ TEST_CASE("bf16 compute: losses and gradients follow float32 for every model, me
   }
 }
 
-TEST_CASE("bf16 compute: what is kept for the backward pass halves") {
+TEST_CASE("bf16 compute: what is kept for the backward pass halves" * doctest::test_suite(kPlans)) {
   const auto arena = [](Dtype activations) {
     Parameters::Options options;
     options.activations = activations;

@@ -13,10 +13,12 @@
 #include "models/made_up_model.h"
 #include "peft/made_up_training.h"
 #include "peft/training_step.h"
+#include "tests/support/residence.h"
 
 namespace memory_need_test {
 
 using namespace preamble;
+using namespace preamble::testing;
 
 namespace {
 
@@ -50,7 +52,7 @@ class Planned {
 
 }  // namespace
 
-TEST_CASE("explain: the costs of all scopes sum up to those of the program") {
+TEST_CASE("explain: the costs of all scopes sum up to those of the program" * doctest::test_suite(kPlans)) {
   const Planned planned(false);
   double forward = 0;
   double backward = 0;
@@ -65,7 +67,7 @@ TEST_CASE("explain: the costs of all scopes sum up to those of the program") {
   CHECK(recomputed == doctest::Approx(planned.program().flops(Phase::recompute)));
 }
 
-TEST_CASE("explain: prompt tuning computes one gradient, and none of weights") {
+TEST_CASE("explain: prompt tuning computes one gradient, and none of weights" * doctest::test_suite(kPlans)) {
   const Planned planned(false);
   std::int64_t gradients = 0;
   for (const auto& cost : planned.costs()) {
@@ -76,7 +78,7 @@ TEST_CASE("explain: prompt tuning computes one gradient, and none of weights") {
   CHECK(gradient_bytes(planned.program()) == gradients);
 }
 
-TEST_CASE("explain: no backward runs in the decoder's first self-attention under prompt tuning, but under full fine-tuning it does") {
+TEST_CASE("explain: no backward runs in the decoder's first self-attention under prompt tuning, but under full fine-tuning it does" * doctest::test_suite(kPlans)) {
   const Planned prompt(false);
   const Planned full(true);
   const std::string scope = "decoder.block.0.self_attention";
@@ -88,17 +90,17 @@ TEST_CASE("explain: no backward runs in the decoder's first self-attention under
   CHECK(full.at(scope).gradient_bytes > 0);
 }
 
-TEST_CASE("explain: the head runs for labelled rows alone") {
+TEST_CASE("explain: the head runs for labelled rows alone" * doctest::test_suite(kPlans)) {
   const Planned planned(false);
   CHECK(planned.at("head").forward_rows == std::vector<std::string>{std::string(seq2seq::kLabelled)});
 }
 
-TEST_CASE("explain: an unknown loss is refused") {
+TEST_CASE("explain: an unknown loss is refused" * doctest::test_suite(kPlans)) {
   const Planned planned(false);
   CHECK_THROWS_WITH_AS(static_cast<void>(cost_by_scope(planned.program(), "lost")), doctest::Contains("lost"), ConfigError);
 }
 
-TEST_CASE("memory need: the parts of full fine-tuning and of prompt tuning") {
+TEST_CASE("memory need: the parts of full fine-tuning and of prompt tuning" * doctest::test_suite(kPlans)) {
   const MemoryNeed prompt = Planned(false).need();
   const MemoryNeed full = Planned(true).need();
   CHECK(prompt.frozen == prompt.weights);

@@ -35,4 +35,7 @@ inline constexpr const char* kHostMemory = "host memory";
 /// gradient checks show the same of a backend with memory of its own.
 inline constexpr const char* kManyRuns = "many runs";
 
+/// Suite of the cases that compile programs of large models and run none: nothing that a backend with memory of its own could change.
+inline constexpr const char* kPlans = "plans";
+
 }  // namespace preamble::testing

@@ -7,6 +7,8 @@ import subprocess
 # tests run as root in containers, on machines with fewer cores than ranks
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
                "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+               # collecting its own messages, Open MPI now and then loses the abort of the rank that has told of an error
+               "OMPI_MCA_orte_base_help_aggregate": "0",
                # Open MPI leaves memory of its own behind, partly in modules that it has unloaded, so that no suppression can name them; processes
                # without mpirun still look for leaks
                "ASAN_OPTIONS": ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"]))}
