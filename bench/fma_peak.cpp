@@ -1,11 +1,8 @@
 #include "bench/fma_peak.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <latch>
-#include <thread>
-#include <vector>
+
+#include "bench/peak_rate.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,11 +12,6 @@
 
 namespace preamble::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// Runs a number of rounds and returns the operations done; `sink` keeps the compiler from dropping them.
-using Loop = double (*)(std::int64_t rounds, float* sink);
 
 // two units with a latency of four cycles need eight chains; ten leave room for rename hiccups and still fit 16 registers
 constexpr int kChains = 10;
@@ -65,7 +57,7 @@ double loop_128(std::int64_t rounds, float* sink) {
   return 2.0 * 4 * kChains * static_cast<double>(rounds);
 }
 
-Loop best_loop() {
+PeakLoop best_loop() {
   if (__builtin_cpu_supports("avx512f")) return loop_512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return loop_256;
   return loop_128;
@@ -83,37 +75,11 @@ double loop_generic(std::int64_t rounds, float* sink) {
   return 2.0 * kLanes * static_cast<double>(rounds);
 }
 
-Loop best_loop() { return loop_generic; }
+PeakLoop best_loop() { return loop_generic; }
 #endif
 
 }  // namespace
 
-double fma_peak(int threads, double seconds) {
-  const Loop loop = best_loop();
-  std::vector<double> rates(static_cast<std::size_t>(threads));
-  std::latch start(threads);
-  const auto work = [&](std::size_t thread) {
-    start.arrive_and_wait();
-    // the best of short slices: whoever shares the machine does not take all of them
-    constexpr std::int64_t kRounds = 100'000;
-    float sink = 0.5F;
-    const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-    for (auto before = Clock::now(); before < end;) {
-      const double operations = loop(kRounds, &sink);
-      const auto after = Clock::now();
-      rates[thread] = std::max(rates[thread], operations / std::chrono::duration<double>(after - before).count());
-      before = after;
-    }
-    // a value that no run reaches, but the compiler cannot know
-    if (sink == -1.0F) rates[thread] = 0;
-  };
-  std::vector<std::jthread> workers;
-  for (std::size_t thread = 1; thread < rates.size(); ++thread) workers.emplace_back(work, thread);
-  work(0);
-  workers.clear();
-  double sum = 0;
-  for (const double rate : rates) sum += rate;
-  return sum;
-}
+double fma_peak(int threads, double seconds) { return peak_rate(best_loop(), threads, seconds); }
 
 }  // namespace preamble::bench
