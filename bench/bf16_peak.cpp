@@ -30,19 +30,19 @@ struct alignas(64) Numbers {
 };
 
 // two units with a latency of six cycles need twelve chains
-constexpr int kChains = 12;
+constexpr int kDotChains = 12;
 
 __attribute__((target("avx512f,avx512bf16"))) double loop_avx512(std::int64_t rounds, float* sink) {
   const Numbers a(1), b(2);
   const auto x = reinterpret_cast<__m512bh>(_mm512_load_si512(a.values)), y = reinterpret_cast<__m512bh>(_mm512_load_si512(b.values));
-  __m512 sums[kChains];
+  __m512 sums[kDotChains];
   for (auto& sum : sums) sum = _mm512_set1_ps(*sink);
   for (std::int64_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) sums[i] = _mm512_dpbf16_ps(sums[i], x, y);
+    for (int i = 0; i < kDotChains; ++i) sums[i] = _mm512_dpbf16_ps(sums[i], x, y);
   }
   for (const auto& sum : sums) *sink += _mm512_cvtss_f32(sum);
-  return 64.0 * kChains * static_cast<double>(rounds);
+  return 64.0 * kDotChains * static_cast<double>(rounds);
 }
 
 struct alignas(64) TileConfig {

@@ -41,6 +41,15 @@ void OneDnnProduct::run() {
   state_->stream.wait();
 }
 
-bool OneDnnProduct::available() noexcept { return true; }
+bool OneDnnProduct::available() noexcept {
+  // a processor may have no products of bf16 that oneDNN knows
+  try {
+    BFloat16 numbers[3] = {};
+    OneDnnProduct(1, 1, 1, true, numbers, numbers + 1, numbers + 2, false).run();
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
 
 }  // namespace preamble::bench

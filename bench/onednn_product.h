@@ -19,7 +19,7 @@ class OneDnnProduct {
 
   void run();
 
-  /// Does this build have oneDNN? Without it the constructor throws.
+  /// Does this build have oneDNN, and oneDNN such products on this machine? Otherwise the constructor throws.
   [[nodiscard]] static bool available() noexcept;
 
  private:

@@ -13,13 +13,13 @@
 namespace preamble {
 namespace {
 
-using Kind = PickleValue::Kind;
+using Pickled = PickleValue::Kind;
 using Ref = std::uint32_t;
 
 constexpr std::size_t kMostBytes = std::size_t{32} << 20U;
 constexpr std::size_t kMostValues = std::size_t{1} << 21U;
 constexpr std::size_t kMostMarks = 1000;
-constexpr std::size_t kLongestName = 256;
+constexpr std::size_t kLongestClassName = 256;
 
 enum class Opcode : std::uint8_t {
   mark = '(',
@@ -136,15 +136,15 @@ class PickleMachine {
       case Opcode::proto: require_protocol(reader_.read<std::uint8_t>()); return true;
       case Opcode::frame: reader_.skip(8); return true;
       case Opcode::none: push({}); return true;
-      case Opcode::new_true: push_number(Kind::boolean, 1); return true;
-      case Opcode::new_false: push_number(Kind::boolean, 0); return true;
-      case Opcode::bin_int: push_number(Kind::integer, reader_.read<std::int32_t>()); return true;
-      case Opcode::bin_int1: push_number(Kind::integer, reader_.read<std::uint8_t>()); return true;
-      case Opcode::bin_int2: push_number(Kind::integer, reader_.read<std::uint16_t>()); return true;
-      case Opcode::long1: push_number(Kind::integer, read_long()); return true;
+      case Opcode::new_true: push_number(Pickled::boolean, 1); return true;
+      case Opcode::new_false: push_number(Pickled::boolean, 0); return true;
+      case Opcode::bin_int: push_number(Pickled::integer, reader_.read<std::int32_t>()); return true;
+      case Opcode::bin_int1: push_number(Pickled::integer, reader_.read<std::uint8_t>()); return true;
+      case Opcode::bin_int2: push_number(Pickled::integer, reader_.read<std::uint16_t>()); return true;
+      case Opcode::long1: push_number(Pickled::integer, read_long()); return true;
       case Opcode::bin_float:
         reader_.skip(sizeof(double));
-        push({Kind::real, 0, {}, {}});
+        push({Pickled::real, 0, {}, {}});
         return true;
       case Opcode::bin_string:
       case Opcode::bin_unicode: push_text(reader_.read<std::uint32_t>()); return true;
@@ -157,17 +157,17 @@ class PickleMachine {
   bool step_container(std::uint8_t opcode) {
     switch (static_cast<Opcode>(opcode)) {
       case Opcode::mark: push_mark(); return true;
-      case Opcode::empty_tuple: push_items(Kind::tuple, {}); return true;
-      case Opcode::empty_list: push_items(Kind::list, {}); return true;
-      case Opcode::empty_dict: push_items(Kind::dict, {}); return true;
-      case Opcode::tuple: push_items(Kind::tuple, pop_to_mark()); return true;
-      case Opcode::tuple1: push_items(Kind::tuple, pop(1)); return true;
-      case Opcode::tuple2: push_items(Kind::tuple, pop(2)); return true;
-      case Opcode::tuple3: push_items(Kind::tuple, pop(3)); return true;
-      case Opcode::append: extend(Kind::list, pop(1)); return true;
-      case Opcode::append_all: extend(Kind::list, pop_to_mark()); return true;
-      case Opcode::set_item: extend(Kind::dict, pop(2)); return true;
-      case Opcode::set_items: extend(Kind::dict, pop_to_mark()); return true;
+      case Opcode::empty_tuple: push_items(Pickled::tuple, {}); return true;
+      case Opcode::empty_list: push_items(Pickled::list, {}); return true;
+      case Opcode::empty_dict: push_items(Pickled::dict, {}); return true;
+      case Opcode::tuple: push_items(Pickled::tuple, pop_to_mark()); return true;
+      case Opcode::tuple1: push_items(Pickled::tuple, pop(1)); return true;
+      case Opcode::tuple2: push_items(Pickled::tuple, pop(2)); return true;
+      case Opcode::tuple3: push_items(Pickled::tuple, pop(3)); return true;
+      case Opcode::append: extend(Pickled::list, pop(1)); return true;
+      case Opcode::append_all: extend(Pickled::list, pop_to_mark()); return true;
+      case Opcode::set_item: extend(Pickled::dict, pop(2)); return true;
+      case Opcode::set_items: extend(Pickled::dict, pop_to_mark()); return true;
       default: return false;
     }
   }
@@ -186,21 +186,21 @@ class PickleMachine {
   bool step_name(std::uint8_t opcode) {
     switch (static_cast<Opcode>(opcode)) {
       case Opcode::global: {
-        const auto module = reader_.line(kLongestName);
-        push_name(module, reader_.line(kLongestName));
+        const auto module = reader_.line(kLongestClassName);
+        push_name(module, reader_.line(kLongestClassName));
         return true;
       }
       case Opcode::stack_global: {
         const auto names = pop(2);
-        push_name(expect(names[0], Kind::text).text, expect(names[1], Kind::text).text);
+        push_name(expect(names[0], Pickled::text).text, expect(names[1], Pickled::text).text);
         return true;
       }
       case Opcode::bin_persid: push_storage(pop(1)[0]); return true;
       case Opcode::reduce: reduce(); return true;
       case Opcode::build: {
         // the state of an OrderedDict (`_metadata` of a state dict) has no part in its items
-        expect(pop(1)[0], Kind::dict);
-        expect(top(), Kind::dict);
+        expect(pop(1)[0], Pickled::dict);
+        expect(top(), Pickled::dict);
         return true;
       }
       default: return false;
@@ -210,8 +210,8 @@ class PickleMachine {
   /// Records what the function would build.
   void reduce() {
     const auto call = pop(2);
-    const auto function = static_cast<Function>(expect(call[0], Kind::function).integer);
-    const auto& arguments = expect(call[1], Kind::tuple).items;
+    const auto function = static_cast<Function>(expect(call[0], Pickled::function).integer);
+    const auto& arguments = expect(call[1], Pickled::tuple).items;
     const auto wants = [&](std::size_t least, std::size_t most) {
       require<FileError>(arguments.size() >= least && arguments.size() <= most,
                          "{}: a call with {} arguments ends at byte {}; wanted {} to {}", reader_.where(), arguments.size(),
@@ -220,21 +220,21 @@ class PickleMachine {
     switch (function) {
       case Function::ordered_dict:
         wants(0, 0);
-        push_items(Kind::dict, {});
+        push_items(Pickled::dict, {});
         return;
       case Function::rebuild_parameter:
         wants(3, 3);
-        expect(arguments[0], Kind::tensor);
+        expect(arguments[0], Pickled::tensor);
         push_ref(arguments[0]);
         return;
       case Function::rebuild_tensor: wants(4, 4); break;
       case Function::rebuild_tensor_v2: wants(6, 7); break;
     }
-    expect(arguments[0], Kind::storage);
-    expect(arguments[1], Kind::integer);
-    expect(arguments[2], Kind::tuple);
-    expect(arguments[3], Kind::tuple);
-    push_items(Kind::tensor, {arguments.begin(), arguments.begin() + 4});
+    expect(arguments[0], Pickled::storage);
+    expect(arguments[1], Pickled::integer);
+    expect(arguments[2], Pickled::tuple);
+    expect(arguments[3], Pickled::tuple);
+    push_items(Pickled::tensor, {arguments.begin(), arguments.begin() + 4});
   }
 
   void require_protocol(std::uint8_t protocol) const {
@@ -257,14 +257,14 @@ class PickleMachine {
                        "{}: names {}.{} before byte {}; wanted nothing but the tensors of a state dict (nothing was run)", reader_.where(),
                        printable(module), printable(name), reader_.position());
     if (found->dtype) {
-      push_number(Kind::storage_type, static_cast<std::int64_t>(*found->dtype));
+      push_number(Pickled::storage_type, static_cast<std::int64_t>(*found->dtype));
     } else {
-      push_number(Kind::function, static_cast<std::int64_t>(found->function));
+      push_number(Pickled::function, static_cast<std::int64_t>(found->function));
     }
   }
 
   [[nodiscard]] static std::string printable(std::string_view text) {
-    std::string result(text.substr(0, kLongestName));
+    std::string result(text.substr(0, kLongestClassName));
     std::ranges::replace_if(
         result, [](char c) { return c < ' ' || c > '~'; }, '?');
     return result;
@@ -284,18 +284,18 @@ class PickleMachine {
 
   void push_ref(Ref ref) { stack_.push_back(ref); }
 
-  void push_number(Kind kind, std::int64_t number) { push({kind, number, {}, {}}); }
+  void push_number(Pickled kind, std::int64_t number) { push({kind, number, {}, {}}); }
 
-  void push_items(Kind kind, std::vector<Ref> items) { push({kind, 0, {}, std::move(items)}); }
+  void push_items(Pickled kind, std::vector<Ref> items) { push({kind, 0, {}, std::move(items)}); }
 
-  void push_text(std::size_t bytes) { push({Kind::text, 0, reader_.text(bytes), {}}); }
+  void push_text(std::size_t bytes) { push({Pickled::text, 0, reader_.text(bytes), {}}); }
 
   /// A persistent id of torch: ('storage', type, key, location, count) and in the old form a view.
   void push_storage(Ref id) {
-    const auto& items = expect(id, Kind::tuple).items;
+    const auto& items = expect(id, Pickled::tuple).items;
     require<FileError>(items.size() == 5 || items.size() == 6, "{}: a persistent id of {} items before byte {}; wanted 5 or 6",
                        reader_.where(), items.size(), reader_.position());
-    push_items(Kind::storage, items);
+    push_items(Pickled::storage, items);
   }
 
   void push_mark() {
@@ -338,14 +338,14 @@ class PickleMachine {
     return stack_.back();
   }
 
-  void extend(Kind kind, const std::vector<Ref>& items) {
+  void extend(Pickled kind, const std::vector<Ref>& items) {
     auto& target = expect(top(), kind).items;
-    require<FileError>(kind != Kind::dict || items.size() % 2 == 0, "{}: sets {} keys and values before byte {}; wanted pairs",
+    require<FileError>(kind != Pickled::dict || items.size() % 2 == 0, "{}: sets {} keys and values before byte {}; wanted pairs",
                        reader_.where(), items.size(), reader_.position());
     target.insert(target.end(), items.begin(), items.end());
   }
 
-  PickleValue& expect(Ref ref, Kind kind) {
+  PickleValue& expect(Ref ref, Pickled kind) {
     auto& value = result_.values_[ref];
     require<FileError>(value.kind == kind, "{}: uses {} before byte {}; wanted {}", reader_.where(), name_of(value.kind),
                        reader_.position(), name_of(kind));
@@ -361,7 +361,7 @@ class PickleMachine {
 
 Pickle Pickle::read(std::span<const std::byte> bytes, const std::string& where) { return PickleMachine(bytes, where).run(); }
 
-std::string_view name_of(Kind kind) noexcept {
+std::string_view name_of(Pickled kind) noexcept {
   constexpr std::array<std::string_view, 12> kNames = {"None",   "a boolean", "an integer", "a real number",  "a text",    "a tuple",
                                                        "a list", "a dict",    "a function", "a storage type", "a storage", "a tensor"};
   return kNames[static_cast<std::size_t>(kind)];

@@ -11,7 +11,7 @@
 namespace preamble {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 struct Description {
   Dtype dtype;
@@ -19,7 +19,7 @@ struct Description {
 };
 
 /// Throws what nlohmann::json or `dtype_of` throw.
-Description described(const Json& json) {
+Description described(const OrderedJson& json) {
   Description d{dtype_of(json.at(0).get<std::string>()), {json.at(1).get<std::int64_t>(), json.at(2).get<std::int64_t>()}};
   constexpr std::int64_t kMost = 1LL << 31;
   require<DtypeError>(is_quantised(d.dtype) && std::ranges::all_of(d.dims, [](auto dim) { return dim >= 0 && dim < kMost; }),
@@ -33,7 +33,7 @@ Description described(const Json& json) {
 void find_quantised(std::vector<TensorRecord>& records, const std::map<std::string, std::string>& metadata, const std::string& where) {
   const auto entry = metadata.find(kQuantisedKey);
   if (entry == metadata.end()) return;
-  const Json json = Json::parse(entry->second, nullptr, false);
+  const OrderedJson json = OrderedJson::parse(entry->second, nullptr, false);
   require<FileError>(json.is_object(), "{}: the metadata '{}' are no JSON object", where, kQuantisedKey);
   for (const auto& [name, value] : json.items()) {
     const auto record = std::ranges::find(records, name, &TensorRecord::name);
@@ -54,7 +54,7 @@ void find_quantised(std::vector<TensorRecord>& records, const std::map<std::stri
 }
 
 void store_quantised(std::vector<std::pair<std::string, Tensor>>& tensors, std::map<std::string, std::string>& metadata) {
-  Json json = Json::object();
+  OrderedJson json = OrderedJson::object();
   for (auto& [name, tensor] : tensors) {
     if (!is_quantised(tensor.dtype())) continue;
     json[name] = {name_of(tensor.dtype()), tensor.dim(0), tensor.dim(1)};

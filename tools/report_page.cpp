@@ -33,13 +33,13 @@ th{{font-weight:600;background:#f6f6f6}} td.n,th.n{{text-align:right;font-varian
 
 std::string number(const Json& value) { return value.is_null() ? "-" : fmt::format("{:.4g}", value.get<double>()); }
 
-std::string text_of(const Json& value) { return value.get<std::string>(); }
+std::string shown_text(const Json& value) { return value.get<std::string>(); }
 
 /// Words in boxes, each with its number.
 std::string words_of(const Json& list) {
   std::string html;
   for (const auto& entry : list)
-    html += fmt::format("<span class=\"w\">{}<small>{:.2f}</small></span>", escaped(text_of(entry["token"])), entry["value"].get<double>());
+    html += fmt::format("<span class=\"w\">{}<small>{:.2f}</small></span>", escaped(shown_text(entry["token"])), entry["value"].get<double>());
   return html;
 }
 
@@ -68,7 +68,7 @@ std::string measures(const Json& facts) {
   html += fmt::format("<table><tr><th></th>{}<th class=\"n\">this prompt</th><th class=\"n\">random</th></tr>\n",
                       started ? "<th class=\"n\">its start</th>" : "");
   for (const auto& m : facts["measures"]) {
-    html += fmt::format("<tr><td>{}</td>", escaped(text_of(m["name"])));
+    html += fmt::format("<tr><td>{}</td>", escaped(shown_text(m["name"])));
     if (started) html += fmt::format("<td class=\"n\">{}</td>", number(m["start"]));
     html += fmt::format("<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n", number(m["prompt"]), number(m["random"]));
   }
@@ -117,7 +117,7 @@ std::string repeated(const Json& facts) {
                              "rows than it needs, or no order.");
   if (facts["repeated"].empty()) return html + "<p class=\"muted\">No word is near two rows.</p>\n";
   std::vector<std::pair<std::string, double>> bars;
-  for (const auto& entry : facts["repeated"]) bars.emplace_back(text_of(entry["token"]), entry["rows"].get<double>());
+  for (const auto& entry : facts["repeated"]) bars.emplace_back(shown_text(entry["token"]), entry["rows"].get<double>());
   return html + bar_chart({.title = "Rows that have the word among their neighbours", .x = "rows", .y = ""}, bars) + "\n";
 }
 
@@ -151,13 +151,13 @@ std::string followed_words(const Json& facts) {
           "end</th><th class=\"n\">cosine</th><th class=\"n\">place</th></tr>\n";
   std::vector<Series> cosines;
   for (const auto& word : facts["words"]) {
-    html += fmt::format("<tr><td><span class=\"w\">{}</span></td>", escaped(text_of(word["word"])));
+    html += fmt::format("<tr><td><span class=\"w\">{}</span></td>", escaped(shown_text(word["word"])));
     for (const Json* step : {&word["steps"].front(), &word["steps"].back()}) {
       html += fmt::format("<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>", (*step)["row"].get<std::int64_t>(),
                           number((*step)["cosine"]), (*step)["rank"].get<std::int64_t>());
     }
     html += "</tr>\n";
-    cosines.push_back(series_of(word["steps"], "cosine", text_of(word["word"])));
+    cosines.push_back(series_of(word["steps"], "cosine", shown_text(word["word"])));
   }
   return html + "</table>\n" + line_chart({.title = "Cosine of the closest row", .x = "updates", .y = "cosine"}, cosines) + "\n";
 }
@@ -169,7 +169,7 @@ std::string prefix(const Json& facts) {
                                          facts["compared_tokens"].get<std::int64_t>()));
   for (const auto& place : facts["sites"]) {
     html += fmt::format("<details{}><summary>{}, layer {}</summary>\n<div class=\"scroll\"><table><tr><th class=\"n\">row</th><th>keys</th><th>values</th></tr>\n",
-                        &place == &facts["sites"].front() ? " open" : "", escaped(text_of(place["site"])), place["layer"].get<std::int64_t>());
+                        &place == &facts["sites"].front() ? " open" : "", escaped(shown_text(place["site"])), place["layer"].get<std::int64_t>());
     for (std::size_t r = 0; r < place["keys"].size(); ++r)
       html += fmt::format("<tr><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>\n", r, words_of(place["keys"][r]), words_of(place["values"][r]));
     html += "</table></div></details>\n";
@@ -177,7 +177,7 @@ std::string prefix(const Json& facts) {
   // how close each layer comes, as lines
   std::vector<Series> series;
   for (const auto& place : facts["sites"]) {
-    const std::string site = text_of(place["site"]);
+    const std::string site = shown_text(place["site"]);
     for (const auto* what : {"keys", "values"}) {
       for (const auto* whose : {"largest", "random"}) {
         const std::string name = fmt::format("{} {}{}", site, what, std::string_view(whose) == "random" ? ", random rows" : "");
@@ -193,12 +193,12 @@ std::string prefix(const Json& facts) {
 }  // namespace
 
 std::string report_page(const Json& facts) {
-  const std::string adapter = text_of(facts["adapter"]);
+  const std::string adapter = shown_text(facts["adapter"]);
   const bool is_prefix = facts["kind"] == "prefix";
   std::string html = fmt::format(kHead, escaped("What " + adapter + " has learned"));
-  html += fmt::format("<h1>{}</h1>\n<p class=\"muted\">A {} of {} virtual tokens{}, seen from {}</p>\n", escaped(adapter), text_of(facts["kind"]),
+  html += fmt::format("<h1>{}</h1>\n<p class=\"muted\">A {} of {} virtual tokens{}, seen from {}</p>\n", escaped(adapter), shown_text(facts["kind"]),
                       facts["tokens"].get<std::int64_t>(),
-                      is_prefix ? "" : fmt::format(", {} wide", facts["width"].get<std::int64_t>()), escaped(text_of(facts["model"])));
+                      is_prefix ? "" : fmt::format(", {} wide", facts["width"].get<std::int64_t>()), escaped(shown_text(facts["model"])));
   if (is_prefix) {
     html += prefix(facts);
   } else {

@@ -15,30 +15,30 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// How words are found in front of byte-level BPE.
-enum class Words : std::uint8_t { gpt2, digits, llama3, qwen2 };
+enum class WordSplit : std::uint8_t { gpt2, digits, llama3, qwen2 };
 
 struct Pre {
   std::string_view name;
-  Words words;
+  WordSplit words;
   bool nfc = false;            ///< texts are composed first
   bool ignore_merges = false;  ///< a word that is a token is taken whole
   bool bos = false;            ///< a text begins with the token of that role, unless the file says otherwise
 };
 
 /// Values of `tokenizer.ggml.pre`.
-constexpr std::array kPres = {Pre{"gpt-2", Words::gpt2},
-                              Pre{"phi-2", Words::gpt2},
-                              Pre{"olmo", Words::gpt2, true},  // GPT-NeoX's tokenizer
-                              Pre{"smollm", Words::digits},
-                              Pre{"starcoder", Words::digits},
-                              Pre{"refact", Words::digits},
-                              Pre{"llama-bpe", Words::llama3, false, true, true},
-                              Pre{"llama3", Words::llama3, false, true, true},
-                              Pre{"llama-v3", Words::llama3, false, true, true},
-                              Pre{"dbrx", Words::llama3},
-                              Pre{"smaug-bpe", Words::llama3},
-                              Pre{"qwen2", Words::qwen2, true},
-                              Pre{"deepseek-r1-qwen", Words::qwen2, true}};
+constexpr std::array kPres = {Pre{"gpt-2", WordSplit::gpt2},
+                              Pre{"phi-2", WordSplit::gpt2},
+                              Pre{"olmo", WordSplit::gpt2, true},  // GPT-NeoX's tokenizer
+                              Pre{"smollm", WordSplit::digits},
+                              Pre{"starcoder", WordSplit::digits},
+                              Pre{"refact", WordSplit::digits},
+                              Pre{"llama-bpe", WordSplit::llama3, false, true, true},
+                              Pre{"llama3", WordSplit::llama3, false, true, true},
+                              Pre{"llama-v3", WordSplit::llama3, false, true, true},
+                              Pre{"dbrx", WordSplit::llama3},
+                              Pre{"smaug-bpe", WordSplit::llama3},
+                              Pre{"qwen2", WordSplit::qwen2, true},
+                              Pre{"deepseek-r1-qwen", WordSplit::qwen2, true}};
 
 /// Files of the first versions do not say how words are found: what the architecture's models do.
 std::string pre_name(const GgufVocabulary& vocabulary) {
@@ -70,14 +70,14 @@ std::string word_expression(std::string_view digits) {
   return fmt::format(R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)", digits);
 }
 
-Json pre_tokenizer(Words words) {
-  if (words == Words::gpt2) return byte_level(true);
+Json pre_tokenizer(WordSplit words) {
+  if (words == WordSplit::gpt2) return byte_level(true);
   Json first = {{"type", "Digits"}, {"individual_digits", true}};
-  if (words != Words::digits) {
-    const std::string expression = word_expression(words == Words::llama3 ? R"(\p{N}{1,3})" : R"(\p{N})");
+  if (words != WordSplit::digits) {
+    const std::string expression = word_expression(words == WordSplit::llama3 ? R"(\p{N}{1,3})" : R"(\p{N})");
     first = {{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
   }
-  return {{"type", "Sequence"}, {"pretokenizers", Json::array({first, byte_level(words == Words::digits)})}};
+  return {{"type", "Sequence"}, {"pretokenizers", Json::array({first, byte_level(words == WordSplit::digits)})}};
 }
 
 /// A text between the tokens that the file wants around it.

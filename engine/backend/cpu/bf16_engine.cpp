@@ -49,6 +49,6 @@ const Engines& engines() noexcept {
 
 std::span<const Bf16Engine> bf16_engines() noexcept { return {engines().all.data(), engines().count}; }
 
-Bf16Engine best_bf16_engine() noexcept { return bf16_engines().empty() ? Bf16Engine{"widening", nullptr} : bf16_engines().front(); }
+Bf16Engine best_bf16_engine() noexcept { return bf16_engines().empty() ? Bf16Engine{"widening", nullptr, 36} : bf16_engines().front(); }
 
 }  // namespace preamble::cpu

@@ -9,39 +9,12 @@
 
 #include "engine/backend/cpu/bf16_packing.h"
 #include "engine/backend/cpu/bf16_scratch.h"
+#include "engine/backend/cpu/bf16_widening.h"
 #include "engine/backend/cpu/block.h"
 #include "engine/backend/cpu/few_rows.h"
 #include "engine/backend/cpu/round_row.h"
 
 namespace preamble::PREAMBLE_ISA {
-
-/// What an engine computes, by widening both operands: for processors without products of bf16.
-inline void widening_product(const cpu::Bf16Panel& p) noexcept {
-  constexpr std::int64_t kGroup = cpu::Bf16Panel::kPacked, kRows = 4;
-  for (std::int64_t j = 0; j < p.columns; j += kGroup) {
-    const BFloat16* packed = p.packed + j * p.column();
-    for (std::int64_t first = 0; first < p.rows; first += kRows) {
-      const std::int64_t rows = std::min(kRows, p.rows - first);
-      FloatVector sums[kRows] = {};
-      for (std::int64_t r = 0; p.adds && r < rows; ++r) std::memcpy(&sums[r], p.c + (first + r) * p.ldc + j, sizeof sums[r]);
-      for (std::int64_t k = 0; k < p.k; k += 2) {
-        WordVector pairs;
-        std::memcpy(&pairs, packed + k * kGroup, sizeof pairs);
-        const WordVector even = pairs << 16U, odd = pairs & 0xFFFF0000U;
-        FloatVector b0, b1;
-        std::memcpy(&b0, &even, sizeof b0);
-        std::memcpy(&b1, &odd, sizeof b1);
-        for (std::int64_t r = 0; r < kRows; ++r) {
-          // rows that are not there repeat the last one
-          const BFloat16* a = p.a + (first + std::min(r, rows - 1)) * p.lda + k;
-          sums[r] += widen(a[0]) * b0;
-          sums[r] += widen(a[1]) * b1;
-        }
-      }
-      for (std::int64_t r = 0; r < rows; ++r) Lanes<float>::store(sums[r], p.c + (first + r) * p.ldc + j);
-    }
-  }
-}
 
 /// Most columns of `columns_together`.
 inline constexpr std::int64_t kMostTogether = 128;
