@@ -68,8 +68,13 @@ void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
     run(block);
     joined.fetch_add(1, std::memory_order_release);
   };
+  // where all places of the arena are taken by other threads of the host, one of its own calls this
+  const auto all = [&] {
+    (void)forks.load(std::memory_order_acquire);
+    oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner());
+  };
   forks.fetch_add(1, std::memory_order_release);
-  workers()->execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, blocks, ordered_run, oneapi::tbb::simple_partitioner()); });
+  workers()->execute(all);
   (void)joined.load(std::memory_order_acquire);
 }
 
