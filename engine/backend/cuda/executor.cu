@@ -122,7 +122,8 @@ View CudaExecutor::view(const Location& location) const {
   return view;
 }
 
-void CudaExecutor::refresh() {
+void CudaExecutor::begin_steps() {
+  if (prologue_) prologue_();
   const auto& steps = program_.steps();
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].in.size(); ++i) in_[s][i] = view(steps[s].in[i]);
@@ -142,14 +143,12 @@ void CudaExecutor::set_prologue(std::function<void()> enqueue) {
 }
 
 void CudaExecutor::launch_steps() {
-  if (prologue_) prologue_();
-  refresh();
+  begin_steps();
   for (std::size_t step = 0; step < kernels_.size(); ++step) launch_step(step);
 }
 
 void CudaExecutor::run_timed() {
-  if (prologue_) prologue_();
-  refresh();
+  begin_steps();
   for (std::size_t step = 0; step < kernels_.size(); ++step) {
     queue_.clock->begin(queue_.stream);
     launch_step(step);
@@ -181,8 +180,7 @@ void CudaExecutor::upload_inputs() {
 void CudaExecutor::run_step(std::size_t step) {
   if (step == 0) {
     upload_inputs();
-    if (prologue_) prologue_();
-    refresh();
+    begin_steps();
   }
   launch_step(step);
 }

@@ -69,7 +69,8 @@ class CudaExecutor final : public Executor {
 
   [[nodiscard]] std::byte* memory_of(const Location& location) const;
   [[nodiscard]] View view(const Location& location) const;
-  void refresh();
+  /// Calls the prologue; what views say is that of the present batch from here on.
+  void begin_steps();
   void upload_inputs();
   void launch_steps();
   void launch_step(std::size_t step);
