@@ -33,78 +33,71 @@ inline constexpr float kNf4[16] = {-1.0F,
                                    0.7229568362236023F,
                                    1.0F};
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
-/// to[i] = number(code i) of 16 codes, a byte each.
-template <class Number>
-[[gnu::always_inline]] inline void decode_codes(__m128i codes, float* to, const Number& number) noexcept {
-  _mm256_storeu_ps(to, number(_mm256_cvtepi8_epi32(codes)));
-  _mm256_storeu_ps(to + 8, number(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(codes, codes))));
-}
+/// The numbers of symmetric 4-bit codes.
+inline constexpr float kInt4[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
 
-/// The same for the codes in the low and then in the high halves of 16 bytes.
-template <class Number>
-[[gnu::always_inline]] inline void decode_halves(const std::byte* from, float* to, const Number& number) noexcept {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)), low = _mm_set1_epi8(15);
-  decode_codes(_mm_and_si128(bytes, low), to, number);
-  decode_codes(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), to + 16, number);
+#ifdef __AVX2__
+#ifdef __AVX512F__
+using Numbers = __m512;
+#else
+using Numbers = __m256;
+#endif
+/// Registers that hold the 32 numbers of a group.
+inline constexpr int kGroupRegisters = static_cast<int>(32 * sizeof(float) / sizeof(Numbers));
+
+/// to = scale · table[code] of a group of 32 codes of 4 bits: those in the low halves of 16 bytes, then those in the high halves.
+[[gnu::always_inline]] inline void look_up_group(const std::byte* from, float scale, const float* table, Numbers* to) noexcept {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+#ifdef __AVX512F__
+  // one product for all numbers: a permutation of 16 floats reads the low four bits of a code alone
+  const __m512 scaled = _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(table));
+  const __m512i codes = _mm512_cvtepu8_epi32(bytes);
+  to[0] = _mm512_permutexvar_ps(codes, scaled);
+  to[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), scaled);
+#else
+  // a permutation of 8 floats reads the low three bits; the fourth chooses the table
+  const __m256 factor = _mm256_set1_ps(scale);
+  const __m256 below = _mm256_mul_ps(factor, _mm256_loadu_ps(table)), above = _mm256_mul_ps(factor, _mm256_loadu_ps(table + 8));
+  const auto number = [&](__m256i code) {
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(below, code), _mm256_permutevar8x32_ps(above, code),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(code, 28)));
+  };
+  const __m256i first = _mm256_cvtepu8_epi32(bytes), second = _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes));
+  to[0] = number(first);
+  to[1] = number(second);
+  to[2] = number(_mm256_srli_epi32(first, 4));
+  to[3] = number(_mm256_srli_epi32(second, 4));
+#endif
 }
 #endif
+
+/// to[i] = scale · table[code i] of a group of 32 codes of 4 bits.
+template <class T>
+[[gnu::always_inline]] inline void decode_4_bits(const std::byte* from, float scale, const float* table, T* to) noexcept {
+#ifdef __AVX2__
+  if constexpr (std::is_same_v<T, float>) {
+    Numbers numbers[kGroupRegisters];
+    look_up_group(from, scale, table, static_cast<Numbers*>(numbers));
+    for (int r = 0; r < kGroupRegisters; ++r) std::memcpy(to + r * 32 / kGroupRegisters, &numbers[r], sizeof(Numbers));
+    return;
+  }
+#endif
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
+#pragma omp simd
+  for (int i = 0; i < 16; ++i) to[i] = static_cast<T>(scale * table[bytes[i] & 15]);
+#pragma omp simd
+  for (int i = 0; i < 16; ++i) to[16 + i] = static_cast<T>(scale * table[bytes[i] >> 4]);
+}
 
 /// to[i] = scale · number i of a group of 32 4-bit numbers.
 template <class T>
 [[gnu::always_inline]] inline void decode_int4(const std::byte* from, float scale, T* to) noexcept {
-#ifdef __AVX512F__
-  if constexpr (std::is_same_v<T, float>) {
-    const __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-    const __m512i middle = _mm512_set1_epi32(8), low = _mm512_and_si512(codes, _mm512_set1_epi32(15)), high = _mm512_srli_epi32(codes, 4);
-    const __m512 factor = _mm512_set1_ps(scale);
-    _mm512_storeu_ps(to, _mm512_mul_ps(factor, _mm512_cvtepi32_ps(_mm512_sub_epi32(low, middle))));
-    _mm512_storeu_ps(to + 16, _mm512_mul_ps(factor, _mm512_cvtepi32_ps(_mm512_sub_epi32(high, middle))));
-    return;
-  }
-#elif defined(__AVX2__)
-  if constexpr (std::is_same_v<T, float>) {
-    const __m256 factor = _mm256_set1_ps(scale);
-    const __m256i middle = _mm256_set1_epi32(8);
-    decode_halves(from, to, [&](__m256i code) { return _mm256_mul_ps(factor, _mm256_cvtepi32_ps(_mm256_sub_epi32(code, middle))); });
-    return;
-  }
-#endif
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
-#pragma omp simd
-  for (int i = 0; i < 16; ++i) to[i] = static_cast<T>(scale * static_cast<float>((bytes[i] & 15) - 8));
-#pragma omp simd
-  for (int i = 0; i < 16; ++i) to[16 + i] = static_cast<T>(scale * static_cast<float>((bytes[i] >> 4) - 8));
+  decode_4_bits(from, scale, static_cast<const float*>(kInt4), to);
 }
 
 template <class T>
 [[gnu::always_inline]] inline void decode_nf4(const std::byte* from, float scale, T* to) noexcept {
-#ifdef __AVX512F__
-  if constexpr (std::is_same_v<T, float>) {
-    const __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-    const __m512 numbers = _mm512_loadu_ps(kNf4), factor = _mm512_set1_ps(scale);
-    // a permutation reads the low four bits alone
-    _mm512_storeu_ps(to, _mm512_mul_ps(factor, _mm512_permutexvar_ps(codes, numbers)));
-    _mm512_storeu_ps(to + 16, _mm512_mul_ps(factor, _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), numbers)));
-    return;
-  }
-#elif defined(__AVX2__)
-  if constexpr (std::is_same_v<T, float>) {
-    const __m256 below = _mm256_loadu_ps(kNf4), above = _mm256_loadu_ps(kNf4 + 8), factor = _mm256_set1_ps(scale);
-    decode_halves(from, to, [&](__m256i code) {
-      // a permutation reads the low three bits, the fourth chooses the table
-      const __m256 number = _mm256_blendv_ps(_mm256_permutevar8x32_ps(below, code), _mm256_permutevar8x32_ps(above, code),
-                                             _mm256_castsi256_ps(_mm256_slli_epi32(code, 28)));
-      return _mm256_mul_ps(factor, number);
-    });
-    return;
-  }
-#endif
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
-#pragma omp simd
-  for (int i = 0; i < 16; ++i) to[i] = static_cast<T>(scale * kNf4[bytes[i] & 15]);
-#pragma omp simd
-  for (int i = 0; i < 16; ++i) to[16 + i] = static_cast<T>(scale * kNf4[bytes[i] >> 4]);
+  decode_4_bits(from, scale, static_cast<const float*>(kNf4), to);
 }
 
 [[nodiscard, gnu::always_inline]] inline float half_at(const std::byte* from) noexcept {

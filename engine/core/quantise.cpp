@@ -126,6 +126,7 @@ Tensor quantise(const Tensor& matrix, Dtype to) {
                       "NF4_32 or NF4_64",
                       name_of(to));
   Tensor result(to, matrix.dims());
+  prefer_large_pages(result.data(), result.bytes());
   Encoder encoder(stored(matrix), stored(result));
   parallel_for(matrix.dim(0), kRowsATask, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> numbers(static_cast<std::size_t>(matrix.dim(1)));

@@ -7,6 +7,7 @@
 
 #include <sys/mman.h>
 
+#include "engine/core/anonymous_memory.h"
 #include "engine/core/error.h"
 #include "engine/core/quantise.h"
 #include "engine/core/stored_matrix.h"
@@ -73,6 +74,7 @@ Tensor Tensor::to(Dtype dtype) const {
   if (is_quantised(dtype)) return quantise(*this, dtype);
   if (is_quantised(dtype_)) return dequantise(*this, 0, dim(0)).to(dtype);
   Tensor result(dtype, dims_);
+  prefer_large_pages(result.data(), result.bytes());
   convert(data_, dtype_, result.data(), dtype, static_cast<std::size_t>(count()));
   return result;
 }

@@ -1,12 +1,11 @@
-// Products of a few rows with matrices [K, N] whose numbers are made in registers: the same bits for every type of the same numbers.
+// Numbers of stored matrices, made in registers a unit of columns at a time, for products of a few rows.
 // Compiled once for each instruction set: included by kernels alone.
 #pragma once
 
 #include <cstdint>
 
-#include "engine/backend/cpu/block.h"
 #include "engine/core/decode_group.h"
-#include "engine/core/stored_matrix.h"
+#include "engine/core/dtype.h"
 
 namespace preamble::PREAMBLE_ISA {
 
@@ -62,64 +61,56 @@ inline constexpr int kRowsAUnit = 2;
 
 inline constexpr int kVectorFloats = sizeof(UnitVector) / sizeof(float), kVectors = kUnitColumns / kVectorFloats;
 
-/// The numbers of columns [column, column + kUnitColumns) of a row: those of `decode_row`.
+/// Columns that share a scale, where a row has several.
 template <Dtype type>
-[[gnu::always_inline]] inline void make_unit(const StoredMatrix& w, std::int64_t row, std::int64_t column, UnitVector* to) noexcept {
-  const std::byte* values = w.row(row);
+inline constexpr std::int64_t kScaleColumns = type == Dtype::int4_64 || type == Dtype::nf4_64 ? 64 : kUnitColumns;
+
+/// Bytes of the values of a unit.
+template <Dtype type>
+[[nodiscard]] constexpr std::int64_t unit_bytes() noexcept {
+  switch (type) {
+    case Dtype::f32: return 4 * kUnitColumns;
+    case Dtype::bf16: return 2 * kUnitColumns;
+    case Dtype::int8_rows:
+    case Dtype::int8_columns: return kUnitColumns;
+    case Dtype::q8_0: return kUnitColumns + 2;
+    case Dtype::q4_0: return kUnitColumns / 2 + 2;
+    default: return kUnitColumns / 2;
+  }
+}
+
+/// How far a unit's scales lie behind those of the row's first.
+template <Dtype type>
+[[nodiscard, gnu::always_inline]] inline std::int64_t scales_before(std::int64_t column) noexcept {
+  if constexpr (type == Dtype::int8_columns) return column;
+  if constexpr (type == Dtype::int8_rows) return 0;
+  return column / kScaleColumns<type>;
+}
+
+/// The numbers of a unit: those of `decode_row`. `scales`: what its values are multiplied by, where they do not hold that themselves.
+/// Without kScaled, those of int8 types are not multiplied: a sum or a factor is, once for all of them.
+template <Dtype type, bool kScaled = true>
+[[gnu::always_inline]] inline void make_unit(const std::byte* values, const float* scales, UnitVector* to) noexcept {
   if constexpr (type == Dtype::f32) {
-    for (int v = 0; v < kVectors; ++v) to[v] = load_vector(reinterpret_cast<const float*>(values) + column + v * kVectorFloats);
+    for (int v = 0; v < kVectors; ++v) to[v] = load_vector(reinterpret_cast<const float*>(values) + v * kVectorFloats);
   } else if constexpr (type == Dtype::bf16) {
-    for (int v = 0; v < kVectors; ++v) to[v] = load_bf16(values + 2 * (column + v * kVectorFloats));
+    for (int v = 0; v < kVectors; ++v) to[v] = load_bf16(values + 2 * v * kVectorFloats);
+  } else if constexpr (!kScaled && (type == Dtype::int8_rows || type == Dtype::int8_columns)) {
+    for (int v = 0; v < kVectors; ++v) to[v] = load_int8(values + v * kVectorFloats);
   } else if constexpr (type == Dtype::int8_rows) {
-    const UnitVector scale = same(w.scales[row * w.row_scales]);
-    for (int v = 0; v < kVectors; ++v) to[v] = times(scale, load_int8(values + column + v * kVectorFloats));
+    const UnitVector scale = same(*scales);
+    for (int v = 0; v < kVectors; ++v) to[v] = times(scale, load_int8(values + v * kVectorFloats));
   } else if constexpr (type == Dtype::int8_columns) {
-    for (int v = 0; v < kVectors; ++v)
-      to[v] = times(load_vector(w.scales + column + v * kVectorFloats), load_int8(values + column + v * kVectorFloats));
+    for (int v = 0; v < kVectors; ++v) to[v] = times(load_vector(scales + v * kVectorFloats), load_int8(values + v * kVectorFloats));
+  } else if constexpr (type == Dtype::q8_0) {
+    const UnitVector scale = same(half_at(values));
+    for (int v = 0; v < kVectors; ++v) to[v] = times(scale, load_int8(values + 2 + v * kVectorFloats));
+  } else if constexpr (type == Dtype::q4_0) {
+    look_up_group(values + 2, half_at(values), static_cast<const float*>(kInt4), to);
   } else {
-    float numbers[kUnitColumns];
-    const float scale = w.scales[row * w.row_scales + column / w.group];
-    if constexpr (type == Dtype::int4_32 || type == Dtype::int4_64) {
-      decode_int4(values + column / 2, scale, static_cast<float*>(numbers));
-    } else {
-      decode_nf4(values + column / 2, scale, static_cast<float*>(numbers));
-    }
-    for (int v = 0; v < kVectors; ++v) to[v] = load_vector(numbers + v * kVectorFloats);
+    constexpr bool kSymmetric = type == Dtype::int4_32 || type == Dtype::int4_64;
+    look_up_group(values, *scales, kSymmetric ? static_cast<const float*>(kInt4) : static_cast<const float*>(kNf4), to);
   }
-}
-
-/// y[r, i] += Σ_j x[r, j] w[j, i] for kRows rows, kUnitRows rows of w from `k` on, and columns [first, first + count).
-template <Dtype type, int kRows>
-void add_units(const StoredMatrix& w, std::int64_t k, Block<const float> x, Block<float> y, std::int64_t first,
-               std::int64_t count) noexcept {
-  for (std::int64_t i = first; i < first + count; i += kUnitColumns) {
-    UnitVector sums[kRows][kVectors];
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = load_vector(y.data + r * y.stride + i + v * kVectorFloats);
-    }
-#pragma GCC unroll 8
-    for (std::int64_t j = 0; j < kUnitRows; ++j) {
-      UnitVector numbers[kVectors];
-      make_unit<type>(w, k + j, i, static_cast<UnitVector*>(numbers));
-      for (int r = 0; r < kRows; ++r) {
-        const UnitVector factor = same(x.data[r * x.stride + k + j]);
-        for (int v = 0; v < kVectors; ++v) sums[r][v] = add_product(factor, numbers[v], sums[r][v]);
-      }
-    }
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) store_vector(y.data + r * y.stride + i + v * kVectorFloats, sums[r][v]);
-    }
-  }
-}
-
-template <Dtype type>
-void add_units(const StoredMatrix& w, std::int64_t k, std::int64_t rows, Block<const float> x, Block<float> y, std::int64_t first,
-               std::int64_t count) noexcept {
-  std::int64_t r = 0;
-  for (; r + kRowsAUnit <= rows; r += kRowsAUnit) {
-    add_units<type, kRowsAUnit>(w, k, {x.data + r * x.stride, x.stride}, {y.data + r * y.stride, y.stride}, first, count);
-  }
-  for (; r < rows; ++r) add_units<type, 1>(w, k, {x.data + r * x.stride, x.stride}, {y.data + r * y.stride, y.stride}, first, count);
 }
 
 /// Calls body.operator()<type>() if numbers of this type are made in registers.
@@ -130,62 +121,14 @@ template <class Body>
     case Dtype::bf16: return body.template operator()<Dtype::bf16>(), true;
     case Dtype::int8_rows: return body.template operator()<Dtype::int8_rows>(), true;
     case Dtype::int8_columns: return body.template operator()<Dtype::int8_columns>(), true;
-    case Dtype::int4_32:
-    case Dtype::int4_64: return body.template operator()<Dtype::int4_32>(), true;
-    case Dtype::nf4_32:
-    case Dtype::nf4_64: return body.template operator()<Dtype::nf4_32>(), true;
+    case Dtype::int4_32: return body.template operator()<Dtype::int4_32>(), true;
+    case Dtype::int4_64: return body.template operator()<Dtype::int4_64>(), true;
+    case Dtype::nf4_32: return body.template operator()<Dtype::nf4_32>(), true;
+    case Dtype::nf4_64: return body.template operator()<Dtype::nf4_64>(), true;
+    case Dtype::q8_0: return body.template operator()<Dtype::q8_0>(), true;
+    case Dtype::q4_0: return body.template operator()<Dtype::q4_0>(), true;
     default: return false;
   }
-}
-
-/// The same for any number of rows. False: matrices of this type are not made in registers, and nothing was added.
-[[nodiscard]] inline bool add_units(const StoredMatrix& w, std::int64_t k, std::int64_t rows, Block<const float> x, Block<float> y,
-                                    std::int64_t first, std::int64_t count) noexcept {
-  return with_unit_type(w.dtype, [&]<Dtype type>() { add_units<type>(w, k, rows, x, y, first, count); });
-}
-
-/// sums[r] += Σ_i x[r, k + i] w[n, k + i] for kRows rows and i < count, a multiple of two units: in the order of `wide_dot`.
-template <Dtype type, int kRows>
-void add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t k, std::int64_t count, Block<const float> x, float* sums) noexcept {
-  constexpr int kParts = 2 * kVectors, kLanes = 16, kHalves = kLanes / kVectorFloats;
-  UnitVector parts[kRows][kParts];
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kParts; ++v) parts[r][v] = same(0);
-  }
-  for (std::int64_t i = k; i < k + count; i += 2 * kUnitColumns) {
-    UnitVector numbers[kParts];
-    make_unit<type>(w, n, i, static_cast<UnitVector*>(numbers));
-    make_unit<type>(w, n, i + kUnitColumns, numbers + kVectors);
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kParts; ++v) {
-        parts[r][v] = add_product(load_vector(x.data + r * x.stride + i + v * kVectorFloats), numbers[v], parts[r][v]);
-      }
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    float lanes[kLanes];
-    const UnitVector* p = parts[r];
-    for (int h = 0; h < kHalves; ++h) {
-      store_vector(lanes + h * kVectorFloats, plus(plus(p[h], p[h + kHalves]), plus(p[h + 2 * kHalves], p[h + 3 * kHalves])));
-    }
-    float sum = 0;
-    for (const float lane : lanes) sum += lane;
-    sums[r] += sum;
-  }
-}
-
-template <Dtype type>
-void add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t k, std::int64_t count, std::int64_t rows, Block<const float> x,
-              float* sums) noexcept {
-  std::int64_t r = 0;
-  for (; r + kRowsAUnit <= rows; r += kRowsAUnit) add_dots<type, kRowsAUnit>(w, n, k, count, {x.data + r * x.stride, x.stride}, sums + r);
-  for (; r < rows; ++r) add_dots<type, 1>(w, n, k, count, {x.data + r * x.stride, x.stride}, sums + r);
-}
-
-/// The same for any number of rows. False: matrices of this type are not made in registers, and nothing was added.
-[[nodiscard]] inline bool add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t k, std::int64_t count, std::int64_t rows,
-                                   Block<const float> x, float* sums) noexcept {
-  return with_unit_type(w.dtype, [&]<Dtype type>() { add_dots<type>(w, n, k, count, rows, x, sums); });
 }
 
 }  // namespace preamble::PREAMBLE_ISA
