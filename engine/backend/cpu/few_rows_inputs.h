@@ -8,39 +8,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "engine/backend/cpu/block.h"
+#include "engine/backend/cpu/row_pointers.h"
 #include "engine/core/stored_matrix.h"
 
 namespace preamble::PREAMBLE_ISA {
-
-/// The same place in kUnitRows rows of a matrix: two pointers and a step reach all of them, where a pointer for each would not fit into the
-/// registers.
-class RowPointers {
- public:
-  RowPointers(const void* first, std::int64_t step) noexcept
-      : first_(static_cast<const std::byte*>(first)), fifth_(first_ + 4 * step), step_(step), thrice_(3 * step) {}
-
-  template <int kRow>
-  [[nodiscard, gnu::always_inline]] const std::byte* row() const noexcept {
-    const std::byte* base = kRow < 4 ? first_ : fifth_;
-    constexpr int kSteps = kRow % 4;
-    if constexpr (kSteps == 3) return base + thrice_;
-    return base + kSteps * step_;
-  }
-  [[gnu::always_inline]] void advance(std::int64_t bytes) noexcept {
-    first_ += bytes;
-    fifth_ += bytes;
-    // or the compiler would make eight pointers of them again
-    asm("" : "+r"(first_), "+r"(fifth_));
-  }
-
- private:
-  const std::byte *first_, *fifth_;
-  std::int64_t step_, thrice_;
-};
-static_assert(kUnitRows == 8);
 
 /// Rows of w that units are made of, and what of them.
 struct UnitPart {
@@ -55,9 +28,9 @@ void add_units(const StoredMatrix& w, const UnitPart& part, Block<const float> x
   // one row stands for all, and the others' factors are 0
   const bool whole = part.rows == kUnitRows;
   const std::int64_t bytes = unit_bytes<type>();
-  RowPointers values(w.row(part.row) + part.first / kUnitColumns * bytes, whole ? w.row_bytes : 0);
+  cpu::RowPointers<kUnitRows> values(w.row(part.row) + part.first / kUnitColumns * bytes, whole ? w.row_bytes : 0);
   const float* first_scale = w.scales == nullptr ? nullptr : w.scales + part.row * w.row_scales;
-  RowPointers scales(first_scale, whole ? w.row_scales * static_cast<std::int64_t>(sizeof(float)) : 0);
+  cpu::RowPointers<kUnitRows> scales(first_scale, whole ? w.row_scales * static_cast<std::int64_t>(sizeof(float)) : 0);
   float factors[kRows][kUnitRows] = {};
   for (int r = 0; r < kRows; ++r) {
     for (std::int64_t j = 0; j < part.rows; ++j) {
@@ -76,20 +49,19 @@ void add_units(const StoredMatrix& w, const UnitPart& part, Block<const float> x
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kVectors; ++v) sums[r][v] = load_vector(y.data + r * y.stride + i + v * kVectorFloats);
     }
-    const auto add_row = [&]<int j>() [[gnu::always_inline]] {
+#pragma GCC unroll 8
+    for (int j = 0; j < kUnitRows; ++j) {
       UnitVector numbers[kVectors];
       // what fetches ahead by itself stops at the end of a page, and rows may be a page long
-      if (i / kUnitColumns * bytes % kLine < bytes) __builtin_prefetch(values.row<j>() + ahead, 0, 2);
-      if constexpr (unit_bytes<type>() > kLine) __builtin_prefetch(values.row<j>() + ahead + kLine, 0, 2);
-      make_unit<type, false>(values.row<j>(), reinterpret_cast<const float*>(scales.row<j>()) + scales_before<type>(part.first + i),
+      if (i / kUnitColumns * bytes % kLine < bytes) __builtin_prefetch(values[j] + ahead, 0, 2);
+      if constexpr (unit_bytes<type>() > kLine) __builtin_prefetch(values[j] + ahead + kLine, 0, 2);
+      make_unit<type, false>(values[j], reinterpret_cast<const float*>(scales[j]) + scales_before<type>(part.first + i),
                              static_cast<UnitVector*>(numbers));
       for (int r = 0; r < kRows; ++r) {
         const UnitVector factor = kRows == 1 ? own[j] : same(factors[r][j]);
         for (int v = 0; v < kVectors; ++v) sums[r][v] = add_product(factor, numbers[v], sums[r][v]);
       }
-    };
-    [&]<int... j>(std::integer_sequence<int, j...>) [[gnu::always_inline]] { (add_row.template operator()<j>(), ...); }
-    (std::make_integer_sequence<int, kUnitRows>());
+    }
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kVectors; ++v) store_vector(y.data + r * y.stride + i + v * kVectorFloats, sums[r][v]);
     }
