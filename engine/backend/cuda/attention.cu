@@ -17,8 +17,8 @@ void attention(const Arguments& args) {
   prepare_tables(args.operand(Attention::kBiasTable), options, sizes, scratch, args.scratch, args.queue, problem);
 
   std::byte* const seen = args.scratch + scratch.rows + scratch.bias + scratch.output;
-  narrow_prefix(args, scratch, seen + scratch.seen, problem);
-  if (scratch.seen != 0) find_seen_keys(args, seen, problem);
+  const PrefixCopies prefix = copy_prefix(args, scratch, seen + scratch.seen, problem);
+  if (scratch.seen != 0) find_seen_keys(args, seen, prefix, problem);
   const AttentionGrid grid{args.queue, args.operand(Attention::kQuery)};
   AttentionResults results{RowsOut(o), kept.as<float>()};
   if (sizes.on_tensor_cores()) return tensor::output(grid, problem, results);

@@ -56,8 +56,8 @@ class Gradient {
     if (kept.dtype != Dtype::f32) fail("attention_grad: log_sum_exp is ", name_of(kept.dtype), "; wanted F32");
     given_ = {RowsIn(args.operand(AttentionGrad::kOutputGradient)), kept.as<const float>(), regions_.products};
     prepare_tables(args.operand(Attention::kBiasTable), op_.options, sizes_, scratch_, args.scratch, args.queue, problem_);
-    narrow_prefix(args, scratch_, regions_.narrow_prefix, problem_);
-    if (scratch_.seen != 0) find_seen_keys(args, regions_.seen, problem_);
+    const PrefixCopies prefix = copy_prefix(args, scratch_, regions_.narrow_prefix, problem_);
+    if (scratch_.seen != 0) find_seen_keys(args, regions_.seen, prefix, problem_);
   }
 
   /// dQ may lie where dO does if o is known (`attention_runs_in_place`): it is made last then.
@@ -111,8 +111,7 @@ class Gradient {
     to.values = sums(keys.dv, keys.value_sums);
     (sizes_.on_tensor_cores() ? tensor::key_gradients : general::key_gradients)(grid_, problem_, given_, to);
     if (chunks == 1) return;
-    if (keys.dk) add_chunks(args_.queue, keys.key_sums, chunks, to.chunk_elements, keys.dk);
-    if (keys.dv) add_chunks(args_.queue, keys.value_sums, chunks, to.chunk_elements, keys.dv);
+    add_chunks(args_.queue, keys.key_sums, keys.value_sums, chunks, to.chunk_elements, keys.dk, keys.dv);
   }
 
   void table_gradients() const {

@@ -44,7 +44,7 @@ AttentionScratch AttentionScratch::forward(const AttentionOptions& options, cons
   if (sizes.buckets > 0) s.bias = rounded(options.heads * distances(options, sizes) * kFloat);
   if (sizes.wide_prefix && sizes.on_tensor_cores()) s.narrow_prefix = rounded(sizes.prefix_rows * sizes.kv_width * kNarrow);
   if (sizes.on_tensor_cores()) {
-    s.seen = rounded((sizes.q_rows / kTile + sizes.q_segments) * kVisibility + (options.window > 0 ? 2 : 1) * sizes.q_rows * kIndex);
+    s.seen = rounded((sizes.q_rows / kTile + sizes.q_segments) * kVisibility + ((options.window > 0 ? 2 : 1) * sizes.q_rows + kTurns) * kIndex);
   }
   if (sizes.dim > kColumns && !sizes.on_tensor_cores()) s.output = rounded(sizes.q_rows * options.heads * sizes.dim * kFloat);
   return s;

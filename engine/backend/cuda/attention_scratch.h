@@ -32,6 +32,8 @@ struct SharedGradients {
 struct AttentionScratch {
   /// Bytes of the `Visibility` of a tile of queries.
   static constexpr std::int64_t kVisibility = 48;
+  /// Kernels of an op whose blocks take turns.
+  static constexpr std::int64_t kTurns = 8;
   /// Columns of a head that kernels of float32 arithmetic make at a time.
   static constexpr std::int64_t kColumns = 64;
 

@@ -1,6 +1,7 @@
 #include "engine/backend/cuda/attention/bf16_queries.cuh"
 #include "engine/backend/cuda/attention/bf16_query_groups.cuh"
 #include "engine/backend/cuda/attention/bf16_softmax.cuh"
+#include "engine/backend/cuda/attention/bf16_tile_stores.cuh"
 #include "engine/backend/cuda/attention/launch.cuh"
 
 namespace preamble::cuda::tensor {
@@ -65,14 +66,15 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
   softmax.store(p, results, block.first(), block.rows(), head, scale, o, Block::row);
 }
 
-/// What a warpgroup makes of the keys of an item.
+/// What a warpgroup makes of the keys of an item. Values of a tile are still being added up when the next one is begun.
 template <Extras extras>
 class OutputWork {
  public:
   using Groups = QueryGroups<1, extras>;
   using Group = typename Groups::Group;
 
-  __device__ OutputWork(const AttentionProblem& p, const AttentionResults& results, typename Groups::Shared& s) : p_(p), results_(results), s_(s) {}
+  __device__ OutputWork(const AttentionProblem& p, const AttentionResults& results, int index, typename Groups::Shared& s)
+      : p_(p), results_(results), s_(s), index_(index) {}
 
   __device__ void begin(const Group& group) {
     clear(o_);
@@ -80,6 +82,7 @@ class OutputWork {
     first_ = group.first(), rows_ = group.rows(), head_ = group.head(), scale_ = group.factor();
   }
   __device__ void take(const Group& group, int from, int stage) {
+    end_last();
     Sum c[1][kKeys / 8];
     Warpgroup::begin_scores(group.operand(0), s_.keys.k[stage], c);
     Warpgroup::wait<0>(c);
@@ -88,16 +91,34 @@ class OutputWork {
     if constexpr (extras == Extras::all) {
       if (p_.mask) group.drop(from, c);
     }
-    Weights weights(c);
-    Warpgroup::begin_rows(weights, s_.keys.v[stage], o_);
-    Warpgroup::wait(weights, o_);
+    weights_ = Weights(c);
+    Warpgroup::begin_rows(weights_, s_.keys.v[stage], o_);
+    before_ = stage;
   }
-  __device__ void end() const { softmax_.store(p_, results_, first_, rows_, head_, scale_, o_, Group::row); }
+  __device__ void end(Bf16* tile) {
+    end_last();
+    float factor[1][2];
+    softmax_.end(p_, results_, first_, rows_, head_, scale_, Group::row, factor);
+    // other warps may still multiply rows of the tile
+    wait_for_warpgroup(index_);
+    if (results_.output) store_tile(results_.output, first_, rows_, head_ * p_.dim, p_.dim, o_[0], factor[0], tile);
+  }
 
  private:
+  /// Waits for the sums of the tile before.
+  __device__ void end_last() {
+    Warpgroup::wait(weights_, o_);
+    if (before_ != kNone) s_.barriers.release(before_);
+    before_ = kNone;
+  }
+
   const AttentionProblem& p_;
   const AttentionResults& results_;
   typename Groups::Shared& s_;
+  int index_;
+  static constexpr int kNone = -1;
+  int before_ = kNone;  ///< stage of the tile whose values are not waited for
+  Weights weights_;
   Sum o_[1][Groups::kColumns / 8];
   OnlineSoftmax<1> softmax_;
   std::int64_t first_ = 0;
@@ -115,10 +136,10 @@ __global__ void __launch_bounds__(QueryGroups<1, extras>::Block::kThreads, 1)
   Groups::begin(s);
   if (const int index = warpgroup(); index < 0) {
     give_up_registers<Block::kCopyingRegisters>();
-    Groups::copy(p, {p.q}, nullptr, nullptr, s);
+    Groups::copy(p, 0, {p.q}, nullptr, nullptr, s);
   } else {
     take_registers<Block::kMultiplyingRegisters>();
-    OutputWork<extras> work(p, results, s);
+    OutputWork<extras> work(p, results, index, s);
     Groups::multiply(p, index, s, work);
   }
 }

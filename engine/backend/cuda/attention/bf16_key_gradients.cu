@@ -138,8 +138,12 @@ class KeyBlock : KeyScores<D, M, share, extras, BlockKeys<D, kKeysOf<M, share>, 
   Sum dk_[M][D / 8], dv_[M][D / 8];
 };
 
+/// Blocks of few keys wait for most of their time: they hide it from each other.
+template <int D, Share share, Extras extras>
+inline constexpr int kBlocksOfMultiprocessor = D == 64 && share == Share::queries&& extras == Extras::none ? 4 : 2;
+
 template <int D, int M, Share share, Extras extras>
-__global__ void __launch_bounds__(kBlockThreads, 2)
+__global__ void __launch_bounds__(kBlockThreads, kBlocksOfMultiprocessor<D, share, extras>)
     key_gradients_kernel(const __grid_constant__ AttentionProblem p, const __grid_constant__ AttentionGradients given,
                          const __grid_constant__ KeyGradients to) {
   using Block = KeyBlock<D, M, share, extras>;

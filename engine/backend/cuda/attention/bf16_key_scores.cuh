@@ -84,13 +84,25 @@ class KeyScores {
   /// V dOᵀ becomes dS / scale, of P, which becomes M ∘ P.
   __device__ void make_gradients(int first, int stage, int column, Scores& p, Scores& d) const {
     if (kAll && p_.mask) return apply_dropout(first, stage, column, p, d);
+    subtract_means(stage, column, d);
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int n = 0; n < kColumns / 8; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) d[m][n].x[i] *= p[m][n].x[i];
+      }
+    }
+  }
+  /// V dOᵀ becomes dS / scale / P.
+  __device__ void subtract_means(int stage, int column, Scores& d) const {
 #pragma unroll
     for (int n = 0; n < kColumns / 8; ++n) {
       const float2 mean = pair_of(stage, column, n, 1);
 #pragma unroll
       for (int m = 0; m < M; ++m) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) d[m][n].x[i] = p[m][n].x[i] * (d[m][n].x[i] - (i % 2 == 0 ? mean.x : mean.y));
+        for (int i = 0; i < 4; ++i) d[m][n].x[i] -= i % 2 == 0 ? mean.x : mean.y;
       }
     }
   }

@@ -1,5 +1,6 @@
 #include "engine/backend/cuda/attention/bf16_queries.cuh"
 #include "engine/backend/cuda/attention/bf16_query_groups.cuh"
+#include "engine/backend/cuda/attention/bf16_tile_stores.cuh"
 #include "engine/backend/cuda/attention/launch.cuh"
 
 namespace preamble::cuda::tensor {
@@ -44,6 +45,11 @@ class RowSums {
   /// dP becomes dS / scale, or is added up with P; of both, it becomes P ∘ dP.
   template <int N>
   __device__ void take(const Sum (&p)[M][N], Sum (&d)[M][N]) {
+    take_with(d, [&](int m, int n, int i) { return p[m][n].x[i]; });
+  }
+  /// The same: p(m, n, i) are elements of P.
+  template <int N, class Probability>
+  __device__ void take_with(Sum (&d)[M][N], const Probability& p) {
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
@@ -51,9 +57,9 @@ class RowSums {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           if constexpr (purpose == Purpose::gradient) {
-            d[m][n].x[i] = p[m][n].x[i] * (d[m][n].x[i] - mean_[m][i / 2]);
+            d[m][n].x[i] = p(m, n, i) * (d[m][n].x[i] - mean_[m][i / 2]);
           } else {
-            const float product = p[m][n].x[i] * d[m][n].x[i];
+            const float product = p(m, n, i) * d[m][n].x[i];
             products_[m][i / 2] += product;
             if constexpr (purpose == Purpose::both) d[m][n].x[i] = product;
           }
@@ -78,19 +84,31 @@ class RowSums {
       }
     }
   }
+  /// Writes D.
+  __device__ void store_products(const AttentionProblem& p, float* products) const {
+    if constexpr (purpose != Purpose::gradient) {
+#pragma unroll
+      for (int m = 0; m < M; ++m) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const float product = sum_over_row(products_[m][half]);
+          const int i = Scores::row(m, half);
+          if (i < rows_ && lane() % 4 == 0) products[(first_ + i) * p.heads + head_] = product;
+        }
+      }
+    }
+  }
   /// Writes dQ, of sums dQ / scale, and D, what of them the purpose makes.
   template <int N>
   __device__ void store(const AttentionProblem& p, float* products, const RowsOut& dq, const Sum (&sums)[M][N]) const {
+    store_products(p, products);
+    if constexpr (purpose != Purpose::products) {
 #pragma unroll
-    for (int m = 0; m < M; ++m) {
+      for (int m = 0; m < M; ++m) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const float product = sum_over_row(products_[m][half]);
-        const int i = Scores::row(m, half);
-        if (i >= rows_) continue;
-        if constexpr (purpose != Purpose::products) store_row(dq, first_ + i, head_ * p.dim, p.dim, sums[m], half, p.scale);
-        if constexpr (purpose != Purpose::gradient) {
-          if (lane() % 4 == 0) products[(first_ + i) * p.heads + head_] = product;
+        for (int half = 0; half < 2; ++half) {
+          const int i = Scores::row(m, half);
+          if (i < rows_) store_row(dq, first_ + i, head_ * p.dim, p.dim, sums[m], half, p.scale);
         }
       }
     }
@@ -137,57 +155,118 @@ __global__ void __launch_bounds__(kBlockThreads, 2)
   rows.store(p, given.products, dq, sums);
 }
 
-/// What a warpgroup makes of the keys of an item.
+/// What a warpgroup makes of the keys of an item. Sums of a tile are still being added to when the next one is begun.
 template <Extras extras, Purpose purpose>
 class GradientWork {
  public:
   using Groups = QueryGroups<2, extras>;
   using Group = typename Groups::Group;
 
-  __device__ GradientWork(const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq, typename Groups::Shared& s)
-      : p_(p), given_(given), dq_(dq), s_(s) {}
+  __device__ GradientWork(const AttentionProblem& p, const AttentionGradients& given, const RowsOut& dq, int index, typename Groups::Shared& s)
+      : p_(p), given_(given), dq_(dq), s_(s), index_(index) {}
 
   __device__ void begin(const Group& group) {
     clear(sums_);
     if constexpr (purpose == Purpose::both) clear(keys_);
+    // nothing stands before the first tile: no weights of the tile itself
+    Sum none[1][Groups::kKeys / 8];
+    clear(none);
+    weights_ = Weights(none);
+    before_ = kNone;
+    first_ = group.first(), row_count_ = group.rows(), head_ = group.head();
     rows_ = {group.first(), group.rows(), group.head(), group.log_sum_exp(), group.products(), 1};
   }
   __device__ void take(const Group& group, int from, int stage) {
-    Sum c[1][Groups::kKeys / 8];
-    Sum d[1][Groups::kKeys / 8];
+    if constexpr (purpose == Purpose::both) {
+      take_both(group, from, stage);
+    } else {
+      take_one(group, from, stage);
+    }
+  }
+  __device__ void end(Bf16* tile) {
+    if constexpr (purpose == Purpose::both) {
+      end_last();
+      rows_.join(sums_, keys_);
+    } else if (purpose == Purpose::gradient && before_ != kNone) {
+      Warpgroup::begin_rows(weights_, s_.keys.k[before_], sums_);
+      end_last();
+    }
+    rows_.store_products(p_, given_.products);
+    if constexpr (purpose != Purpose::products) {
+      // other warps may still multiply rows of the tile
+      wait_for_warpgroup(index_);
+      const float factor[2] = {p_.scale, p_.scale};
+      store_tile(dq_, first_, row_count_, head_ * p_.dim, p_.dim, sums_[0], factor, tile);
+    }
+  }
+
+ private:
+  using Scores = Sum[1][Groups::kKeys / 8];
+  static constexpr int kNone = -1;
+
+  /// dQ of the tile before this one is added up while this one's scores become P.
+  __device__ void take_one(const Group& group, int from, int stage) {
+    Scores c;
+    Scores d;
     Warpgroup::begin_scores(group.operand(0), s_.keys.k[stage], c);
     Warpgroup::begin_scores(group.operand(1), s_.keys.v[stage], d);
-    Warpgroup::wait<1>(c);
+    constexpr int kBegun = purpose == Purpose::gradient ? 1 : 0;
+    if constexpr (purpose == Purpose::gradient) Warpgroup::begin_rows(weights_, s_.keys.k[before_ == kNone ? stage : before_], sums_);
+    Warpgroup::wait<kBegun + 1>(c);
     group.finish_scores(from, stage, c);
     rows_.make_probabilities(group.factor(), c);
-    Warpgroup::wait<0>(d);
+    Warpgroup::wait_behind<kBegun>(p_.heads > 0, c, d);
     if constexpr (extras == Extras::all) {
       if (p_.mask) group.drop(from, d);
     }
     rows_.take(c, d);
     if constexpr (purpose == Purpose::gradient) {
-      Weights weights(d);
-      Warpgroup::begin_rows(weights, s_.keys.k[stage], sums_);
-      Warpgroup::wait(weights, sums_);
-    } else if constexpr (purpose == Purpose::both) {
-      Weights weights(d);
-      Weights probabilities(c);
-      Warpgroup::begin_rows(weights, s_.keys.k[stage], sums_);
-      Warpgroup::begin_rows(probabilities, s_.keys.k[stage], keys_);
-      Warpgroup::wait(weights, sums_);
-      Warpgroup::wait(probabilities, keys_);
+      Warpgroup::wait_behind<0>(p_.heads > 0, d, sums_);
+      end_last();
+      weights_ = Weights(d);
+      before_ = stage;
+    } else {
+      s_.barriers.release(stage);
     }
   }
-  __device__ void end() {
-    if constexpr (purpose == Purpose::both) rows_.join(sums_, keys_);
-    rows_.store(p_, given_.products, dq_, sums_);
+  /// Two sums leave no registers for that, and none for P beside dP, but as bf16: the sums are waited for when the next tile comes.
+  __device__ void take_both(const Group& group, int from, int stage) {
+    end_last();
+    Scores c;
+    Warpgroup::begin_scores(group.operand(0), s_.keys.k[stage], c);
+    Warpgroup::wait<0>(c);
+    group.finish_scores(from, stage, c);
+    rows_.make_probabilities(group.factor(), c);
+    probabilities_ = Weights(c);
+    Scores d;
+    Warpgroup::begin_scores(group.operand(1), s_.keys.v[stage], d);
+    Warpgroup::wait<0>(d);
+    if constexpr (extras == Extras::all) {
+      if (p_.mask) group.drop(from, d);
+    }
+    rows_.take_with(d, [&](int, int n, int i) { return probabilities_.at(n, i); });
+    weights_ = Weights(d);
+    Warpgroup::begin_rows(probabilities_, s_.keys.k[stage], keys_);
+    Warpgroup::begin_rows(weights_, s_.keys.k[stage], sums_);
+    before_ = stage;
+  }
+  /// Waits for the sums of the tile before.
+  __device__ void end_last() {
+    Warpgroup::wait(weights_, sums_);
+    if constexpr (purpose == Purpose::both) Warpgroup::wait(probabilities_, keys_);
+    if (before_ != kNone) s_.barriers.release(before_);
+    before_ = kNone;
   }
 
- private:
   const AttentionProblem& p_;
   const AttentionGradients& given_;
   const RowsOut& dq_;
   typename Groups::Shared& s_;
+  int index_;
+  int before_ = kNone;  ///< stage of the tile whose sums are not made, or not waited for
+  std::int64_t first_ = 0;
+  int row_count_ = 0, head_ = 0;
+  Weights weights_, probabilities_;
   Sum sums_[1][Groups::kColumns / 8];
   Sum keys_[1][purpose == Purpose::both ? Groups::kColumns / 8 : 1];  ///< Σ P K
   RowSums<Group, 1, purpose> rows_;
@@ -204,10 +283,11 @@ __global__ void __launch_bounds__(QueryGroups<2, extras>::Block::kThreads, 1)
   Groups::begin(s);
   if (const int index = warpgroup(); index < 0) {
     give_up_registers<Block::kCopyingRegisters>();
-    Groups::copy(p, {p.q, given.output_gradient}, given.log_sum_exp, purpose == Purpose::gradient ? given.products : nullptr, s);
+    const float* const products = purpose == Purpose::gradient ? given.products : nullptr;
+    Groups::copy(p, 1 + static_cast<int>(purpose), {p.q, given.output_gradient}, given.log_sum_exp, products, s);
   } else {
     take_registers<Block::kMultiplyingRegisters>();
-    GradientWork<extras, purpose> work(p, given, dq, s);
+    GradientWork<extras, purpose> work(p, given, dq, index, s);
     Groups::multiply(p, index, s, work);
   }
 }

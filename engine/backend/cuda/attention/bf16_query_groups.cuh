@@ -5,6 +5,7 @@
 
 #include "engine/backend/cuda/attention/bf16_key_tiles.cuh"
 #include "engine/backend/cuda/attention/bf16_query_scores.cuh"
+#include "engine/backend/cuda/attention/item_turns.cuh"
 #include "engine/backend/cuda/attention/kernels.cuh"
 #include "engine/backend/cuda/attention/launch.cuh"
 #include "engine/backend/cuda/attention/pipeline.cuh"
@@ -14,7 +15,8 @@ namespace preamble::cuda {
 /// An item is one head of a tile of queries of one segment, of which a kernel reads `operands`: queries, or queries and rows of dO.
 template <int operands, Extras extras>
 struct QueryGroups {
-  static constexpr int kColumns = 64, kKeys = 64, kStages = 4, kAhead = 2, kItems = 2;
+  /// Stages and items are as many as shared memory holds: groups that have less to do run ahead of the others.
+  static constexpr int kColumns = 64, kKeys = 64, kStages = operands == 1 ? 8 : 6, kItems = operands == 1 ? 3 : 2;
   static constexpr bool kExtras = extras != Extras::none, kAll = extras == Extras::all;
   /// Dropout takes more registers than three groups of warps have.
   using Block = GroupedBlock<kAll ? 2 : 3>;
@@ -36,6 +38,7 @@ struct QueryGroups {
     KeyTiles<kColumns, kKeys, kStages> keys;
     RingBarriers<kStages> barriers;
     Barrier free[kItems];
+    std::int32_t next[2];  ///< for `Turns`
   };
 
   /// All threads of the block call it alike.
@@ -48,18 +51,20 @@ struct QueryGroups {
     __syncthreads();
   }
 
-  /// What the copying warpgroup does. `log_sum_exp`: may be absent for one operand; `products`: where they are known.
-  static __device__ void copy(const AttentionProblem& p, const RowsIn (&of)[operands], const float* log_sum_exp, const float* products, Shared& s) {
-    RingWriter<kStages, kAhead> ring(s.barriers);
+  /// What the copying warpgroup does. `turn`: which of the problem's turns the kernel's blocks take. `log_sum_exp`: may be absent for one operand;
+  /// `products`: where they are known.
+  static __device__ void copy(const AttentionProblem& p, int turn, const RowsIn (&of)[operands], const float* log_sum_exp, const float* products,
+                              Shared& s) {
+    RingWriter<kStages> ring(s.barriers);
     RingPlace<kItems> at;
-    for (std::int64_t index = blockIdx.x;; index += gridDim.x, at.next()) {
-      // whoever works on the item before this one may need what is closed
-      ring.flush();
+    Turns turns(p.turns + turn, s.next);
+    for (std::int32_t index = turns.first();; index = turns.take(), at.next()) {
+      turns.ask();
       s.free[at.stage].wait(at.parity ^ 1U);
       Item& item = s.items[at.stage];
-      const int head = static_cast<int>(index % p.heads);
+      const int head = index % p.heads;
       Tile tile;
-      if (!find_tile<Block::kRows>(*p.q_layout, index / p.heads, tile)) {
+      if (!find_tile_in_turn<Block::kRows>(*p.q_layout, index / p.heads, p.causal, tile)) {
         if (threadIdx.x == 0) item.segment = -1;
         break;
       }
@@ -78,7 +83,6 @@ struct QueryGroups {
     }
     ring.open();
     ring.close();
-    ring.flush();
   }
 
   /// What a multiplying warpgroup knows of its 64 queries.
@@ -113,28 +117,35 @@ struct QueryGroups {
     int most_;   ///< no query of the group sees this key or a later one
   };
 
-  /// What the multiplying warpgroups do, one item after the other: `work.begin(group)`, `work.take(group, from, stage)` for the tiles of keys
-  /// that a query of the group sees, whose keys from `from` on lie in a stage, and `work.end()`.
+  /// What multiplying warpgroup `index` does, one item after the other: `work.begin(group)`, `work.take(group, from, stage)` for the tiles of keys
+  /// that a query of the group sees, whose keys from `from` on lie in a stage, which the work releases then or later, and `work.end(tile)`: it may
+  /// write to the group's rows of the first operand, `tile`.
   template <class Work>
   static __device__ void multiply(const AttentionProblem& p, int index, Shared& s, Work& work) {
     RingPlace<kStages> at;
-    for (RingPlace<kItems> of;; of.next()) {
-      s.barriers.full[at.stage].wait(at.parity);
-      const Item& item = s.items[of.stage];
+    int place = index;
+    for (RingPlace<kItems> of;; of.next(), place = next_group<Block::kGroups>(place)) {
+      s.barriers.wait_full(at);
+      Item& item = s.items[of.stage];
       if (item.segment < 0) return;
-      const Group group(p, item, index, s);
+      const Group group(p, item, place, s);
       work.begin(group);
       int from = item.queries.from;
       const int most = item.queries.most;
       do {
-        s.barriers.full[at.stage].wait(at.parity);
-        if (group.sees(from)) work.take(group, from, at.stage);
-        if (lane() == 0) s.barriers.empty[at.stage].arrive();
+        s.barriers.wait_full(at);
+        if (group.sees(from)) {
+          work.take(group, from, at.stage);
+        } else {
+          s.barriers.release(at.stage);
+        }
         at.next();
         from += kKeys;
       } while (from < most);
+      work.end(item.rows[0] + 64 * place * kColumns);
+      // the other lanes have read what passed through the item, too
+      __syncwarp();
       if (lane() == 0) s.free[of.stage].arrive();
-      work.end();
     }
   }
 

@@ -91,5 +91,8 @@ void output_products(const Queue& queue, const View& output_gradient, const View
 
 /// to = Σ over chunks, in their order, of sums [chunks, count elements of the view's bound].
 void add_chunks(const Queue& queue, const float* sums, std::int64_t chunks, std::int64_t chunk_elements, const View& to);
+/// The same of two results of one shape, each of which may be absent.
+void add_chunks(const Queue& queue, const float* sums, const float* others, std::int64_t chunks, std::int64_t chunk_elements, const View& to,
+                const View& other);
 
 }  // namespace preamble::cuda

@@ -46,6 +46,18 @@ __device__ inline void load_transposed(const void* row, std::uint32_t (&x)[4]) {
                : "memory");
 }
 
+/// Writes four 8 x 8 matrices of bf16: lane l gives the address of row l mod 8 of matrix l / 8, and two elements of row l / 4 of each.
+/// Hopper's.
+__device__ inline void store_matrices(void* row, const std::uint32_t (&x)[4]) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};\n" ::"r"(shared_address(row)), "r"(x[0]), "r"(x[1]),
+               "r"(x[2]), "r"(x[3])
+               : "memory");
+#else
+  __trap();
+#endif
+}
+
 /// Begins to copy 16 bytes from global to shared memory, or to write zeros. The address is not read then, but has to be valid.
 __device__ inline void copy_16_async(void* to, const void* from, bool exists) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(exists ? 16 : 0) : "memory");
@@ -74,6 +86,18 @@ __device__ inline void wait_copies() {
   std::uint32_t bits;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(bits) : "f"(high), "f"(low));
   return bits;
+}
+
+/// Products of two pairs of bf16.
+[[nodiscard]] __device__ inline std::uint32_t multiply_pairs(std::uint32_t a, std::uint32_t b) {
+#if __CUDA_ARCH__ >= 900
+  std::uint32_t bits;
+  asm("mul.rn.bf16x2 %0, %1, %2;\n" : "=r"(bits) : "r"(a), "r"(b));
+  return bits;
+#else
+  const auto of = [](std::uint32_t x) { return make_float2(__uint_as_float(x << 16U), __uint_as_float(x & 0xFFFF0000U)); };
+  return pack(of(a).x * of(b).x, of(a).y * of(b).y);
+#endif
 }
 
 }  // namespace preamble::cuda

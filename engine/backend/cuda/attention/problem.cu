@@ -37,17 +37,6 @@ __global__ void fill_tables_kernel(const __grid_constant__ Pieces pieces, std::i
   for (std::int32_t h = 0; bias != nullptr && h < heads; ++h) bias[static_cast<std::int64_t>(h) * distances + d] = table[row * heads + h];
 }
 
-/// K and V of a prefix as bf16. A thread owns eight elements of one of them (blockIdx.y).
-__global__ void narrow_prefix_kernel(RowsIn prefix_k, RowsIn prefix_v, const Layout* layout, Bf16* narrow_k, Bf16* narrow_v) {
-  const RowsIn from = RowsIn::pick(blockIdx.y == 0, prefix_k, prefix_v);
-  const std::int64_t first = (std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * kOctet;
-  const std::int64_t left = (layout != nullptr ? std::int64_t{layout->rows} * from.width : LLONG_MAX) - first;
-  if (left <= 0) return;
-  float v[kOctet];
-  load(static_cast<const float*>(from.data) + first, left, v);
-  store((blockIdx.y == 0 ? narrow_k : narrow_v) + first, left, v);
-}
-
 /// Calls fill(pieces) for all distances [0, count). Distances of one value stand side by side.
 template <class Value, class Fill>
 void for_pieces(std::int32_t count, const Value& value_at, const Fill& fill) {
@@ -122,18 +111,19 @@ AttentionSizes attention_sizes(const Arguments& args, const AttentionProblem& pr
   return sizes;
 }
 
-void narrow_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem) {
-  if (scratch.narrow_prefix == 0) return;
-  constexpr int kThreads = 128;
+PrefixCopies copy_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem) {
+  PrefixCopies copies;
+  if (scratch.narrow_prefix == 0) return copies;
   const View prefix = args.operand(Attention::kPrefixKey);
-  auto* keys = reinterpret_cast<Bf16*>(memory);
-  auto* values = reinterpret_cast<Bf16*>(memory + scratch.narrow_prefix);
-  const auto blocks = static_cast<unsigned>((prefix.rows * octets_of(prefix.width) + kThreads - 1) / kThreads);
-  launch_blocks("attention: prefix", narrow_prefix_kernel, dim3(blocks, 2), kThreads, 0, args.queue, problem.prefix_k, problem.prefix_v,
-                prefix.layout, keys, values);
+  copies.keys = problem.prefix_k, copies.values = problem.prefix_v;
+  copies.layout = prefix.layout;
+  copies.narrow_keys = reinterpret_cast<Bf16*>(memory);
+  copies.narrow_values = reinterpret_cast<Bf16*>(memory + scratch.narrow_prefix);
+  copies.octets = prefix.rows * octets_of(prefix.width);
   for (RowsIn* rows : {&problem.prefix_k, &problem.prefix_v}) rows->narrow = true;
-  problem.prefix_k.data = keys;
-  problem.prefix_v.data = values;
+  problem.prefix_k.data = copies.narrow_keys;
+  problem.prefix_v.data = copies.narrow_values;
+  return copies;
 }
 
 void prepare_tables(const View& bias_table, const AttentionOptions& options, const AttentionSizes& sizes, const AttentionScratch& scratch,

@@ -29,6 +29,7 @@ struct AttentionProblem {
   const std::int32_t* seen = nullptr;    ///< [rows(Q)] `last_key` of each query, for tensor cores alone
   const std::int32_t* hidden = nullptr;  ///< [rows(Q)] `first_key` of each query, likewise, where there is a window
   const Visibility* tiles = nullptr;     ///< of each tile of 64 queries, likewise
+  std::int32_t* turns = nullptr;         ///< [AttentionScratch::kTurns] items that the blocks of each kernel of warpgroups have taken
   std::int32_t reach = 0;
   std::int32_t heads = 1, kv_heads = 1, group = 1, dim = 0;
   float scale = 1;
@@ -87,8 +88,16 @@ struct AttentionProblem {
 [[nodiscard]] AttentionProblem attention_problem(const Arguments& args, const AttentionOptions& options);
 [[nodiscard]] AttentionSizes attention_sizes(const Arguments& args, const AttentionProblem& problem);
 
-/// Makes bf16 copies of a float32 prefix in the regions `narrow_prefix`, which lie at `memory`, and lets the problem read them.
-void narrow_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem);
+/// bf16 copies of a float32 prefix that are still to be made.
+struct PrefixCopies {
+  RowsIn keys, values;
+  const Layout* layout = nullptr;
+  Bf16 *narrow_keys = nullptr, *narrow_values = nullptr;
+  std::int64_t octets = 0;  ///< pieces of eight elements of each
+};
+
+/// Lets the problem read copies of a float32 prefix in the regions `narrow_prefix`, which lie at `memory`; `find_seen_keys` makes them.
+[[nodiscard]] PrefixCopies copy_prefix(const Arguments& args, const AttentionScratch& scratch, std::byte* memory, AttentionProblem& problem);
 
 /// Fills the regions `rows` and `bias` of the scratch memory, where there is a bias table or position tables, and lets the problem
 /// point at them.

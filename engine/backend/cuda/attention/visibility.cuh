@@ -26,7 +26,8 @@ struct alignas(16) Visibility {
 
 static_assert(sizeof(Visibility) == AttentionScratch::kVisibility);
 
-/// Looks up what each query sees, and each tile of 64 queries. `memory` holds `AttentionScratch::seen` bytes; the problem points at it.
-void find_seen_keys(const Arguments& args, std::byte* memory, AttentionProblem& problem);
+/// Looks up what each query sees, and each tile of 64 queries. `memory` holds `AttentionScratch::seen` bytes; the problem points at it. The same
+/// launch copies the prefix.
+void find_seen_keys(const Arguments& args, std::byte* memory, const PrefixCopies& prefix, AttentionProblem& problem);
 
 }  // namespace preamble::cuda

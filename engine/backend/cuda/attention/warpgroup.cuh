@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/backend/cuda/attention/mma.cuh"
+#include "engine/backend/cuda/attention/weights.cuh"
 
 // Code for other GPUs of a build holds these functions too, and never calls them.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -37,21 +38,6 @@ __device__ inline void publish_to_tensor_cores() {
   asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
 #endif
 }
-
-/// A left operand [64, 64] of bf16 in registers.
-struct Weights {
-  FragmentA of[4];
-
-  /// Sums that become bf16.
-  __device__ explicit Weights(const Sum (&w)[1][8]) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const Sum& left = w[0][2 * k];
-      const Sum& right = w[0][2 * k + 1];
-      of[k] = {{pack(left.x[0], left.x[1]), pack(left.x[2], left.x[3]), pack(right.x[0], right.x[1]), pack(right.x[2], right.x[3])}};
-    }
-  }
-};
 
 /// Products over tiles of rows of 64 columns of bf16, which start at multiples of 1024 bytes and whose pieces of 16 bytes are permuted as
 /// `SharedRows<64>` does: rows of 128 bytes, the layout that the hardware calls a swizzle of 128 bytes. The sums of a warp are those of
@@ -146,10 +132,25 @@ struct Warpgroup {
     __trap();
 #endif
   }
-  /// Waits for all products. w: what one of them reads.
+  /// As `wait`, but not before `made` is there, work that goes on meanwhile: the assembler moves a wait to the beginning of its block, unless it
+  /// stands in two branches. `true_at_run_time`: unknown to the compiler.
+  template <int begun>
+  static __device__ void wait_behind(bool true_at_run_time, Sum (&made)[1][8], Sum (&c)[1][8]) {
+#ifdef PREAMBLE_HAS_WARPGROUPS
+    if (true_at_run_time) {
+      asm volatile("wgmma.wait_group.sync.aligned %64;\n" : PREAMBLE_SUMS("+f", c), PREAMBLE_SUMS("+f", made) : "n"(begun) : "memory");
+    } else {
+      wait<0>(c);
+    }
+#else
+    __trap();
+#endif
+  }
+  /// Waits for all products but the last `begun` ones. w: what one of them reads.
+  template <int begun = 0>
   static __device__ void wait(Weights& w, Sum (&c)[1][8]) {
 #ifdef PREAMBLE_HAS_WARPGROUPS
-    asm volatile("wgmma.wait_group.sync.aligned 0;\n" : PREAMBLE_SUMS("+f", c), PREAMBLE_WEIGHTS("+r", w) : : "memory");
+    asm volatile("wgmma.wait_group.sync.aligned %48;\n" : PREAMBLE_SUMS("+f", c), PREAMBLE_WEIGHTS("+r", w) : "n"(begun) : "memory");
 #else
     __trap();
 #endif
