@@ -112,6 +112,7 @@ View CudaExecutor::view(const Location& location) const {
   view.data = memory_of(location);
   view.dtype = type.dtype;
   view.width = type.width();
+  view.stride = location.stride;
   view.dims = &type.dims;
   if (type.has_rows()) {
     const auto space = static_cast<std::size_t>(type.rows);
@@ -228,7 +229,13 @@ const void* CudaExecutor::fetch(const Location& value, std::size_t bytes) {
   if (from == nullptr && value.leaf >= 0) {
     from = static_cast<const std::byte*>(residence_.hold(program_.graph().node(value.leaf).tensor));
   }
-  if (bytes != 0) {
+  if (value.stride != 0 && bytes != 0) {
+    const Type& type = program_.graph().node(value.node).outputs[static_cast<std::size_t>(value.output)];
+    const std::size_t row = static_cast<std::size_t>(type.width()) * size_of(type.dtype);
+    check(cudaMemcpy2DAsync(copy.data(), row, from, static_cast<std::size_t>(value.stride) * size_of(type.dtype), row, bytes / row,
+                            cudaMemcpyDeviceToHost, queue_.stream),
+          "download of ", bytes, " bytes");
+  } else if (bytes != 0) {
     check(cudaMemcpyAsync(copy.data(), from, bytes, cudaMemcpyDeviceToHost, queue_.stream), "download of ", bytes, " bytes");
   }
   check(cudaStreamSynchronize(queue_.stream), "a program's steps");

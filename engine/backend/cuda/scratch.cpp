@@ -149,4 +149,8 @@ std::int64_t scratch(const NodeCost& cost) { return scratch_of(kEntries, cost); 
 /// The other kernels read what they overwrite before they write it.
 bool runs_in_place(const Node& node, const Alias& alias) noexcept { return attention_runs_in_place(node, alias); }
 
+bool reads_columns(const Node& node, std::size_t operand) noexcept { return attention_reads_columns(node, operand); }
+
+bool writes_columns(const Node& node, std::size_t output) noexcept { return attention_writes_columns(node, output); }
+
 }  // namespace preamble::cuda

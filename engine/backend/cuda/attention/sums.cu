@@ -29,13 +29,13 @@ __global__ void __launch_bounds__(kThreads) output_products_kernel(RowsIn output
 
 /// A thread owns an element.
 __global__ void __launch_bounds__(kThreads)
-    add_chunks_kernel(const float* sums, std::int32_t chunks, std::int64_t chunk_elements, RowsOut to, const Layout* layout) {
+    add_chunks_kernel(const float* sums, std::int32_t chunks, std::int64_t chunk_elements, RowsOut to, std::int64_t columns, const Layout* layout) {
   const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
   const std::int64_t rows = layout != nullptr ? layout->rows : 1;
-  if (i >= rows * to.width) return;
+  if (i >= rows * columns) return;
   float sum = 0;
   for (std::int32_t c = 0; c < chunks; ++c) sum += sums[c * chunk_elements + i];
-  to.set(i / to.width, static_cast<int>(i % to.width), sum);
+  to.set(i / columns, static_cast<int>(i % columns), sum);
 }
 
 dim3 blocks_for(std::int64_t items) { return dim3(static_cast<unsigned>((items + kThreads - 1) / kThreads)); }
@@ -49,7 +49,7 @@ void output_products(const Queue& queue, const View& output_gradient, const View
 
 void add_chunks(const Queue& queue, const float* sums, std::int64_t chunks, std::int64_t chunk_elements, const View& to) {
   launch_blocks("attention_grad: sums", add_chunks_kernel, blocks_for(to.rows * to.width), kThreads, 0, queue, sums,
-                static_cast<std::int32_t>(chunks), chunk_elements, RowsOut(to), to.layout);
+                static_cast<std::int32_t>(chunks), chunk_elements, RowsOut(to), to.width, to.layout);
 }
 
 }  // namespace preamble::cuda
