@@ -24,6 +24,8 @@ struct CompilePolicy {
   bool keep_attention_outputs = false;
   /// `fuse_slopes`: needs products in bf16 that end in the gradient of gelu_tanh.
   bool fuse_slopes = false;
+  /// `join_products`: pays where several products of the same rows fill a device less well than one.
+  bool join_products = false;
 };
 
 class Backend {

@@ -11,9 +11,9 @@ namespace {
 
 std::size_t at(std::int32_t i) noexcept { return static_cast<std::size_t>(i); }
 
-class Search {
+class ColumnSearch {
  public:
-  Search(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {}
+  ColumnSearch(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {}
 
   ColumnViews run() {
     std::vector<std::int32_t> splits, joins;
@@ -103,6 +103,6 @@ class Search {
 
 }  // namespace
 
-ColumnViews column_views(const Graph& graph, const Backend& backend) { return Search(graph, backend).run(); }
+ColumnViews column_views(const Graph& graph, const Backend& backend) { return ColumnSearch(graph, backend).run(); }
 
 }  // namespace preamble

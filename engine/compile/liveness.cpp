@@ -87,11 +87,40 @@ class Analysis {
     if (buffer >= 0) {
       result_.buffers[at(buffer)].last = std::max(result_.buffers[at(buffer)].last, last);
     } else if (view.node > n) {
-      buffer = open(graph_.bytes(graph_.node(view.node).outputs[at(view.output)]), n, last);
+      buffer = overwritten(n, view);
+      if (buffer < 0) buffer = open(graph_.bytes(graph_.node(view.node).outputs[at(view.output)]), n, last);
+      result_.buffers[at(buffer)].last = std::max(result_.buffers[at(buffer)].last, last);
     } else {
       result_.columns.erase(found);  // it lies in a leaf
     }
     return buffer;
+  }
+
+  /// Buffer of a wider value whose parts node `n` reads, that dies here, and that the wider value of the node's results may have: each result may
+  /// overwrite the operand in its columns, and nothing else lies there. Or -1.
+  std::int32_t overwritten(std::int32_t n, const ColumnView& whole) {
+    const Node& node = graph_.node(n);
+    const auto aliases = node.op->aliases();
+    std::int32_t found = -1;
+    std::int64_t columns = 0;
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) {
+      const auto made = result_.columns.find({n, i});
+      if (made == result_.columns.end() || made->second.node != whole.node) continue;
+      const auto over = std::ranges::find_if(aliases, [&](const Alias& alias) {
+        if (alias.output != i || alias.must || !backend_.runs_in_place(node, alias)) return false;
+        const Value operand = node.inputs.at(at(alias.input));
+        const auto read = operand ? result_.columns.find({operand.node, operand.output}) : result_.columns.end();
+        return read != result_.columns.end() && read->second.first == made->second.first && read->second.stride == whole.stride &&
+               std::ranges::count(node.inputs, operand) == 1 && operand.type() == node.outputs[at(i)];
+      });
+      if (over == aliases.end()) return -1;
+      const Value operand = node.inputs[at(over->input)];
+      const std::int32_t buffer = result_.buffer_of[at(operand.node)][at(operand.output)];
+      if (buffer < 0 || result_.buffers[at(buffer)].last != n || (found >= 0 && found != buffer)) return -1;
+      found = buffer;
+      columns += node.outputs[at(i)].width();
+    }
+    return columns == whole.stride ? found : -1;
   }
 
   /// Buffer of an operand that output `i` of node `n` may have, or -1; kLeafMemory for an update of a leaf.

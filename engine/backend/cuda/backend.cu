@@ -60,7 +60,7 @@ class CudaPlanning : public Backend {
   /// Heads as wide as the encoder fit no tile of attention; the wide value of a feed-forward part is small beside a GPU's memory, and
   /// whole products are faster.
   [[nodiscard]] CompilePolicy policy() const noexcept override {
-    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true, .fuse_slopes = true};
+    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true, .fuse_slopes = true, .join_products = true};
   }
   /// Attention reaches a sixth of the rate of large products (bench/README.md).
   [[nodiscard]] double work(const NodeCost& cost) const override {

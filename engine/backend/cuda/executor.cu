@@ -7,6 +7,7 @@
 #include "engine/backend/cuda/check.h"
 #include "engine/backend/cuda/step_clock.h"
 #include "engine/graph/capacity.h"
+#include "engine/ops/joined_linear.h"
 #include "engine/runtime/program.h"
 
 namespace preamble::cuda {
@@ -20,6 +21,18 @@ std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 std::int64_t bound_of(std::int64_t rows, std::int64_t capacity) {
   const std::int64_t step = std::max<std::int64_t>(1, (capacity + 31) / 32);
   return std::min(capacity, (rows + step - 1) / step * step);
+}
+
+/// Matrices that one product reads lie one behind the other.
+void hold_joined_matrices(const Program& program, CudaResidence& residence) {
+  const Graph& graph = program.graph();
+  for (const auto& node : graph.nodes()) {
+    const auto* op = dynamic_cast<const JoinedLinear*>(node.op.get());
+    if (op == nullptr) continue;
+    std::vector<Tensor> matrices;
+    for (std::size_t i = 0; i < op->count; ++i) matrices.push_back(graph.node(node.inputs[op->weight(i)]).tensor);
+    residence.hold_together(matrices);
+  }
 }
 
 }  // namespace
@@ -65,6 +78,7 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
   block_ = DeviceMemory("inputs", block_bytes_);
   for (auto& host : host_blocks_) host = PinnedMemory("inputs", block_bytes_);
   for (auto& event : copied_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "event");
+  hold_joined_matrices(program, residence);
   for (const auto& step : program.steps()) {
     const Node& node = graph.node(step.node);
     kernels_.push_back(find_kernel(node.op->name(), activation_type(node)));

@@ -24,18 +24,40 @@ void* CudaResidence::hold(const Tensor& tensor) {
   check(cudaSetDevice(device_), "device cuda:", device_);
   Copy& copy = copies_[tensor.data()];
   copy.owner = tensor.owner();
-  copy.memory = DeviceMemory("weights", tensor.bytes());
-  copy.data = copy.memory.data();
-  copy.bytes = copy.memory.bytes();
+  copy.memory = std::make_shared<DeviceMemory>("weights", tensor.bytes());
+  copy.data = copy.memory->data();
+  copy.bytes = copy.memory->bytes();
   copy_in(copy, tensor);
   return copy.data;
+}
+
+void CudaResidence::hold_together(std::span<const Tensor> tensors) {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& tensor : tensors) {
+    if (find(tensor) != nullptr) return;
+    bytes += tensor.bytes();
+  }
+  erase_expired();
+  check(cudaSetDevice(device_), "device cuda:", device_);
+  const auto block = std::make_shared<DeviceMemory>("weights", bytes);
+  std::byte* next = block->data();
+  for (const auto& tensor : tensors) {
+    Copy& copy = copies_[tensor.data()];
+    copy.owner = tensor.owner();
+    copy.memory = block;
+    copy.data = next;
+    copy.bytes = tensor.bytes();
+    copy_in(copy, tensor);
+    next += tensor.bytes();
+  }
 }
 
 void CudaResidence::adopt(const Tensor& tensor) {
   const std::lock_guard lock(mutex_);
   Copy& copy = copies_[tensor.data()];
   copy.owner = tensor.owner();
-  copy.memory = DeviceMemory();
+  copy.memory = nullptr;
   copy.data = static_cast<std::byte*>(const_cast<void*>(tensor.data()));
   copy.bytes = tensor.bytes();
 }

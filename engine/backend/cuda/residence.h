@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include <cuda_runtime_api.h>
 
@@ -21,6 +22,9 @@ class CudaResidence final : public Residence {
   void upload(const Tensor& tensor) override;
   void download(Tensor& tensor) override;
 
+  /// Makes the copies of tensors one behind the other, unless one of them is on the device already. Each is freed with the last of them.
+  void hold_together(std::span<const Tensor> tensors);
+
   /// A tensor that was made of device memory itself, which its owner keeps: it is its own copy.
   void adopt(const Tensor& tensor);
 
@@ -33,7 +37,7 @@ class CudaResidence final : public Residence {
  private:
   struct Copy {
     std::weak_ptr<const void> owner;
-    DeviceMemory memory;  ///< empty for a tensor that was adopted
+    std::shared_ptr<DeviceMemory> memory;  ///< of one copy or of several; null for a tensor that was adopted
     std::byte* data = nullptr;
     std::size_t bytes = 0;
   };
