@@ -16,20 +16,16 @@ __global__ void __launch_bounds__(kThreads)
   float x[kOctet], gate[kOctet], d[kOctet], of_b[kOctet];
   load(a.at(row, column), left, x);
   load(dy.at(row, column), left, d);
-  if (da) load(b.at(row, column), left, gate);
-  if (db) {
+  load(b.at(row, column), left, gate);
+  // f and f' have most of their operations in common
+  with_kind(kind, [&]<ActivationKind k>() {
 #pragma unroll
-    for (int i = 0; i < kOctet; ++i) of_b[i] = x[i];
-    activate_octet<T>(kind, of_b);
-#pragma unroll
-    for (int i = 0; i < kOctet; ++i) of_b[i] *= d[i];
-  }
-  if (da) {
-    slope_octet<T>(kind, x);
-#pragma unroll
-    for (int i = 0; i < kOctet; ++i) x[i] *= gate[i] * d[i];
-    store(da.at(row, column), left, x);
-  }
+    for (int i = 0; i < kOctet; ++i) {
+      of_b[i] = activate<k, T>(x[i]) * d[i];
+      x[i] = activate_slope<k, T>(x[i]) * (gate[i] * d[i]);
+    }
+  });
+  if (da) store(da.at(row, column), left, x);
   if (db) store(db.at(row, column), left, of_b);
 }
 
