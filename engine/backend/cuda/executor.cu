@@ -8,6 +8,7 @@
 #include "engine/backend/cuda/step_clock.h"
 #include "engine/graph/capacity.h"
 #include "engine/ops/joined_linear.h"
+#include "engine/ops/linear.h"
 #include "engine/runtime/program.h"
 
 namespace preamble::cuda {
@@ -82,6 +83,7 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
   for (const auto& step : program.steps()) {
     const Node& node = graph.node(step.node);
     kernels_.push_back(find_kernel(node.op->name(), activation_type(node)));
+    hold_narrow_biases(kernels_.size() - 1);
     in_.emplace_back(step.in.size());
     out_.emplace_back(step.out.size());
     for (const auto* locations : {&step.in, &step.out}) {
@@ -91,6 +93,27 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
       }
     }
   }
+}
+
+/// A product in bf16 ends in a bias of bf16.
+void CudaExecutor::hold_narrow_biases(std::size_t step) {
+  const Graph& graph = program_.graph();
+  const Node& node = graph.node(program_.steps()[step].node);
+  if (activation_type(node) != Dtype::bf16) return;
+  std::vector<std::size_t> operands;
+  if (dynamic_cast<const Linear*>(node.op.get()) != nullptr) operands = {Linear::kBias};
+  if (const auto* op = dynamic_cast<const JoinedLinear*>(node.op.get())) {
+    for (std::size_t i = 0; i < op->count; ++i) operands.push_back(op->bias(i));
+  }
+  std::vector<Tensor> biases;
+  for (const auto i : operands) {
+    if (i >= node.inputs.size() || !node.inputs[i]) return;
+    const Node& leaf = graph.node(node.inputs[i]);
+    if (leaf.role != Role::frozen || leaf.tensor.dtype() != Dtype::f32) return;
+    biases.push_back(leaf.tensor);
+  }
+  const std::vector<void*> copies = residence_.hold_narrow(biases);
+  for (std::size_t i = 0; i < copies.size(); ++i) narrow_biases_.push_back({step, operands[i], copies[i]});
 }
 
 CudaExecutor::~CudaExecutor() {
@@ -143,6 +166,10 @@ void CudaExecutor::begin_steps() {
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].in.size(); ++i) in_[s][i] = view(steps[s].in[i]);
     for (std::size_t i = 0; i < steps[s].out.size(); ++i) out_[s][i] = view(steps[s].out[i]);
+  }
+  for (const auto& bias : narrow_biases_) {
+    in_[bias.step][bias.operand].data = bias.data;
+    in_[bias.step][bias.operand].dtype = Dtype::bf16;
   }
 }
 

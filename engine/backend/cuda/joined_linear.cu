@@ -14,6 +14,18 @@ class Maps {
   [[nodiscard]] bool has_bias() const { return bool(args_.operand(op_.bias(0))); }
   [[nodiscard]] const void* matrix(std::size_t i) const { return args_.in[op_.weight(i)].data; }
 
+  /// Biases as one: where they lie, if they follow each other in the type of activations, else copies in scratch memory.
+  template <class T>
+  [[nodiscard]] const void* bias() const {
+    bool together = true;
+    for (std::size_t i = 0; i < op_.count; ++i) {
+      const View& b = args_.in[op_.bias(i)];
+      together = together && b.dtype == real_dtype<T> && (i == 0 || args_.in[op_.bias(i - 1)].template as<T>() + rows(i - 1) == b.data);
+    }
+    if (!together) join_biases<T>();
+    return together ? args_.in[op_.bias(0)].data : args_.scratch;
+  }
+
   /// Does each matrix begin where the one before it ends? See `CudaResidence::hold_together`.
   [[nodiscard]] bool follow_each_other(std::int64_t element) const {
     for (std::size_t i = 0; i + 1 < op_.count; ++i) {
@@ -23,7 +35,7 @@ class Maps {
     return true;
   }
 
-  /// Biases side by side in scratch memory, in the type of activations.
+ private:
   template <class T>
   void join_biases() const {
     std::int64_t first = 0;
@@ -37,7 +49,6 @@ class Maps {
     }
   }
 
- private:
   const Arguments& args_;
   const JoinedLinear& op_;
 };
@@ -60,10 +71,7 @@ void joined_linear(const Arguments& args) {
   p.transpose_b = !op.transposed;
   p.c = y.data, p.ldc = y.width;
   if (residual) p.addend = residual.data, p.beta = 1;
-  if (maps.has_bias()) {
-    maps.join_biases<T>();
-    p.bias = args.scratch;
-  }
+  if (maps.has_bias()) p.bias = maps.bias<T>();
   if (maps.follow_each_other(kElement)) return args.queue.products->run(p);
   const Product whole = p;
   std::int64_t first = 0;
