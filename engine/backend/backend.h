@@ -24,6 +24,8 @@ struct CompilePolicy {
   bool keep_attention_outputs = false;
   /// `fuse_slopes`: needs products in bf16 that end in the gradient of gelu_tanh.
   bool fuse_slopes = false;
+  /// `join_products`: pays where several products of the same rows fill a device less well than one.
+  bool join_products = false;
 };
 
 class Backend {
@@ -52,6 +54,9 @@ class Backend {
   [[nodiscard]] virtual double work(const NodeCost& cost) const { return cost.node.op->flops(cost); }
   /// May the node's kernel write an output over an operand, where the op itself allows it?
   [[nodiscard]] virtual bool runs_in_place(const Node& /*node*/, const Alias& /*alias*/) const noexcept { return true; }
+  /// May the node's kernel read an operand, or write an output, whose rows lie further apart than they are wide (`column_views`)?
+  [[nodiscard]] virtual bool reads_columns(const Node& /*node*/, std::size_t /*operand*/) const noexcept { return false; }
+  [[nodiscard]] virtual bool writes_columns(const Node& /*node*/, std::size_t /*output*/) const noexcept { return false; }
 
   [[nodiscard]] virtual Residence& residence() const = 0;
   /// The program must outlive the executor. Throws DeviceError if its memory cannot be had.

@@ -13,6 +13,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/feed_forward.h"
 #include "engine/ops/gated.h"
+#include "engine/ops/joined_linear.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/linear_cross_entropy.h"
 #include "engine/ops/linear_slope.h"
@@ -161,6 +162,23 @@ bool fuse_sum_of_products(const Site& s) {
   return false;
 }
 
+/// The same for the sum of several products.
+bool fuse_sum_of_joined_products(const Site& s) {
+  if (dynamic_cast<const Add*>(s.node.op.get()) == nullptr) return false;
+  for (const std::size_t i : {1U, 0U}) {
+    const Value product = s.node.inputs[i];
+    const Value sum = s.node.inputs[1 - i];
+    const auto* op = s.sole<JoinedLinear>(product);
+    if (op == nullptr || s.maker(sum).op == nullptr || !dies_at(s, sum)) continue;
+    if (s.operand(s.maker(product), JoinedLinear::kResidual)) continue;
+    std::vector<Value> operands = s.rewriter(s.maker(product).inputs);
+    operands[JoinedLinear::kResidual] = s.operand(s.node, 1 - i);
+    s.replace(0, s.rewriter.graph().add(std::make_shared<JoinedLinear>(op->count, op->transposed), std::move(operands)));
+    return true;
+  }
+  return false;
+}
+
 /// The linear map without a function that the node is, or null.
 const Linear* plain_linear(const Site& s) {
   const auto* op = dynamic_cast<const Linear*>(s.node.op.get());
@@ -258,7 +276,7 @@ Graph fuse_forward(const Graph& graph) {
 }
 
 Graph fuse_sums(const Graph& graph) {
-  static constexpr std::array<Rule, 3> kRules = {fuse_residual_norm, fuse_norm_gradient, fuse_sum_of_products};
+  static constexpr std::array<Rule, 4> kRules = {fuse_residual_norm, fuse_norm_gradient, fuse_sum_of_products, fuse_sum_of_joined_products};
   return apply_rules(graph, kRules);
 }
 

@@ -29,6 +29,7 @@ class Analysis {
   }
 
   Liveness run() {
+    result_.columns = column_views(graph_, backend_);
     for (std::int32_t n = 0; n < graph_.size(); ++n) place(n);
     measure();
     return std::move(result_);
@@ -41,14 +42,17 @@ class Analysis {
   void place(std::int32_t n) {
     const Node& node = graph_.node(n);
     auto& placed = result_.buffer_of[at(n)];
-    placed.assign(node.outputs.size(), -1);
+    placed.resize(node.outputs.size(), -1);
     if (!node.op) {
       if (node.role == Role::input) placed[0] = open(graph_.bytes(node.outputs[0]), 0, last_use_[at(n)][0]);
       return;
     }
     const auto aliases = node.op->aliases();
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (!used_[at(n)][i]) continue;
+      // the parts of a wider value may have opened its buffer
+      if (!used_[at(n)][i] || placed[i] >= 0) continue;
+      placed[i] = in_columns(n, static_cast<std::int32_t>(i));
+      if (placed[i] >= 0) continue;
       const std::int64_t bytes = rounded(graph_.bytes(node.outputs[i]));
       placed[i] = take_over(n, static_cast<std::int32_t>(i), bytes, aliases);
       if (placed[i] == kLeafMemory) {
@@ -71,6 +75,54 @@ class Analysis {
     return static_cast<std::int32_t>(result_.buffers.size()) - 1;
   }
 
+  /// The buffer of the wider value that output `i` of node `n` is a part of, or -1.
+  std::int32_t in_columns(std::int32_t n, std::int32_t i) {
+    const auto found = result_.columns.find({n, i});
+    if (found == result_.columns.end()) return -1;
+    const ColumnView& view = found->second;
+    auto& whole = result_.buffer_of[at(view.node)];
+    whole.resize(graph_.node(view.node).outputs.size(), -1);
+    std::int32_t& buffer = whole[at(view.output)];
+    const std::int32_t last = std::max(last_use_[at(n)][at(i)], last_use_[at(view.node)][at(view.output)]);
+    if (buffer >= 0) {
+      result_.buffers[at(buffer)].last = std::max(result_.buffers[at(buffer)].last, last);
+    } else if (view.node > n) {
+      buffer = overwritten(n, view);
+      if (buffer < 0) buffer = open(graph_.bytes(graph_.node(view.node).outputs[at(view.output)]), n, last);
+      result_.buffers[at(buffer)].last = std::max(result_.buffers[at(buffer)].last, last);
+    } else {
+      result_.columns.erase(found);  // it lies in a leaf
+    }
+    return buffer;
+  }
+
+  /// Buffer of a wider value whose parts node `n` reads, that dies here, and that the wider value of the node's results may have: each result may
+  /// overwrite the operand in its columns, and nothing else lies there. Or -1.
+  std::int32_t overwritten(std::int32_t n, const ColumnView& whole) {
+    const Node& node = graph_.node(n);
+    const auto aliases = node.op->aliases();
+    std::int32_t found = -1;
+    std::int64_t columns = 0;
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(node.outputs.size()); ++i) {
+      const auto made = result_.columns.find({n, i});
+      if (made == result_.columns.end() || made->second.node != whole.node) continue;
+      const auto over = std::ranges::find_if(aliases, [&](const Alias& alias) {
+        if (alias.output != i || alias.must || !backend_.runs_in_place(node, alias)) return false;
+        const Value operand = node.inputs.at(at(alias.input));
+        const auto read = operand ? result_.columns.find({operand.node, operand.output}) : result_.columns.end();
+        return read != result_.columns.end() && read->second.first == made->second.first && read->second.stride == whole.stride &&
+               std::ranges::count(node.inputs, operand) == 1 && operand.type() == node.outputs[at(i)];
+      });
+      if (over == aliases.end()) return -1;
+      const Value operand = node.inputs[at(over->input)];
+      const std::int32_t buffer = result_.buffer_of[at(operand.node)][at(operand.output)];
+      if (buffer < 0 || result_.buffers[at(buffer)].last != n || (found >= 0 && found != buffer)) return -1;
+      found = buffer;
+      columns += node.outputs[at(i)].width();
+    }
+    return columns == whole.stride ? found : -1;
+  }
+
   /// Buffer of an operand that output `i` of node `n` may have, or -1; kLeafMemory for an update of a leaf.
   std::int32_t take_over(std::int32_t n, std::int32_t i, std::int64_t bytes, const std::vector<Alias>& aliases) {
     const Node& node = graph_.node(n);
@@ -80,6 +132,7 @@ class Analysis {
       const std::int32_t buffer = result_.buffer_of[at(operand.node)][at(operand.output)];
       if (alias.must) return buffer < 0 ? kLeafMemory : buffer;
       if (!backend_.runs_in_place(node, alias)) continue;
+      if (result_.columns.contains({operand.node, operand.output})) continue;
       if (buffer < 0 || result_.buffers[at(buffer)].bytes != bytes || result_.buffers[at(buffer)].last != n) continue;
       if (std::ranges::count(node.inputs, operand) > 1 || taken(n, i, buffer)) continue;
       return buffer;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/compile/column_views.h"
 #include "engine/graph/graph.h"
 
 namespace preamble {
@@ -21,6 +22,8 @@ struct Liveness {
   std::vector<Buffer> buffers;
   /// [node][output]: buffer of the value, -1 if it has none (leaf memory, an output that nobody reads).
   std::vector<std::vector<std::int32_t>> buffer_of;
+  /// Values that lie in columns of a wider one: their buffer is its buffer.
+  ColumnViews columns;
   /// [node]: buffer of the node's scratch memory, -1 if it needs none.
   std::vector<std::int32_t> workspace_of;
   /// Largest sum of bytes that are alive at one step: no arena can be smaller.

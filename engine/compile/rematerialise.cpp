@@ -22,13 +22,17 @@
 namespace preamble {
 namespace {
 
-/// Forward values that the backward pass reads.
-ValueKeys saved_values(const Graph& graph) {
+/// Forward values that the backward pass reads. Parts of a wider value that lie in it are kept or made again with it.
+ValueKeys saved_values(const Graph& graph, const Backend& backend) {
+  const ColumnViews columns = column_views(graph, backend);
   ValueKeys saved;
   for (const auto& node : graph.nodes()) {
     if (node.phase == Phase::forward) continue;
     for (const auto& input : node.inputs) {
-      if (input && is_forward(graph, input)) saved.insert(key_of(input));
+      if (!input || !is_forward(graph, input)) continue;
+      const auto part = columns.find(key_of(input));
+      const bool lies_in_operand = part != columns.end() && part->second.node < input.node;
+      saved.insert(lies_in_operand ? ValueKey{part->second.node, part->second.output} : key_of(input));
     }
   }
   return saved;
@@ -311,7 +315,7 @@ Budget Budget::parse(const std::string& text, const std::string& kept) {
 }
 
 Graph rematerialise(const Graph& graph, Budget budget, const Backend& backend) {
-  const ValueKeys saved = saved_values(graph);
+  const ValueKeys saved = saved_values(graph, backend);
   const ValueKeys base = without_cheap(graph, saved);
   if (budget.kind == Budget::Kind::none) return recompute(graph, with_forms(graph, {saved, {}}, budget.kept));
   if (budget.kind == Budget::Kind::automatic) {

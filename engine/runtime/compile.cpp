@@ -5,6 +5,7 @@
 #include "engine/compile/absorb.h"
 #include "engine/compile/differentiate.h"
 #include "engine/compile/fuse.h"
+#include "engine/compile/join_products.h"
 #include "engine/compile/keep_outputs.h"
 #include "engine/compile/liveness.h"
 #include "engine/compile/plan_memory.h"
@@ -52,6 +53,7 @@ std::shared_ptr<const Program> compile(Graph graph, const CompileOptions& option
   if (options.prune) pipeline.run("prune_rows", [](const Graph& g) { return prune_rows(g); });
   if (options.fuse && policy.absorb_projections) pipeline.run("absorb_projections", [](const Graph& g) { return absorb_projections(g); });
   if (options.fuse) pipeline.run("fuse_forward", [](const Graph& g) { return fuse_forward(g); });
+  if (options.fuse && policy.join_products) pipeline.run("join_products", [&](const Graph& g) { return join_products(g, backend); });
   if (!options.loss.empty()) {
     pipeline.run("differentiate", [&](const Graph& g) {
       Graph differentiated = eliminate_dead(g);

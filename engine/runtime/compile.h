@@ -25,7 +25,7 @@ struct CompileOptions {
   const Backend* backend = nullptr;  ///< null: default_backend()
 };
 
-/// Runs the passes prune_rows, absorb_projections, fuse_forward, differentiate, prune_rows, rematerialise, fuse_sums,
+/// Runs the passes prune_rows, absorb_projections, fuse_forward, join_products, differentiate, prune_rows, rematerialise, fuse_sums,
 /// fuse_feed_forward, fuse_slopes, schedule, plan_memory, in this order, as the backend's policy has them. The results of the program are those of the graph
 /// and, with a loss, the gradient `grad.<leaf>` of every trainable leaf that the loss depends on.
 /// Throws what the passes throw, and UnsupportedError for an op without a kernel.

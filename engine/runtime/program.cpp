@@ -56,7 +56,14 @@ Program::Program(Graph graph, const Backend& backend, std::vector<PassReport> pa
 
 Location Program::location(Value value) const {
   const std::int32_t buffer = liveness_.buffer_of[at(value.node)][at(value.output)];
-  if (buffer >= 0) return {value.node, value.output, plan_.offsets[at(buffer)], -1};
+  if (buffer >= 0) {
+    Location found{value.node, value.output, plan_.offsets[at(buffer)], -1};
+    if (const auto view = liveness_.columns.find({value.node, value.output}); view != liveness_.columns.end()) {
+      found.offset += view->second.first * static_cast<std::int64_t>(size_of(value.type().dtype));
+      found.stride = view->second.stride;
+    }
+    return found;
+  }
   return {value.node, value.output, -1, leaf_behind(graph_, value)};
 }
 

@@ -92,4 +92,13 @@ bool attention_runs_in_place(const Node& node, const Alias& alias) noexcept {
   return knows_output && alias.output == static_cast<std::int32_t>(Attention::kQuery);
 }
 
+bool attention_reads_columns(const Node& node, std::size_t operand) noexcept {
+  const Op* op = node.op.get();
+  return operand <= Attention::kValue && (dynamic_cast<const Attention*>(op) != nullptr || dynamic_cast<const AttentionGrad*>(op) != nullptr);
+}
+
+bool attention_writes_columns(const Node& node, std::size_t output) noexcept {
+  return output <= Attention::kValue && dynamic_cast<const AttentionGrad*>(node.op.get()) != nullptr;
+}
+
 }  // namespace preamble::cuda

@@ -87,4 +87,8 @@ struct AttentionScratch {
 /// may not overwrite k and v: blocks of queries read all keys.
 [[nodiscard]] bool attention_runs_in_place(const Node& node, const Alias& alias) noexcept;
 
+/// q, k and v may be parts of one value, and so may their gradients: kernels know how far apart rows lie.
+[[nodiscard]] bool attention_reads_columns(const Node& node, std::size_t operand) noexcept;
+[[nodiscard]] bool attention_writes_columns(const Node& node, std::size_t output) noexcept;
+
 }  // namespace preamble::cuda

@@ -60,7 +60,7 @@ class CudaPlanning : public Backend {
   /// Heads as wide as the encoder fit no tile of attention; the wide value of a feed-forward part is small beside a GPU's memory, and
   /// whole products are faster.
   [[nodiscard]] CompilePolicy policy() const noexcept override {
-    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true, .fuse_slopes = true};
+    return {.absorb_projections = false, .fuse_feed_forward = false, .keep_attention_outputs = true, .fuse_slopes = true, .join_products = true};
   }
   /// Attention reaches a sixth of the rate of large products (bench/README.md).
   [[nodiscard]] double work(const NodeCost& cost) const override {
@@ -69,6 +69,8 @@ class CudaPlanning : public Backend {
     return (is_attention ? 6 : 1) * op->flops(cost);
   }
   [[nodiscard]] bool runs_in_place(const Node& node, const Alias& alias) const noexcept override { return cuda::runs_in_place(node, alias); }
+  [[nodiscard]] bool reads_columns(const Node& node, std::size_t operand) const noexcept override { return cuda::reads_columns(node, operand); }
+  [[nodiscard]] bool writes_columns(const Node& node, std::size_t output) const noexcept override { return cuda::writes_columns(node, output); }
   [[nodiscard]] Residence& residence() const override { cuda::fail("device cuda: there is no device; ", cuda_problem()); }
   [[nodiscard]] std::unique_ptr<Executor> executor(const Program& /*program*/) const override {
     cuda::fail("device cuda: there is no device; ", cuda_problem());

@@ -7,6 +7,8 @@
 #include "engine/backend/cuda/check.h"
 #include "engine/backend/cuda/step_clock.h"
 #include "engine/graph/capacity.h"
+#include "engine/ops/joined_linear.h"
+#include "engine/ops/linear.h"
 #include "engine/runtime/program.h"
 
 namespace preamble::cuda {
@@ -20,6 +22,18 @@ std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 std::int64_t bound_of(std::int64_t rows, std::int64_t capacity) {
   const std::int64_t step = std::max<std::int64_t>(1, (capacity + 31) / 32);
   return std::min(capacity, (rows + step - 1) / step * step);
+}
+
+/// Matrices that one product reads lie one behind the other.
+void hold_joined_matrices(const Program& program, CudaResidence& residence) {
+  const Graph& graph = program.graph();
+  for (const auto& node : graph.nodes()) {
+    const auto* op = dynamic_cast<const JoinedLinear*>(node.op.get());
+    if (op == nullptr) continue;
+    std::vector<Tensor> matrices;
+    for (std::size_t i = 0; i < op->count; ++i) matrices.push_back(graph.node(node.inputs[op->weight(i)]).tensor);
+    residence.hold_together(matrices);
+  }
 }
 
 }  // namespace
@@ -65,9 +79,11 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
   block_ = DeviceMemory("inputs", block_bytes_);
   for (auto& host : host_blocks_) host = PinnedMemory("inputs", block_bytes_);
   for (auto& event : copied_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "event");
+  hold_joined_matrices(program, residence);
   for (const auto& step : program.steps()) {
     const Node& node = graph.node(step.node);
     kernels_.push_back(find_kernel(node.op->name(), activation_type(node)));
+    hold_narrow_biases(kernels_.size() - 1);
     in_.emplace_back(step.in.size());
     out_.emplace_back(step.out.size());
     for (const auto* locations : {&step.in, &step.out}) {
@@ -77,6 +93,27 @@ CudaExecutor::CudaExecutor(const Program& program, int device, const Queue& queu
       }
     }
   }
+}
+
+/// A product in bf16 ends in a bias of bf16.
+void CudaExecutor::hold_narrow_biases(std::size_t step) {
+  const Graph& graph = program_.graph();
+  const Node& node = graph.node(program_.steps()[step].node);
+  if (activation_type(node) != Dtype::bf16) return;
+  std::vector<std::size_t> operands;
+  if (dynamic_cast<const Linear*>(node.op.get()) != nullptr) operands = {Linear::kBias};
+  if (const auto* op = dynamic_cast<const JoinedLinear*>(node.op.get())) {
+    for (std::size_t i = 0; i < op->count; ++i) operands.push_back(op->bias(i));
+  }
+  std::vector<Tensor> biases;
+  for (const auto i : operands) {
+    if (i >= node.inputs.size() || !node.inputs[i]) return;
+    const Node& leaf = graph.node(node.inputs[i]);
+    if (leaf.role != Role::frozen || leaf.tensor.dtype() != Dtype::f32) return;
+    biases.push_back(leaf.tensor);
+  }
+  const std::vector<void*> copies = residence_.hold_narrow(biases);
+  for (std::size_t i = 0; i < copies.size(); ++i) narrow_biases_.push_back({step, operands[i], copies[i]});
 }
 
 CudaExecutor::~CudaExecutor() {
@@ -112,6 +149,7 @@ View CudaExecutor::view(const Location& location) const {
   view.data = memory_of(location);
   view.dtype = type.dtype;
   view.width = type.width();
+  view.stride = location.stride;
   view.dims = &type.dims;
   if (type.has_rows()) {
     const auto space = static_cast<std::size_t>(type.rows);
@@ -128,6 +166,10 @@ void CudaExecutor::begin_steps() {
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].in.size(); ++i) in_[s][i] = view(steps[s].in[i]);
     for (std::size_t i = 0; i < steps[s].out.size(); ++i) out_[s][i] = view(steps[s].out[i]);
+  }
+  for (const auto& bias : narrow_biases_) {
+    in_[bias.step][bias.operand].data = bias.data;
+    in_[bias.step][bias.operand].dtype = Dtype::bf16;
   }
 }
 
@@ -228,7 +270,13 @@ const void* CudaExecutor::fetch(const Location& value, std::size_t bytes) {
   if (from == nullptr && value.leaf >= 0) {
     from = static_cast<const std::byte*>(residence_.hold(program_.graph().node(value.leaf).tensor));
   }
-  if (bytes != 0) {
+  if (value.stride != 0 && bytes != 0) {
+    const Type& type = program_.graph().node(value.node).outputs[static_cast<std::size_t>(value.output)];
+    const std::size_t row = static_cast<std::size_t>(type.width()) * size_of(type.dtype);
+    check(cudaMemcpy2DAsync(copy.data(), row, from, static_cast<std::size_t>(value.stride) * size_of(type.dtype), row, bytes / row,
+                            cudaMemcpyDeviceToHost, queue_.stream),
+          "download of ", bytes, " bytes");
+  } else if (bytes != 0) {
     check(cudaMemcpyAsync(copy.data(), from, bytes, cudaMemcpyDeviceToHost, queue_.stream), "download of ", bytes, " bytes");
   }
   check(cudaStreamSynchronize(queue_.stream), "a program's steps");

@@ -82,7 +82,15 @@ class CudaExecutor final : public Executor {
   int device_;
   const Queue& queue_;
   CudaResidence& residence_;
+  /// A bias that a step reads as bf16, though its leaf is float32.
+  struct NarrowBias {
+    std::size_t step, operand;
+    void* data;
+  };
+  void hold_narrow_biases(std::size_t step);
+
   std::vector<std::byte*> leaves_;        ///< by node
+  std::vector<NarrowBias> narrow_biases_;
   std::vector<std::size_t> input_at_;     ///< by node: offset in the block of inputs
   LayoutBlock layout_block_;
   std::size_t block_bytes_ = 0;           ///< layouts, then inputs

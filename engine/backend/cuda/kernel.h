@@ -26,6 +26,8 @@ struct View {
   std::int64_t segments = 1;
   /// Elements of a row.
   std::int64_t width = 0;
+  /// Elements from one row to the next where the value is a part of a wider one, for kernels that say so (`reads_columns`); else 0.
+  std::int64_t stride = 0;
   /// In device memory; null without a row space.
   const Layout* layout = nullptr;
   /// Dimensions behind the row axis, in host memory.
@@ -36,6 +38,8 @@ struct View {
   [[nodiscard]] T* as() const noexcept {
     return static_cast<T*>(data);
   }
+  /// Elements from one row to the next.
+  [[nodiscard]] std::int64_t row_stride() const noexcept { return stride != 0 ? stride : width; }
   /// Upper bound of the tiles of `size` rows.
   [[nodiscard]] std::int64_t tiles(std::int64_t size) const noexcept { return rows / size + segments; }
 };

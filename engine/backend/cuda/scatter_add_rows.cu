@@ -23,8 +23,8 @@ constexpr std::int32_t kNotFirst = -2;  ///< mark of a row before which another 
 constexpr int kChainThreads = 128;
 
 /// Links the rows of each target in their order: next[r] is the next row with r's target, first[r] tells whether none comes before. A block
-/// owns 128 rows and compares them with all rows, 128 at a time from shared memory. Reads R² numbers in all, most of them from there, which
-/// for the rows of a batch costs less than sorting.
+/// owns 128 rows and compares them with all rows, 128 at a time from shared memory, unless targets ascend. Reads R² numbers in all, most of them from
+/// there, which for the rows of a batch costs less than sorting.
 __global__ void __launch_bounds__(kChainThreads)
     chain_kernel(Targets targets, const Layout* layout, std::int32_t* next, std::int32_t* first) {
   __shared__ std::int32_t other[kChainThreads];
@@ -33,6 +33,17 @@ __global__ void __launch_bounds__(kChainThreads)
   const std::int32_t target = r < rows ? targets[r] : -1;
   std::int32_t after = kLast;
   bool leads = target >= 0;
+  // the index of a subset ascends: no two rows have one target
+  bool ascends = true;
+#pragma unroll 8
+  for (std::int64_t other_row = threadIdx.x; other_row + 1 < rows; other_row += kChainThreads) {
+    const std::int32_t low = targets[other_row];
+    ascends = ascends && low >= 0 && low < targets[other_row + 1];
+  }
+  if (__syncthreads_and(static_cast<int>(ascends)) != 0) {
+    if (r < rows) next[r] = kLast, first[r] = leads ? target : kNotFirst;
+    return;
+  }
   for (std::int64_t start = 0; start < rows; start += kChainThreads) {
     const std::int64_t mine = start + threadIdx.x;
     __syncthreads();

@@ -17,7 +17,9 @@
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/gather_rows.h"
 #include "engine/ops/gradient_norm.h"
+#include "engine/ops/gated.h"
 #include "engine/ops/head_linear.h"
+#include "engine/ops/joined_linear.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/linear_cross_entropy.h"
 #include "engine/ops/lstm.h"
@@ -46,6 +48,12 @@ std::int64_t gradient_norm(const NodeCost& cost) {
 }
 
 std::int64_t dot(const NodeCost& /*cost*/) { return kElementParts * kDouble; }
+
+/// All biases, in the type of activations.
+std::int64_t joined_linear(const NodeCost& cost) {
+  if (!has(cost, op_of<JoinedLinear>(cost).bias(0))) return 0;
+  return scratch_bytes(cost.output(0).width() * static_cast<std::int64_t>(size_of(cost.output(0).dtype)));
+}
 
 /// The whole weight, if it is stored in another type.
 std::int64_t head_linear(const NodeCost& cost) {
@@ -128,6 +136,7 @@ constexpr std::array kEntries = {
     ScratchEntry{"dot", dot},
     ScratchEntry{"gradient_norm", gradient_norm},
     ScratchEntry{"head_linear", head_linear},
+    ScratchEntry{"joined_linear", joined_linear},
     ScratchEntry{"linear", linear},
     ScratchEntry{"linear_cross_entropy", linear_cross_entropy},
     ScratchEntry{"lstm", lstm},
@@ -148,5 +157,15 @@ std::int64_t scratch(const NodeCost& cost) { return scratch_of(kEntries, cost); 
 
 /// The other kernels read what they overwrite before they write it.
 bool runs_in_place(const Node& node, const Alias& alias) noexcept { return attention_runs_in_place(node, alias); }
+
+bool reads_columns(const Node& node, std::size_t operand) noexcept {
+  const Op* op = node.op.get();
+  const bool gate = dynamic_cast<const Gated*>(op) != nullptr || dynamic_cast<const GatedGrad*>(op) != nullptr;
+  return gate ? operand < 2 : attention_reads_columns(node, operand);
+}
+
+bool writes_columns(const Node& node, std::size_t output) noexcept {
+  return dynamic_cast<const GatedGrad*>(node.op.get()) != nullptr || attention_writes_columns(node, output);
+}
 
 }  // namespace preamble::cuda

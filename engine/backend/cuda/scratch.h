@@ -13,4 +13,8 @@ namespace preamble::cuda {
 /// May the op's kernels write an output over an operand, where the op itself allows it?
 [[nodiscard]] bool runs_in_place(const Node& node, const Alias& alias) noexcept;
 
+/// May they read an operand, or write an output, that is a part of a wider value?
+[[nodiscard]] bool reads_columns(const Node& node, std::size_t operand) noexcept;
+[[nodiscard]] bool writes_columns(const Node& node, std::size_t output) noexcept;
+
 }  // namespace preamble::cuda

@@ -84,7 +84,7 @@ AttentionProblem attention_problem(const Arguments& args, const AttentionOptions
   p.heads = options.heads;
   p.kv_heads = options.kv_heads;
   p.group = options.heads / options.kv_heads;
-  p.dim = p.q.width / options.heads;
+  p.dim = static_cast<std::int32_t>(args.operand(Attention::kQuery).width / options.heads);
   p.scale = static_cast<float>(options.scale);
   p.window = options.window;
   p.causal = options.causal;

@@ -11,12 +11,12 @@ namespace preamble::cuda {
 /// Rows of float32 or bf16 that a kernel reads.
 struct RowsIn {
   const void* data = nullptr;
-  std::int32_t width = 0;
+  std::int32_t width = 0;  ///< elements from one row to the next
   bool narrow = false;  ///< bf16
 
   RowsIn() = default;
   /// Throws DeviceError if the view is present and of neither type.
-  explicit RowsIn(const View& view) : data(view.data), width(static_cast<std::int32_t>(view.width)), narrow(view.dtype == Dtype::bf16) {
+  explicit RowsIn(const View& view) : data(view.data), width(static_cast<std::int32_t>(view.row_stride())), narrow(view.dtype == Dtype::bf16) {
     if (view) require_real(view.dtype);
   }
   [[nodiscard]] __host__ __device__ explicit operator bool() const { return data != nullptr; }
@@ -38,11 +38,11 @@ struct RowsIn {
 /// Rows of float32 or bf16 that a kernel writes; may be absent.
 struct RowsOut {
   void* data = nullptr;
-  std::int32_t width = 0;
+  std::int32_t width = 0;  ///< elements from one row to the next
   bool narrow = false;
 
   RowsOut() = default;
-  explicit RowsOut(const View& view) : data(view.data), width(static_cast<std::int32_t>(view.width)), narrow(view.dtype == Dtype::bf16) {
+  explicit RowsOut(const View& view) : data(view.data), width(static_cast<std::int32_t>(view.row_stride())), narrow(view.dtype == Dtype::bf16) {
     if (view) require_real(view.dtype);
   }
   RowsOut(float* sums, std::int64_t columns) : data(sums), width(static_cast<std::int32_t>(columns)) {}

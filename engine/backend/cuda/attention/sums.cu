@@ -61,16 +61,17 @@ struct ChunkedSums {
 
 /// A thread owns an element of a result.
 __global__ void __launch_bounds__(kThreads)
-    add_chunks_kernel(ChunkedSums first, ChunkedSums second, std::int32_t chunks, std::int64_t chunk_elements, const Layout* layout) {
+    add_chunks_kernel(ChunkedSums first, ChunkedSums second, std::int32_t chunks, std::int64_t chunk_elements, std::int64_t columns,
+                      const Layout* layout) {
   const float* sums = blockIdx.y == 0 ? first.sums : second.sums;
   const RowsOut to = blockIdx.y == 0 ? first.to : second.to;
   const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
   const std::int64_t rows = layout != nullptr ? layout->rows : 1;
-  if (i >= rows * to.width) return;
+  if (i >= rows * columns) return;
   float sum = 0;
 #pragma unroll 8
   for (std::int32_t c = 0; c < chunks; ++c) sum += sums[c * chunk_elements + i];
-  to.set(i / to.width, static_cast<int>(i % to.width), sum);
+  to.set(i / columns, static_cast<int>(i % columns), sum);
 }
 
 dim3 blocks_for(std::int64_t items) { return dim3(static_cast<unsigned>((items + kThreads - 1) / kThreads)); }
@@ -100,7 +101,7 @@ void add_chunks(const Queue& queue, const float* sums, const float* others, std:
   dim3 blocks = blocks_for(shape.rows * shape.width);
   blocks.y = to && other ? 2 : 1;
   launch_blocks("attention_grad: sums", add_chunks_kernel, blocks, kThreads, 0, queue, first, second, static_cast<std::int32_t>(chunks),
-                chunk_elements, shape.layout);
+                chunk_elements, shape.width, shape.layout);
 }
 
 }  // namespace preamble::cuda

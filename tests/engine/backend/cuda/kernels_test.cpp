@@ -49,6 +49,8 @@ TEST_CASE("kernels for GPUs: there is one for each op of the CPU and each type o
   // what no program of a CPU has
   CHECK(gpu.policy().fuse_slopes);
   CHECK(gpu.has_kernel("linear_slope", Dtype::bf16));
+  CHECK(gpu.policy().join_products);
+  CHECK(gpu.has_kernel("joined_linear", Dtype::bf16));
 }
 
 TEST_CASE("kernels for GPUs: matrices of every type can be read") {

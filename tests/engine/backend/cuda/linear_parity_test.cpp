@@ -1,14 +1,21 @@
 #include <array>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include <doctest/doctest.h>
 
 #include "engine/backend/cuda/backend.h"
+#include "engine/ops/attention.h"
+#include "engine/ops/cast.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/gated.h"
 #include "engine/ops/head_linear.h"
 #include "engine/ops/linear.h"
+#include "engine/runtime/session.h"
 #include "tests/support/activations.h"
 #include "tests/support/device_parity.h"
+#include "tests/support/values.h"
 
 namespace linear_parity_test {
 
@@ -93,6 +100,60 @@ TEST_SUITE("cuda") {
         check_parity("slope", test, kOverNarrow);
       }
     }
+  }
+
+  TEST_CASE("cuda: several maps of the same rows as one product") {
+    for (const auto& [rows, k, n] : {MapSizes{130, 64, 96}, MapSizes{33, 24, 56}, MapSizes{1, 8, 16}, MapSizes{0, 16, 32}}) {
+      for (const bool biases : {false, true}) {
+        GradientCase test{{{"r", Segments(std::array{rows, 0})}},
+                          {{"x", random_tensor({rows, k}, 1), "r"},
+                           {"a", random_tensor({n, k}, 2)},
+                           {"b", random_tensor({n, k}, 3)},
+                           {"c", random_tensor({n}, 4)},
+                           {"d", random_tensor({n}, 5)}},
+                          [biases](Graph&, const auto& v) {
+                            const auto bias = [&](const Value& of) { return biases ? of : Value{}; };
+                            return gated(linear(v[0], v[1], bias(v[3])), linear(v[0], v[2], bias(v[4])), ActivationKind::gelu_tanh);
+                          }};
+        for (std::size_t i = 1; i < test.operands.size(); ++i) test.operands[i].differentiable = false;
+        check_parity("gate", test, kOverNarrow);
+      }
+      GradientCase test{{{"r", Segments(std::array{rows, 0})}},
+                        {{"x", random_tensor({rows, k}, 1), "r"},
+                         {"q", random_tensor({n, k}, 2)},
+                         {"k", random_tensor({n / 2, k}, 3)},
+                         {"v", random_tensor({n / 2, k}, 4)}},
+                        [](Graph&, const auto& v) {
+                          const AttentionOptions options{.heads = 2, .kv_heads = 1, .scale = 0.01};
+                          return attention({.q = linear(v[0], v[1]), .k = linear(v[0], v[2]), .v = linear(v[0], v[3])}, options);
+                        }};
+      for (std::size_t i = 1; i < test.operands.size(); ++i) test.operands[i].differentiable = false;
+      check_parity("queries, keys, values", test, ParityOptions{.bf16 = 4e-2, .term = 0.5, .narrow_parameters = true});
+    }
+  }
+
+  TEST_CASE("cuda: matrices that lie apart are multiplied one by one") {
+    // the second program finds one of its matrices on the device already
+    constexpr std::int64_t kRows = 70, kWide = 40, kNarrow = 24;
+    const auto run = [&](bool apart) {
+      const Tensor a = random_tensor({kWide, kNarrow}, 1).to(Dtype::bf16), b = random_tensor({kWide, kNarrow}, 2).to(Dtype::bf16);
+      const auto session = [&](bool both) {
+        Graph graph(Dtype::bf16);
+        const RowSpaceId rows = graph.rows("r", kRows, 1);
+        const Value x = graph.trainable("x", random_tensor({kRows, kNarrow}, 3).to(Dtype::f32), rows);
+        const Value h = scale(cast(x, Dtype::bf16), 0.5);
+        const Value of_b = linear(h, graph.frozen("b", b));
+        const Value y = both ? gated(linear(h, graph.frozen("a", a)), of_b, ActivationKind::gelu) : of_b;
+        graph.output("loss", dot(cast(y, Dtype::f32), graph.frozen("direction", random_tensor({kRows, kWide}, 4).to(Dtype::f32), rows)));
+        return std::make_unique<Session>(compile(std::move(graph), {.loss = "loss", .backend = &cuda_backend(0)}));
+      };
+      const auto first = apart ? session(false) : nullptr;
+      const auto joined = session(true);
+      joined->rows("r", Segments(std::array{static_cast<std::int32_t>(kRows)}));
+      joined->run();
+      return numbers(joined->result_tensor("grad.x"));
+    };
+    check_close(run(true), run(false), 0x1p-6);
   }
 
   TEST_CASE("cuda: maps of heads") {

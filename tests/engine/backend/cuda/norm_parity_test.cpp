@@ -1,4 +1,5 @@
 #include <array>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -47,6 +48,21 @@ TEST_SUITE("cuda") {
                    }));
       check_parity("layer of a sum, sum not read", normalised(rows, width, [](Graph&, const auto& v) {
                      return add_layer_norm(v[0], v[1], v[2], v[3], kEpsilonOfNorms).y;
+                   }));
+    }
+  }
+
+  TEST_CASE("cuda: more rows than there are blocks at a time") {
+    for (const std::int64_t width : {1024, 1608, 1028}) {
+      const auto frozen = [&](std::function<Value(Graph&, const std::vector<Value>&)> build) {
+        GradientCase test = normalised(1700, width, std::move(build));
+        test.operands[2].differentiable = test.operands[3].differentiable = false;
+        return test;
+      };
+      check_parity("rms", frozen([](Graph&, const auto& v) { return add(v[1], rms_norm(v[0], v[2], kEpsilonOfNorms)); }));
+      check_parity("layer of a sum", frozen([](Graph&, const auto& v) {
+                     const NormAndSum of = add_layer_norm(v[0], v[1], v[2], v[3], kEpsilonOfNorms);
+                     return add(of.y, scale(of.sum, 0.5));
                    }));
     }
   }
