@@ -103,6 +103,8 @@ struct RingBarriers {
   }
   /// A reading warp has done with a stage.
   __device__ void release(int stage) {
+    // electing a lane does not order what the other lanes have read before its arrival
+    __syncwarp();
     if (is_first_lane()) empty[stage].arrive();
   }
 };
