@@ -90,7 +90,9 @@ void product_of_copies(const Bf16Panel& p) {
 }  // namespace
 
 void bf16_product_avx512(const Bf16Panel& p) {
-  for (std::int64_t first = 0; first < p.k; first += kPart) {
+  std::int64_t first = 0;
+  // at least once: without a k sums are zeros
+  do {
     Bf16Panel part = p;
     part.a = p.a + first;
     part.packed = p.packed + first * Bf16Panel::kPacked;
@@ -102,7 +104,8 @@ void bf16_product_avx512(const Bf16Panel& p) {
     } else {
       product_of_part(part);
     }
-  }
+    first += kPart;
+  } while (first < p.k);
 }
 
 }  // namespace preamble::cpu

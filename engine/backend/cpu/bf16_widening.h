@@ -90,7 +90,9 @@ struct Widening {
 /// What an engine computes. Sums of a result go through k in order.
 inline void widening_product(const cpu::Bf16Panel& p) noexcept {
   Widening w;
-  for (std::int64_t k = 0; k < p.k; k += Widening::kDepth) {
+  std::int64_t k = 0;
+  // at least once: without a k sums are zeros
+  do {
     const std::int64_t count = std::min(Widening::kDepth, p.k - k);
     for (std::int64_t r = 0; r < p.rows; ++r) widen_row(p.a + r * p.lda + k, w.rows[r], count);
     for (std::int64_t j = 0; j < p.columns; j += Widening::kColumns) {
@@ -99,7 +101,8 @@ inline void widening_product(const cpu::Bf16Panel& p) noexcept {
         w.multiply(p, first, std::min<std::int64_t>(Widening::kRows, p.rows - first), j, count, p.adds || k > 0);
       }
     }
-  }
+    k += Widening::kDepth;
+  } while (k < p.k);
 }
 
 }  // namespace preamble::PREAMBLE_ISA

@@ -39,28 +39,49 @@ std::vector<double> multiplied(const std::vector<double>& a, const std::vector<d
 TEST_CASE("bf16 product: every engine of this machine gives the sums of the widened operands") {
   std::vector<cpu::Bf16Engine> engines(cpu::bf16_engines().begin(), cpu::bf16_engines().end());
   engines.push_back({"widening", bf16_product_test::widening_product});
-  constexpr std::int64_t kDeep = 96, kColumns = 64;
-  const Tensor b = random_tensor({kColumns, kDeep}, 2).to(Dtype::f32).to(Dtype::bf16);
-  const StoredMatrix w = StoredMatrix::of(Dtype::bf16, kColumns, kDeep, b.data());
-  std::vector<BFloat16> packed(kColumns * kDeep);
-  bf16_product_test::pack_columns({w, 0, kColumns, true}, 0, kColumns, kDeep, packed.data());
+  constexpr std::int64_t kColumns = 64;
+  // the last two: more than engines multiply at a time, and rows that lie a multiple of 4096 bytes apart
+  for (const std::int64_t deep : {96, 1056, 2048}) {
+    CAPTURE(deep);
+    const Tensor b = random_tensor({kColumns, deep}, 2).to(Dtype::f32).to(Dtype::bf16);
+    const StoredMatrix w = StoredMatrix::of(Dtype::bf16, kColumns, deep, b.data());
+    std::vector<BFloat16> packed(static_cast<std::size_t>(kColumns * deep));
+    bf16_product_test::pack_columns({w, 0, kColumns, true}, 0, kColumns, deep, packed.data());
+    for (const auto& engine : engines) {
+      CAPTURE(engine.name);
+      for (const std::int64_t rows : std::array<std::int64_t, 7>{1, 5, 16, 17, 31, 32, engine.rows}) {
+        const Tensor a = random_tensor({rows, deep}, 3).to(Dtype::f32).to(Dtype::bf16);
+        std::vector<float> c(static_cast<std::size_t>(rows * kColumns));
+        engine.product({a.values<BFloat16>().data(), deep, rows, packed.data(), deep, kColumns, c.data(), kColumns});
+        const std::vector<double> expected = multiplied(numbers(a), numbers(b), rows, deep, kColumns, true);
+        check_close({c.begin(), c.end()}, expected, 2e-5);
+        // the same in two parts of k, the second one added to the first
+        constexpr std::int64_t kFirst = cpu::Bf16Panel::kDepth;
+        std::ranges::fill(c, 1e30F);
+        cpu::Bf16Panel part{a.values<BFloat16>().data(), deep, rows, packed.data(), kFirst, kColumns, c.data(), kColumns, deep};
+        engine.product(part);
+        part.a += kFirst, part.packed += kFirst * cpu::Bf16Panel::kPacked, part.k = deep - kFirst, part.adds = true;
+        engine.product(part);
+        check_close({c.begin(), c.end()}, expected, 2e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("bf16 product: without a k there are zeros, or what was there") {
+  std::vector<cpu::Bf16Engine> engines(cpu::bf16_engines().begin(), cpu::bf16_engines().end());
+  engines.push_back({"widening", bf16_product_test::widening_product});
   for (const auto& engine : engines) {
     CAPTURE(engine.name);
-    for (const std::int64_t rows : std::array<std::int64_t, 7>{1, 5, 16, 17, 31, 32, engine.rows}) {
-      const Tensor a = random_tensor({rows, kDeep}, 3).to(Dtype::f32).to(Dtype::bf16);
-      std::vector<float> c(static_cast<std::size_t>(rows * kColumns));
-      engine.product({a.values<BFloat16>().data(), kDeep, rows, packed.data(), kDeep, kColumns, c.data(), kColumns});
-      const std::vector<double> expected = multiplied(numbers(a), numbers(b), rows, kDeep, kColumns, true);
-      check_close({c.begin(), c.end()}, expected, 1e-5);
-      // the same in two parts of k, the second one added to the first
-      constexpr std::int64_t kFirst = cpu::Bf16Panel::kDepth;
-      std::ranges::fill(c, 1e30F);
-      cpu::Bf16Panel part{a.values<BFloat16>().data(), kDeep, rows, packed.data(), kFirst, kColumns, c.data(), kColumns, kDeep};
-      engine.product(part);
-      part.a += kFirst, part.packed += kFirst * cpu::Bf16Panel::kPacked, part.k = kDeep - kFirst, part.adds = true;
-      engine.product(part);
-      check_close({c.begin(), c.end()}, expected, 1e-5);
-    }
+    const BFloat16 nothing{};
+    std::vector<float> c(5 * 32, 3.0F);
+    cpu::Bf16Panel panel{&nothing, 32, 5, &nothing, 0, 32, c.data(), 32};
+    panel.adds = true;
+    engine.product(panel);
+    CHECK(c == std::vector<float>(5 * 32, 3.0F));
+    panel.adds = false;
+    engine.product(panel);
+    CHECK(c == std::vector<float>(5 * 32, 0.0F));
   }
 }
 
