@@ -59,60 +59,6 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_kernel(NormCall<T> call
   }
 }
 
-/// A thread's eight columns of a row.
-struct NormOperands {
-  uint4 x, residual;
-
-  __device__ NormOperands(const NormCall<Bf16>& call, std::int64_t row, std::int64_t first) {
-    const std::int64_t at = row * call.size.columns + first;
-    const bool exists = first < call.size.columns;
-    x = load_octet(call.x, at, exists);
-    residual = load_octet(call.residual, at, exists && call.residual != nullptr);
-  }
-};
-
-constexpr int kResidentNorms = 4;
-
-/// The same for rows that `streams_rows`.
-__global__ void __launch_bounds__(kMostStreamThreads, kResidentNorms) stream_norm_kernel(NormCall<Bf16> call) {
-  const std::int64_t width = call.size.columns, rows = call.size.rows(), first = NormRow<1>::first(0), left = width - first;
-  if (blockIdx.x >= rows) return;
-  float scale[kOctet] = {1, 1, 1, 1, 1, 1, 1, 1}, bias[kOctet] = {};
-  if (call.scale && left > 0) load(call.scale, first, left, scale);
-  if (call.bias && left > 0) load(call.bias, first, left, bias);
-  NormOperands next(call, blockIdx.x, first);
-  for (std::int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const NormOperands operands = next;
-    if (r + gridDim.x < rows) next = NormOperands(call, r + gridDim.x, first);
-    NormRow<1> row;
-    unpack(operands.x, row.v[0]);
-    if (call.residual != nullptr) {
-      float residual[kOctet];
-      unpack(operands.residual, residual);
-#pragma unroll
-      for (int i = 0; i < kOctet; ++i) row.v[0][i] += residual[i];
-      round_to<Bf16>(row.v[0]);  // what is normalised is what the gradient reads
-      if (call.sum != nullptr && left > 0) store_whole(call.sum + r * width + first, row.v[0]);
-    }
-    const float mean = row.mean(call.kind, width);
-    const float rstd = row.rstd(block_sum(row.squares(mean, width)), call.epsilon, width);
-#pragma unroll
-    for (int i = 0; i < kOctet; ++i) row.v[0][i] = (row.v[0][i] - mean) * rstd * scale[i] + bias[i];
-    if (left > 0) store_whole(call.y + r * width + first, row.v[0]);
-  }
-}
-
-/// Launches it if it fits the call.
-template <class T>
-bool stream_norms(const NormCall<T>& call, int threads, const Queue& queue) {
-  if constexpr (sizeof(T) == sizeof(Bf16)) {
-    if (call.y == nullptr || !streams_rows(call.size.columns, threads, {call.x, call.residual, call.y, call.sum})) return false;
-    launch("norm", stream_norm_kernel, stream_blocks(call.size.bound, kResidentNorms, threads, queue), threads, queue, call);
-    return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 template <class T>
@@ -128,9 +74,8 @@ void norm(const Arguments& args) {
                          args.output(0).as<T>(),
                          op.adds ? args.output(1).as<T>() : nullptr,
                          Matrix{x.layout, x.rows, x.width}.in_parts(op.parts)};
-  with_norm_row("norm", call.size.columns, [&]<int held>(int threads) {
-    if (!stream_norms(call, threads, args.queue)) launch("norm", norm_kernel<held, T>, call.size.bound, threads, args.queue, call);
-  });
+  with_norm_row("norm", call.size.columns,
+                [&]<int held>(int threads) { launch("norm", norm_kernel<held, T>, call.size.bound, threads, args.queue, call); });
 }
 
 template void norm<float>(const Arguments&);

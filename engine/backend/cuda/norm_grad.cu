@@ -88,67 +88,6 @@ __global__ void __launch_bounds__(kMostNormThreads) norm_grad_kernel(NormGradCal
   }
 }
 
-/// A thread's eight columns of a row.
-struct StreamedRow {
-  uint4 x, dy, dsum;
-
-  __device__ StreamedRow(const NormGradCall<Bf16>& call, std::int64_t row, std::int64_t first) {
-    const std::int64_t at = row * call.size.columns + first;
-    const bool exists = first < call.size.columns;
-    x = load_octet(call.x, at, exists);
-    dy = load_octet(call.dy, at, exists);
-    dsum = load_octet(call.dsum, at, exists && call.dsum != nullptr);
-  }
-};
-
-constexpr int kResident = 3;
-
-/// The same without gradients of parameters, for rows that `streams_rows`.
-__global__ void __launch_bounds__(kMostStreamThreads, kResident) stream_norm_grad_kernel(NormGradCall<Bf16> call) {
-  const std::int64_t width = call.size.columns, rows = call.size.rows(), first = NormRow<1>::first(0), left = width - first;
-  if (blockIdx.x >= rows) return;
-  float scale[kOctet] = {1, 1, 1, 1, 1, 1, 1, 1};
-  if (call.scale && left > 0) load(call.scale, first, left, scale);
-  const float count = static_cast<float>(width);
-  StreamedRow next(call, blockIdx.x, first);
-  for (std::int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const StreamedRow row = next;
-    if (r + gridDim.x < rows) next = StreamedRow(call, r + gridDim.x, first);
-    NormRow<1> x;
-    float g[kOctet];
-    unpack(row.x, x.v[0]);
-    unpack(row.dy, g);
-    const float mean = x.mean(call.kind, width);
-    float sums[3] = {x.squares(mean, width), 0, 0};
-#pragma unroll
-    for (int i = 0; i < kOctet; ++i) {
-      g[i] *= scale[i];
-      sums[1] += g[i];
-      sums[2] += g[i] * (x.v[0][i] - mean);
-    }
-    block_sums(sums);
-    const float rstd = x.rstd(sums[0], call.epsilon, width);
-    const float center = call.kind == NormKind::layer ? sums[1] / count : 0.0F;
-    const float slope = sums[2] * rstd * rstd / count;
-    float other[kOctet];
-    unpack(row.dsum, other);
-#pragma unroll
-    for (int i = 0; i < kOctet; ++i) g[i] = rstd * (g[i] - center - (x.v[0][i] - mean) * slope) + other[i];
-    if (left > 0) store_whole(call.dx + r * width + first, g);
-  }
-}
-
-/// Launches it if it fits the call.
-template <class T>
-bool stream_rows(const NormGradCall<T>& call, int threads, const Queue& queue) {
-  if constexpr (sizeof(T) == sizeof(Bf16)) {
-    if (!streams_rows(call.size.columns, threads, {call.x, call.dy, call.dsum, call.dx})) return false;
-    launch("norm_grad", stream_norm_grad_kernel, stream_blocks(call.size.bound, kResident, threads, queue), threads, queue, call);
-    return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 template <class T>
@@ -171,7 +110,7 @@ void norm_grad(const Arguments& args) {
                              size};
   with_norm_row("norm_grad", size.columns, [&]<int held>(int threads) {
     if (dscale || dbias) return launch("norm_grad", norm_grad_kernel<held, true, T>, kNormParts, threads, args.queue, call);
-    if (!stream_rows(call, threads, args.queue)) launch("norm_grad", norm_grad_kernel<held, false, T>, size.bound, threads, args.queue, call);
+    launch("norm_grad", norm_grad_kernel<held, false, T>, size.bound, threads, args.queue, call);
   });
   if (dscale) add_parts("norm_grad", scale_parts, kNormParts, size.columns, dscale, false, args.queue);
   if (dbias) add_parts("norm_grad", bias_parts, kNormParts, size.columns, dbias, false, args.queue);

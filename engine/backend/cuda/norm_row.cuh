@@ -1,10 +1,6 @@
 // A row in the registers of a block, for norm and its gradient. Included by .cu files alone.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <initializer_list>
-
 #include "engine/backend/cuda/octet.cuh"
 #include "engine/backend/cuda/reduce.cuh"
 #include "engine/backend/cuda/rows.cuh"
@@ -48,27 +44,6 @@ struct NormRow {
     return 1.0F / sqrtf(squares / static_cast<float>(width) + epsilon);
   }
 };
-
-/// Rows of bf16 that blocks take one after the other: the operands of a block's next row are on their way while this one's sums are made, and
-/// parameters stay in registers. For rows that begin at multiples of 16 bytes, of up to eight columns for each of so many threads.
-inline constexpr int kMostStreamThreads = 256;
-
-[[nodiscard]] inline bool streams_rows(std::int64_t width, int threads, std::initializer_list<const void*> operands) {
-  bool aligned = threads <= kMostStreamThreads && width % kOctet == 0;
-  for (const void* p : operands) aligned = aligned && reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
-  return aligned;
-}
-
-/// As many blocks as a GPU holds at a time, `resident` of the largest size a multiprocessor.
-[[nodiscard]] inline std::int64_t stream_blocks(std::int64_t rows, int resident, int threads, const Queue& queue) {
-  return std::min<std::int64_t>(rows, std::int64_t{queue.multiprocessors} * (resident * kMostStreamThreads / threads));
-}
-
-/// Eight columns as they lie; zeros behind the width.
-[[nodiscard]] __device__ inline uint4 load_octet(const Bf16* p, std::int64_t at, bool exists) {
-  return exists ? *reinterpret_cast<const uint4*>(p + at) : uint4{};
-}
-__device__ inline void unpack(const uint4& bits, float (&v)[kOctet]) { load_whole(reinterpret_cast<const Bf16*>(&bits), v); }
 
 /// Calls `body.template operator()<held>(threads)`: enough threads and registers for a row. Throws DeviceError for a row that is too wide.
 template <class Body>
