@@ -78,9 +78,7 @@ class Absorber {
   }
 
   void rewrite(std::int32_t n, const Match& match) {
-    const Node& node = graph_.node(n);
-    rewriter_.graph().set_scope(node.scope);
-    rewriter_.graph().set_phase(node.phase);
+    const Node& node = rewriter_.enter(n);
     AttentionOptions options = dynamic_cast<const Attention*>(node.op.get())->options;
     const std::int64_t heads = options.heads;
     options.kv_heads = 1;

@@ -1,8 +1,10 @@
 #include "engine/compile/fuse.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -144,36 +146,25 @@ bool dies_at(const Site& s, Value value) {
   return true;
 }
 
-bool fuse_sum_of_products(const Site& s) {
+/// A product and a sum that dies where it is added: the product adds to it in place.
+template <class Product>
+bool fuse_sum_of(const Site& s) {
   if (dynamic_cast<const Add*>(s.node.op.get()) == nullptr) return false;
   for (const std::size_t i : {1U, 0U}) {
     const Value product = s.node.inputs[i];
     const Value sum = s.node.inputs[1 - i];
-    const auto* op = s.sole<Linear>(product);
+    const auto* op = s.sole<Product>(product);
     // adding in place pays only where the sum dies here
-    if (op == nullptr || op->activation || s.maker(sum).op == nullptr || !dies_at(s, sum)) continue;
-    const Node& maker = s.maker(product);
-    if (s.operand(maker, Linear::kResidual)) continue;
-    const Value fused = linear_add(s.operand(maker, Linear::kInput), s.operand(maker, Linear::kWeight), s.operand(maker, Linear::kBias),
-                                   s.operand(s.node, 1 - i), op->layout);
-    s.replace(0, fused);
-    return true;
-  }
-  return false;
-}
-
-/// The same for the sum of several products.
-bool fuse_sum_of_joined_products(const Site& s) {
-  if (dynamic_cast<const Add*>(s.node.op.get()) == nullptr) return false;
-  for (const std::size_t i : {1U, 0U}) {
-    const Value product = s.node.inputs[i];
-    const Value sum = s.node.inputs[1 - i];
-    const auto* op = s.sole<JoinedLinear>(product);
     if (op == nullptr || s.maker(sum).op == nullptr || !dies_at(s, sum)) continue;
-    if (s.operand(s.maker(product), JoinedLinear::kResidual)) continue;
-    std::vector<Value> operands = s.rewriter(s.maker(product).inputs);
-    operands[JoinedLinear::kResidual] = s.operand(s.node, 1 - i);
-    s.replace(0, s.rewriter.graph().add(std::make_shared<JoinedLinear>(op->count, op->transposed), std::move(operands)));
+    if constexpr (std::is_same_v<Product, Linear>) {
+      if (op->activation) continue;
+    }
+    const Node& maker = s.maker(product);
+    if (s.operand(maker, Product::kResidual)) continue;
+    std::vector<Value> operands = s.rewriter(maker.inputs);
+    operands.resize(std::max(operands.size(), Product::kResidual + 1));
+    operands[Product::kResidual] = s.operand(s.node, 1 - i);
+    s.replace(0, s.rewriter.graph().add(maker.op, std::move(operands)));
     return true;
   }
   return false;
@@ -257,10 +248,8 @@ Graph apply_rules(const Graph& graph, std::span<const Rule> rules) {
   const Users users(graph);
   Rewriter rewriter(graph);
   for (std::int32_t n = 0; n < graph.size(); ++n) {
-    const Node& node = graph.node(n);
+    const Node& node = rewriter.enter(n);
     if (!node.op) continue;
-    rewriter.graph().set_scope(node.scope);
-    rewriter.graph().set_phase(node.phase);
     bool done = false;
     for (const Rule rule : rules) done = done || rule({graph, users, rewriter, n, node});
     if (!done) rewriter.copy(n);
@@ -276,7 +265,7 @@ Graph fuse_forward(const Graph& graph) {
 }
 
 Graph fuse_sums(const Graph& graph) {
-  static constexpr std::array<Rule, 4> kRules = {fuse_residual_norm, fuse_norm_gradient, fuse_sum_of_products, fuse_sum_of_joined_products};
+  static constexpr std::array<Rule, 4> kRules = {fuse_residual_norm, fuse_norm_gradient, fuse_sum_of<Linear>, fuse_sum_of<JoinedLinear>};
   return apply_rules(graph, kRules);
 }
 

@@ -104,10 +104,7 @@ Graph join_products(const Graph& graph, const Backend& backend) {
   }
   Rewriter rewriter(graph);
   for (std::int32_t n = 0; n < graph.size(); ++n) {
-    const Node& node = graph.node(n);
-    if (!node.op) continue;
-    rewriter.graph().set_scope(node.scope);
-    rewriter.graph().set_phase(node.phase);
+    if (!rewriter.enter(n).op) continue;
     if (const auto found = groups.find(n); found != groups.end()) join(found->second, rewriter);
     if (!joined[static_cast<std::size_t>(n)]) rewriter.copy(n);
   }

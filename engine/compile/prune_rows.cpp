@@ -118,8 +118,7 @@ class Pruner {
       result = rewriter_.graph().append(node, std::move(inputs));
     } else {
       ready(value);
-      rewriter_.graph().set_scope(node.scope);
-      rewriter_.graph().set_phase(node.phase);
+      rewriter_.enter(value.node);
       result = gather_rows(rewriter_(value), rewriter_(index));
     }
     return made_[key] = result;

@@ -55,6 +55,13 @@ void Rewriter::replace(Value old, Value value) {
   values[static_cast<std::size_t>(old.output)] = value;
 }
 
+const Node& Rewriter::enter(std::int32_t node) {
+  const Node& old = from_.node(node);
+  to_.set_scope(old.scope);
+  to_.set_phase(old.phase);
+  return old;
+}
+
 void Rewriter::copy(std::int32_t node) {
   const Node& old = from_.node(node);
   const Value first = to_.append(old, (*this)(old.inputs));

@@ -43,6 +43,8 @@ class Rewriter {
   [[nodiscard]] std::vector<Value> operator()(const std::vector<Value>& old) const;
   /// Lets `value` stand for `old` from now on.
   void replace(Value old, Value value);
+  /// A node of the old graph: what is added from now on has its scope and phase.
+  const Node& enter(std::int32_t node);
   /// Copies a node over the new values of its inputs.
   void copy(std::int32_t node);
   /// Takes the results over and gives the graph away.

@@ -11,6 +11,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/runtime/session.h"
 #include "tests/support/residence.h"
+#include "tests/support/values.h"
 
 namespace preamble::testing {
 namespace {
@@ -159,6 +160,17 @@ Tensor evaluate(const GradientCase& test, Dtype real, bool fuse) {
   prepare(session, test, built);
   session.run();
   return session.result_tensor("check.value");
+}
+
+std::map<std::string, std::vector<double>> run_case(Session& session, const GradientCase& test) {
+  for (const auto& [name, segments] : test.spaces) session.rows(name, segments);
+  for (const auto& operand : test.operands) {
+    if (!is_floating(operand.values.dtype())) session.set<std::int32_t>(operand.name, operand.values.values<std::int32_t>());
+  }
+  session.run();
+  std::map<std::string, std::vector<double>> results;
+  for (const auto& [name, value] : session.program().graph().outputs()) results.emplace(name, numbers(session.result_tensor(name)));
+  return results;
 }
 
 void check_gradients(const GradientCase& test, double tolerance) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "engine/runtime/compile.h"
 #include "engine/core/rows.h"
 #include "engine/graph/graph.h"
+#include "engine/runtime/session.h"
 
 namespace preamble::testing {
 
@@ -31,6 +33,9 @@ struct GradientCase {
 
 /// The value under test, computed with activations of type `real` (operands are converted). Fusion as given.
 [[nodiscard]] Tensor evaluate(const GradientCase& test, Dtype real = Dtype::f64, bool fuse = true);
+
+/// Every result of a program of the case's own making, whose inputs are the operands that are whole numbers, by name.
+[[nodiscard]] std::map<std::string, std::vector<double>> run_case(Session& session, const GradientCase& test);
 
 /// Random F64 tensor, uniform in [-1, 1], the same for the same seed.
 [[nodiscard]] Tensor random_tensor(Dims dims, std::uint64_t seed);

@@ -21,7 +21,7 @@ void add_outputs_here(const StoredMatrix& w, std::int64_t n, std::int64_t output
                       Block<const T> x, Block<T> sums) noexcept {
 #if defined(__AVX2__) && defined(__FMA__)
   if constexpr (std::is_same_v<T, float>) {
-    if (w.dtype != Dtype::f32 && count % (2 * kUnitColumns) == 0 && add_dots(w, n, outputs, k, count, rows, x, sums.data, sums.stride)) return;
+    if (w.dtype != Dtype::f32 && count % (2 * kUnitColumns) == 0 && add_dots(w, n, outputs, k, count, rows, x, sums)) return;
   }
 #endif
   T converted[kDotPart];

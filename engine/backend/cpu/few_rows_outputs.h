@@ -18,7 +18,6 @@ inline constexpr std::int64_t kDotPart = 512, kDotColumns = 4096;
 
 using FloatVector = float __attribute__((vector_size(64)));
 using DoubleVector = double __attribute__((vector_size(64)));
-using WordVector = std::uint32_t __attribute__((vector_size(64)));
 
 /// As many numbers as a wide register holds, on any machine.
 template <class T>
@@ -126,11 +125,11 @@ template <Dtype type, int kRows>
   }
 }
 
-/// sums[o][r] += Σ_i x[r, k + i] w[n + o, k + i] for kRows rows, `outputs` rows of w, and i < count, a multiple of two units and kDotColumns at
+/// sums[o, r] += Σ_i x[r, k + i] w[n + o, k + i] for kRows rows, `outputs` rows of w, and i < count, a multiple of two units and kDotColumns at
 /// most: the sum of each kDotPart numbers in the order of `wide_dot`. Rows of w are read one behind the other.
 template <Dtype type, int kRows>
 void add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t outputs, std::int64_t k, std::int64_t count, Block<const float> x,
-              float* sums, std::int64_t sums_stride) noexcept {
+              Block<float> sums) noexcept {
   constexpr std::int64_t kMostParts = kDotColumns / kDotPart;
   alignas(64) float lanes[kMostParts][kOutputsTogether][kRows][16];
   for (std::int64_t o = 0; o < outputs; ++o) {
@@ -149,25 +148,25 @@ void add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t outputs, std::
     }
     for (std::int64_t o = 0; o < outputs; ++o) {
       const float scale = type == Dtype::int8_rows ? w.scales[(n + o) * w.row_scales] : 1.0F;
-      for (int r = 0; r < kRows; ++r) sums[o * sums_stride + r] += scale * all[o][r];
+      for (int r = 0; r < kRows; ++r) sums.data[o * sums.stride + r] += scale * all[o][r];
     }
   }
 }
 
 template <Dtype type>
 void add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t outputs, std::int64_t k, std::int64_t count, std::int64_t rows,
-              Block<const float> x, float* sums, std::int64_t sums_stride) noexcept {
+              Block<const float> x, Block<float> sums) noexcept {
   std::int64_t r = 0;
   for (; r + kRowsAUnit <= rows; r += kRowsAUnit) {
-    add_dots<type, kRowsAUnit>(w, n, outputs, k, count, {x.data + r * x.stride, x.stride}, sums + r, sums_stride);
+    add_dots<type, kRowsAUnit>(w, n, outputs, k, count, {x.data + r * x.stride, x.stride}, {sums.data + r, sums.stride});
   }
-  for (; r < rows; ++r) add_dots<type, 1>(w, n, outputs, k, count, {x.data + r * x.stride, x.stride}, sums + r, sums_stride);
+  for (; r < rows; ++r) add_dots<type, 1>(w, n, outputs, k, count, {x.data + r * x.stride, x.stride}, {sums.data + r, sums.stride});
 }
 
 /// The same for any number of rows. False: matrices of this type are not made in registers, and nothing was added.
 [[nodiscard]] inline bool add_dots(const StoredMatrix& w, std::int64_t n, std::int64_t outputs, std::int64_t k, std::int64_t count,
-                                   std::int64_t rows, Block<const float> x, float* sums, std::int64_t sums_stride) noexcept {
-  return with_unit_type(w.dtype, [&]<Dtype type>() { add_dots<type>(w, n, outputs, k, count, rows, x, sums, sums_stride); });
+                                   std::int64_t rows, Block<const float> x, Block<float> sums) noexcept {
+  return with_unit_type(w.dtype, [&]<Dtype type>() { add_dots<type>(w, n, outputs, k, count, rows, x, sums); });
 }
 
 }  // namespace preamble::PREAMBLE_ISA

@@ -61,14 +61,7 @@ Graph differentiated(const GradientCase& test, const Trains& trains) {
 
 std::map<std::string, std::vector<double>> results_of(Graph graph, const GradientCase& test) {
   Session session(compile(std::move(graph), {}));
-  for (const auto& [name, segments] : test.spaces) session.rows(name, segments);
-  for (const auto& operand : test.operands) {
-    if (!is_floating(operand.values.dtype())) session.set<std::int32_t>(operand.name, operand.values.values<std::int32_t>());
-  }
-  session.run();
-  std::map<std::string, std::vector<double>> results;
-  for (const auto& [name, value] : session.program().graph().outputs()) results.emplace(name, numbers(session.result_tensor(name)));
-  return results;
+  return run_case(session, test);
 }
 
 /// Gradient nodes that read o.

@@ -59,14 +59,7 @@ std::map<std::string, std::vector<double>> attended(const NaiveAttention& a, Dty
   graph.output("loss", dot(o, graph.frozen("direction", random_tensor({a.q.dim(0), q}, 4711).to(graph.statistic()), rows)));
   Session session(compile(std::move(graph), {.loss = trained ? "loss" : "", .backend = &cuda_backend(0)}));
   CHECK((session.program().liveness().columns.size() >= (trained ? 6 : 3)) == !copies);
-  for (const auto& [name, segments] : test.spaces) session.rows(name, segments);
-  for (const auto& operand : test.operands) {
-    if (!is_floating(operand.values.dtype())) session.set<std::int32_t>(operand.name, operand.values.values<std::int32_t>());
-  }
-  session.run();
-  std::map<std::string, std::vector<double>> results;
-  for (const auto& [name, value] : session.program().graph().outputs()) results.emplace(name, numbers(session.result_tensor(name)));
-  return results;
+  return run_case(session, test);
 }
 
 /// Self-attention of all kinds, for kernels of all kinds.
